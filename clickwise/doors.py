@@ -1,0 +1,66 @@
+"""The doors behind the HTTP interface: where accepted events and items go.
+
+`serving` calls these ports and does not know which engine runs. `streams` implements them
+twice: in process (`streams.embedded`) and over Kafka (`streams.publish`); the CLI wires one.
+All are asynchronous, bounded, and durable before they return.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clickwise.events import Event
+from clickwise.items import Item
+from clickwise.types import ItemId
+
+
+class Verdict(enum.StrEnum):
+    """What became of one event or item."""
+
+    APPLIED = "applied"  # it is in the profile (embedded)
+    ACCEPTED = "accepted"  # it is durable in Kafka and will be applied
+    DUPLICATE = "duplicate"  # its id was seen before; no effect
+    REFUSED = "refused"  # it breaks its schema; the reason says how
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What one answer showed, as JSON, keyed by its user."""
+
+    user: str
+    body: bytes
+
+
+class EventDoor(Protocol):
+    """Takes valid events."""
+
+    async def post(self, events: Sequence[Event]) -> list[Verdict]:
+        """Make events durable (and apply them, embedded); a verdict for each, in order.
+
+        Raises:
+            OverloadedError: the queue is full.
+            UnavailableError: the log cannot be written; nothing was accepted.
+        """
+        ...
+
+
+class ItemDoor(Protocol):
+    """Takes valid items."""
+
+    async def put(self, items: Sequence[Item]) -> list[Verdict]:
+        """Store, encode and index items. Embedded: findable when this returns."""
+        ...
+
+    async def delete(self, items: Sequence[ItemId]) -> list[Verdict]:
+        """Remove items from every source of candidates."""
+        ...
+
+
+class ExposureLog(Protocol):
+    """Takes what was shown; never waits, never raises. Over its bound it drops and counts."""
+
+    def add(self, exposure: Exposure) -> None:
+        """Queue one exposure."""
+        ...

@@ -1,0 +1,142 @@
+"""Items: what can be recommended, as feeds send it. `parse_item` is the only way in."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from clickwise.codec import SCHEMA_VERSION, JsonObject, check_schema_version, convert
+from clickwise.errors import InvalidInputError, TooLargeError
+from clickwise.limits import (
+    MAX_BODY_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_TAGS,
+    MAX_TITLE_CHARACTERS,
+    MAX_TOPICS,
+    MAX_URL_CHARACTERS,
+    check_id,
+    check_text,
+    parse_time,
+    shown,
+)
+from clickwise.types import ItemId, ItemKind
+
+Address = Annotated[str, Meta(max_length=MAX_URL_CHARACTERS)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Label = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_CHARACTERS)]
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One news story, video, article, ad or course, as it is now."""
+
+    id: Annotated[
+        ItemId, Meta(min_length=1, max_length=256, description="Id of the item on the site.")
+    ]
+    kind: Annotated[ItemKind, Meta(description="What it is.")]
+    title: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_TITLE_CHARACTERS,
+            description="Headline or name, any language. Plain text: escape it in a page.",
+        ),
+    ]
+    body: Annotated[
+        str, Meta(max_length=MAX_BODY_CHARACTERS, description="Text or description.")
+    ] = ""
+    language: Annotated[
+        Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None,
+        Meta(description="BCP 47 tag: zh, en-GB."),
+    ] = None
+    topics: Annotated[
+        tuple[Label, ...],
+        Meta(max_length=MAX_TOPICS, description="Sections or categories, main one first."),
+    ] = ()
+    tags: Annotated[tuple[Label, ...], Meta(max_length=MAX_TAGS, description="Keywords.")] = ()
+    url: Annotated[Address | None, Meta(description="Its page: http or https.")] = None
+    image: Annotated[Address | None, Meta(description="A picture: http or https.")] = None
+    author: Annotated[Label | None, Meta(description="Who made it.")] = None
+    published: Annotated[
+        Moment | None, Meta(description="When it appeared; missing: when received.")
+    ] = None
+    expires: Annotated[
+        Moment | None, Meta(description="From then on it is not recommended.")
+    ] = None
+    hidden: Annotated[bool, Meta(description="True: not recommended, but kept.")] = False
+    schema_version: Annotated[
+        int, Meta(ge=1, description="Version of this message's schema.")
+    ] = SCHEMA_VERSION
+
+
+ITEM_FIELDS = frozenset(Item.__struct_fields__)
+_TEXTS = (
+    ("title", MAX_TITLE_CHARACTERS),
+    ("body", MAX_BODY_CHARACTERS),
+    ("language", MAX_LABEL_CHARACTERS),
+    ("url", MAX_URL_CHARACTERS),
+    ("image", MAX_URL_CHARACTERS),
+    ("author", MAX_LABEL_CHARACTERS),
+)
+
+
+def parse_item(
+    data: JsonObject, *, received: datetime, item: str | None = None
+) -> tuple[Item, int]:
+    """The item in `data`, and how many unknown fields it had.
+
+    `item` is the id that the address or the message key gives; a different one inside is
+    refused. A missing `published` is the time of receipt.
+
+    Raises:
+        InvalidInputError: with the path of the field.
+        TooLargeError: a text or list over its limit.
+    """
+    check_schema_version(data)
+    if item is not None:
+        check_id(item, "id")
+        if data.get("id", item) != item:
+            raise InvalidInputError(
+                f"{shown(data['id'])} is not the item addressed, {shown(item)}", field="id"
+            )
+        data = {**data, "id": item}
+    if "id" in data:
+        check_id(data["id"], "id")
+    for name, limit in _TEXTS:
+        value = data.get(name)
+        if isinstance(value, str):
+            check_text(value, name, limit=limit)
+    _check_labels(data, "topics", MAX_TOPICS)
+    _check_labels(data, "tags", MAX_TAGS)
+    for name in ("url", "image"):
+        _check_url(data.get(name), name)
+    published = data.get("published")
+    times = {
+        "published": received if published is None else parse_time(published, "published"),
+        "expires": None
+        if data.get("expires") is None
+        else parse_time(data["expires"], "expires"),
+    }
+    parsed = convert({**data, **times}, Item)
+    if not parsed.title.strip():
+        raise InvalidInputError("expected some text, got only white space", field="title")
+    return parsed, len(data.keys() - ITEM_FIELDS)
+
+
+def _check_url(value: object, field: str) -> None:
+    """Only http(s): a page that links `javascript:` would run it."""
+    if isinstance(value, str) and not value.lower().startswith(("http://", "https://")):
+        raise InvalidInputError(
+            f"expected an http or https address, got {shown(value)}", field=field
+        )
+
+
+def _check_labels(data: JsonObject, field: str, limit: int) -> None:
+    labels = data.get(field)
+    if not isinstance(labels, list | tuple):
+        return
+    if len(labels) > limit:
+        raise TooLargeError(f"expected at most {limit}, got {len(labels)}", field=field)
+    for index, label in enumerate(labels):
+        if isinstance(label, str):
+            check_text(label, f"{field}[{index}]", limit=MAX_LABEL_CHARACTERS)

@@ -1,0 +1,365 @@
+"""All settings: one table of names, types, defaults, bounds and when to change each.
+
+The environment is read once, by the command that starts a process (`load`); everything else
+receives values. `CLICKWISE_PORT=9000` sets `port`; an unknown `CLICKWISE_...` name stops the
+process. `docs/configuration.md` is generated from this module and tested against it.
+"""
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from clickwise.errors import ConfigurationError
+from clickwise.secret import Secret
+
+PREFIX = "CLICKWISE_"
+# Read by the test suite and the release tooling, not by the program.
+FOREIGN = frozenset({"CLICKWISE_TEST_DATA", "CLICKWISE_REQUIRE_SERVICES"})
+FOREIGN_PREFIXES = ("CLICKWISE_TEST_",)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. Secrets do not show in `repr`."""
+
+    home: Annotated[
+        str,
+        Meta(description="Folder of the embedded database, vectors and caches. One per site."),
+    ] = ".clickwise"
+    host: Annotated[
+        str,
+        Meta(description="Address to listen on. Beyond loopback only together with `api_keys`."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="Port of the HTTP interface.")] = 8000
+    workers: Annotated[
+        int,
+        Meta(ge=1, le=64, description="Serving processes. One per core that serving may use."),
+    ] = 1
+    api_keys: Annotated[
+        Secret,
+        Meta(description="Comma-separated keys, 16 characters or more each. Empty: no keys."),
+    ] = Secret("")
+    tls_certificate: Annotated[
+        str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM private key that goes with it.")] = ""
+    log_level: Annotated[
+        str,
+        Meta(pattern="^(debug|info|warning|error)$", description="Raise to debug to see batches."),
+    ] = "info"
+    log_format: Annotated[
+        str, Meta(pattern="^(console|json)$", description="json for a log collector.")
+    ] = "console"
+
+    database_url: Annotated[
+        Secret,
+        Meta(
+            description=(
+                "SQLAlchemy URL of the state. Empty: SQLite in `home`. For several machines:"
+                " postgresql+psycopg://user:password@host/name."
+            )
+        ),
+    ] = Secret("")
+    database_timeout_seconds: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Longest wait for a statement or a connection."),
+    ] = 2.0
+    database_pool_size: Annotated[
+        int, Meta(ge=1, le=100, description="PostgreSQL connections of one process.")
+    ] = 4
+    dedupe_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3650,
+            description="How long event ids are remembered; at least the retention of `events`.",
+        ),
+    ] = 8.0
+
+    kafka_bootstrap: Annotated[
+        str,
+        Meta(description="host:port list. Empty: the embedded engine, no Kafka."),
+    ] = ""
+    kafka_topic_prefix: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Topics are `<prefix>.events` ..."),
+    ] = "clickwise"
+    kafka_group: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{1,100}$",
+            description="Consumer group of the stream workers. A new name reads from the start.",
+        ),
+    ] = "clickwise-streams"
+    kafka_partitions: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1024,
+            description="Partitions of each topic: the most stream workers that share the work.",
+        ),
+    ] = 4
+    kafka_replication: Annotated[
+        int, Meta(ge=1, le=7, description="Copies of each topic. 3 on a real cluster.")
+    ] = 1
+    kafka_security_protocol: Annotated[
+        str,
+        Meta(
+            pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$",
+            description="As the broker's listener is set up.",
+        ),
+    ] = "PLAINTEXT"
+    kafka_sasl_mechanism: Annotated[
+        str, Meta(pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$", description="With SASL_... .")
+    ] = "PLAIN"
+    kafka_username: Annotated[str, Meta(description="With SASL_... .")] = ""
+    kafka_password: Annotated[Secret, Meta(description="With SASL_... .")] = Secret("")
+    kafka_ca_file: Annotated[
+        str, Meta(description="PEM file of the authority that signed the broker's certificate.")
+    ] = ""
+    kafka_session_timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=300,
+            description="After this a dead worker's partitions move. Longer for slow networks.",
+        ),
+    ] = 6.0
+    stream_batch: Annotated[
+        int, Meta(ge=1, le=5_000, description="Most messages folded in one transaction.")
+    ] = 500
+    stream_linger_seconds: Annotated[
+        float,
+        Meta(ge=0.001, le=1, description="Longest wait for a batch to fill: freshness for rate."),
+    ] = 0.01
+    stream_metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="Where `clickwise stream` shows /metrics; 0: nowhere."),
+    ] = 0
+    publish_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="At most one list per user and interval goes to `recommendations`.",
+        ),
+    ] = 1.0
+    startup_timeout_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3_600, description="How long to wait for Kafka, database and Qdrant."),
+    ] = 60.0
+
+    qdrant_url: Annotated[
+        str, Meta(description="Qdrant server. Empty: Qdrant Edge, in process, in `home`.")
+    ] = ""
+    qdrant_api_key: Annotated[Secret, Meta(description="Key of the Qdrant server.")] = Secret("")
+    qdrant_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="Longest wait for a vector query.")
+    ] = 1.0
+    edge_build_after: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Changed items after which Edge's next generation is built.",
+        ),
+    ] = 1_000
+    edge_build_interval_seconds: Annotated[
+        float,
+        Meta(ge=0.1, le=86_400, description="Build sooner than that when this long has passed."),
+    ] = 60.0
+
+    encoder_model: Annotated[
+        str,
+        Meta(
+            description=(
+                "`default` (multilingual E5, any language), or a Hugging Face BERT-family folder"
+                " or id with safetensors weights. A change needs all items to be encoded anew."
+            )
+        ),
+    ] = "default"
+    encoder_device: Annotated[
+        str,
+        Meta(pattern="^(auto|cpu|cuda)$", description="cuda fails clearly where there is none."),
+    ] = "auto"
+    encoder_threads: Annotated[
+        int, Meta(ge=1, le=64, description="CPU threads of one encoding.")
+    ] = 1
+    encoder_batch: Annotated[
+        int, Meta(ge=1, le=1_024, description="Most texts encoded at once. Raise on a GPU.")
+    ] = 32
+
+    interests: Annotated[
+        int, Meta(ge=1, le=16, description="Interest vectors per user (K).")
+    ] = 4
+    history: Annotated[
+        int,
+        Meta(ge=8, le=1_000, description="Newest events that a profile is a fold of (N), at least."),
+    ] = 192
+    interest_half_life_days: Annotated[
+        float, Meta(gt=0, le=3650, description="Shorter for news, longer for courses.")
+    ] = 14.0
+    trending_half_life_hours: Annotated[
+        float, Meta(gt=0, le=8760, description="Shorter for news, longer for courses.")
+    ] = 72.0
+    candidates: Annotated[
+        int, Meta(ge=20, le=1_000, description="Most candidates scored per request.")
+    ] = 200
+    exploration: Annotated[
+        float,
+        Meta(ge=0, le=0.5, description="Share of places given to a drawn candidate. 0: none."),
+    ] = 0.05
+    diversity: Annotated[
+        float,
+        Meta(ge=0, le=1, description="0: pure score; 1: as varied as can be."),
+    ] = 0.2
+    topic_share: Annotated[
+        float,
+        Meta(gt=0, le=1, description="Largest share of a page that one topic may take."),
+    ] = 0.6
+    show_seen: Annotated[
+        bool, Meta(description="Recommend items again that the user has engaged with.")
+    ] = False
+    deadline_seconds: Annotated[
+        float, Meta(gt=0, le=30, description="Time of one recommendation, all stages.")
+    ] = 0.25
+
+    max_in_flight: Annotated[
+        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
+    ] = 128
+    max_queued_events: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Events waiting for the log; beyond: 429.")
+    ] = 20_000
+    max_batch_events: Annotated[
+        int, Meta(ge=1, le=10_000, description="Events or items in one request.")
+    ] = 1_000
+    max_body_bytes: Annotated[
+        int, Meta(ge=1_024, le=100_000_000, description="Largest request body.")
+    ] = 16_000_000
+    max_streams: Annotated[
+        int, Meta(ge=0, le=100_000, description="Server-sent streams of a worker at once.")
+    ] = 256
+    stream_poll_seconds: Annotated[
+        float,
+        Meta(ge=0.01, le=60, description="How often a server-sent stream looks for a change."),
+    ] = 0.1
+
+    @property
+    def folder(self) -> Path:
+        """`home` as a path."""
+        return Path(self.home)
+
+    @property
+    def embedded(self) -> bool:
+        """True when no Kafka is set: the engine runs in the serving process."""
+        return not self.kafka_bootstrap
+
+    @property
+    def keys(self) -> tuple[Secret, ...]:
+        """The API keys, one by one."""
+        return tuple(Secret(k.strip()) for k in self.api_keys.reveal().split(",") if k.strip())
+
+
+def load(environment: Mapping[str, str], **overrides: object) -> Settings:
+    """Settings from `CLICKWISE_...` variables, then from `overrides` that are not None.
+
+    Raises:
+        ConfigurationError: unknown name (with a suggestion), wrong type, out of bounds, or a
+            combination that cannot work.
+    """
+    names = Settings.__struct_fields__
+    raw: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in FOREIGN:
+            continue
+        if variable.startswith(FOREIGN_PREFIXES):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in names:
+            raise ConfigurationError(f"unknown setting {variable}{_suggestion(name, names)}")
+        raw[name] = text
+    raw.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        settings = msgspec.convert(raw, Settings, strict=False, dec_hook=_decode_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(_explained(str(error))) from error
+    _check(settings)
+    return settings
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The `CLICKWISE_...` variables that give these settings to a child process."""
+    variables = {}
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(settings, field.name)
+        if value == field.default:
+            continue
+        text = value.reveal() if isinstance(value, Secret) else str(value)
+        variables[PREFIX + field.name.upper()] = text
+    return variables
+
+
+def _suggestion(name: str, names: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
+
+
+def _explained(message: str) -> str:
+    for name in Settings.__struct_fields__:
+        at = f" - at `$.{name}`"
+        if message.endswith(at):
+            return f"{PREFIX}{name.upper()}: {message.removesuffix(at)}"
+    return message
+
+
+def _decode_secret(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    if kind is Secret and isinstance(value, Secret):
+        return value
+    raise NotImplementedError(kind)
+
+
+def is_loopback(host: str) -> bool:
+    """True for addresses that only this machine reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check(settings: Settings) -> None:
+    if not is_loopback(settings.host) and not settings.keys:
+        raise ConfigurationError(
+            f"CLICKWISE_HOST={settings.host} is reachable from other machines: set"
+            " CLICKWISE_API_KEYS, or listen on 127.0.0.1"
+        )
+    if any(len(key.reveal()) < 16 for key in settings.keys):
+        raise ConfigurationError("CLICKWISE_API_KEYS: each key needs 16 characters or more")
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise ConfigurationError(
+            "CLICKWISE_TLS_CERTIFICATE and CLICKWISE_TLS_KEY go together: set both or none"
+        )
+    if settings.kafka_bootstrap and settings.kafka_security_protocol.startswith("SASL"):
+        if not (settings.kafka_username and settings.kafka_password):
+            raise ConfigurationError(
+                "CLICKWISE_KAFKA_SECURITY_PROTOCOL is SASL: set CLICKWISE_KAFKA_USERNAME and"
+                " CLICKWISE_KAFKA_PASSWORD"
+            )
+    url = settings.database_url.reveal()
+    if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ConfigurationError(
+            "CLICKWISE_DATABASE_URL: expected sqlite:///PATH or"
+            " postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        )
+    if settings.kafka_bootstrap and not url:
+        raise ConfigurationError(
+            "CLICKWISE_KAFKA_BOOTSTRAP is set: stream workers and servers share their state, set"
+            " CLICKWISE_DATABASE_URL too"
+        )

@@ -1,0 +1,241 @@
+"""The SQL state: profiles, offsets, items, activity, events, dead letters, exposures.
+
+`SqlState` (SQLAlchemy Core, synchronous) is the one implementation; SQLite and PostgreSQL are
+its two databases, run by one contract suite (`tests/contracts/test_state.py`).
+
+A *write* is a transaction: all of it is durable when the `with` block ends, or none of it.
+Reads outside it see committed data. Every call raises UnavailableError when the database does
+not answer, ConflictError when a conditional write lost.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from clickwise.types import EventKey, ItemId, ItemKey, ModelVersion, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile as it is kept: `version` counts its writes from 1, `body` is opaque here."""
+
+    version: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileWrite:
+    """Store `body` if the stored version is still `expected` (0: no row yet)."""
+
+    user: UserId
+    expected: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One accepted event. `body` is its JSON where this database is the log, else None."""
+
+    key: EventKey
+    received: datetime
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Whose offsets: a consumer's on a topic's partition.
+
+    `source` tells upstream partitions apart where one partition carries several of them.
+    """
+
+    consumer: str
+    topic: str
+    partition: int
+    source: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item as stored. `body` is its JSON, None once deleted.
+
+    `change` is the row's place in the order of commits: strictly increasing, never visible
+    out of order. `vector` is float32 little-endian of `model`'s dimension.
+    """
+
+    key: ItemKey
+    id: ItemId
+    body: bytes | None
+    change: int
+    model: ModelVersion
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWrite:
+    """Put (`body` and `vector` given) or delete (both None) one item."""
+
+    key: ItemKey
+    id: ItemId
+    body: bytes | None
+    model: ModelVersion
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredActivity:
+    """What readers did with one item. `log_score` orders items by decayed counts (forward
+    decay in log space, so the order does not depend on when it is read)."""
+
+    log_score: float
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be applied: where it was, what it was, why. `id` 0 until stored."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    detail: str
+    at: datetime
+    id: int = 0
+    replayed: datetime | None = None
+
+
+class Write(Protocol):
+    """One transaction."""
+
+    def add_events(self, rows: Sequence[EventRow]) -> set[EventKey]:
+        """Append events to the log; the keys that are new (a repeated key has no effect)."""
+        ...
+
+    def profiles(self, users: Collection[UserId]) -> dict[UserId, StoredProfile]:
+        """Profiles of those users that have one."""
+        ...
+
+    def put_profiles(self, writes: Sequence[ProfileWrite]) -> None:
+        """Conditional writes, all or none: ConflictError if any stored version differs."""
+        ...
+
+    def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The next offset to apply, for partitions that have one."""
+        ...
+
+    def put_offsets(self, offsets: Mapping[Partition, int]) -> None:
+        """Store next offsets; a smaller one than stored raises ConflictError (a late owner)."""
+        ...
+
+    def put_items(self, writes: Sequence[ItemWrite]) -> int:
+        """Put and delete items in this order; the `change` of the last one.
+
+        ConflictError when a key is taken by another id.
+        """
+        ...
+
+    def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
+        """Activity of those items that have any."""
+        ...
+
+    def put_activity(self, rows: Mapping[ItemKey, StoredActivity]) -> None:
+        """Store activity (insert or replace)."""
+        ...
+
+    def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Append; the same topic, partition and offset is stored once."""
+        ...
+
+    def add_exposures(self, bodies: Sequence[bytes]) -> None:
+        """Append exposure messages (embedded log)."""
+        ...
+
+
+class State(Protocol):
+    """Port to the database."""
+
+    def write(self) -> AbstractContextManager[Write]:
+        """A transaction; commits at the end of the block, rolls back when it raises."""
+        ...
+
+    def profile(self, user: UserId) -> tuple[StoredProfile | None, int]:
+        """A user's profile and the newest item `change`, in one round trip (the hot path)."""
+        ...
+
+    def profile_versions(self, users: Collection[UserId]) -> dict[UserId, int]:
+        """Versions of those users that have a profile."""
+        ...
+
+    def users(self, *, after: str = "", limit: int = 1000) -> list[UserId]:
+        """User ids in order, for tools that walk over all of them."""
+        ...
+
+    def item(self, item: ItemId) -> ItemRow | None:
+        """One item, None when unknown or deleted."""
+        ...
+
+    def items_changed(self, *, after: int, limit: int) -> list[ItemRow]:
+        """Items (deleted ones too) with `change` greater than `after`, in order of change."""
+        ...
+
+    def newest_change(self) -> int:
+        """The greatest `change`; 0 when there are no items."""
+        ...
+
+    def count_items(self) -> int:
+        """Number of items that are not deleted."""
+        ...
+
+    def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
+        """As in Write, outside a transaction."""
+        ...
+
+    def trending(self, limit: int) -> list[tuple[ItemKey, float]]:
+        """Items with the greatest `log_score`, greatest first."""
+        ...
+
+    def offsets(self, consumer: str) -> dict[Partition, int]:
+        """All stored offsets of a consumer."""
+        ...
+
+    def events(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """The embedded log from sequence number `after` on: (sequence number, JSON)."""
+        ...
+
+    def exposures(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """The embedded exposure log, likewise."""
+        ...
+
+    def dead_letters(
+        self, *, limit: int = 100, before: int | None = None, pending_only: bool = False
+    ) -> list[DeadLetter]:
+        """Newest first; `before` is an id to page on from."""
+        ...
+
+    def dead_letter(self, letter: int) -> DeadLetter | None:
+        """One dead letter by its id."""
+        ...
+
+    def mark_replayed(self, letter: int, at: datetime) -> None:
+        """Note that a dead letter went back into its topic."""
+        ...
+
+    def prune(self, *, events_before: datetime) -> int:
+        """Forget event ids (and embedded bodies) received before then; how many."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the database answers."""
+        ...
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version (safe to call from several processes)."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...

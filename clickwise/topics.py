@@ -1,0 +1,51 @@
+"""Kafka topics: names, keys, partitions, retention. One table for code, docs and AsyncAPI."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it has to exist on the broker."""
+
+    name: str
+    key: str
+    holds: str
+    compacted: bool
+    retention: timedelta | None
+    single_partition: bool = False
+
+    def full_name(self, prefix: str) -> str:
+        """The name on the broker: `clickwise.events` for prefix `clickwise`."""
+        return f"{prefix}.{self.name}"
+
+
+EVENTS = Topic("events", "user id", "what users did", False, timedelta(days=7))
+ITEMS = Topic("items", "item id", "items as they are now; a tombstone deletes", True, None)
+RECOMMENDATIONS = Topic(
+    "recommendations", "user id", "a user's new list after a change", True, None
+)
+EXPOSURES = Topic("exposures", "user id", "what was shown, and why", False, timedelta(days=30))
+ITEM_ACTIVITY = Topic(
+    "item-activity",
+    "none: the partition is the item's",
+    "internal: events re-keyed by item, for popularity and co-clicks",
+    False,
+    timedelta(days=1),
+)
+DEAD_LETTERS = Topic(
+    "dead-letters",
+    "as it came",
+    "refused messages: original bytes, place and reason",
+    False,
+    timedelta(days=30),
+)
+
+TOPICS: tuple[Topic, ...] = (
+    EVENTS,
+    ITEMS,
+    RECOMMENDATIONS,
+    EXPOSURES,
+    ITEM_ACTIVITY,
+    DEAD_LETTERS,
+)

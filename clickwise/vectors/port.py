@@ -1,0 +1,144 @@
+"""The item index: vectors of one model version and the facts that ranking needs.
+
+Two implementations, one contract suite (`tests/contracts/test_item_index.py`): Qdrant Edge in
+process (`edge`) and a Qdrant server (`server`).
+
+Shape suffixes: Q = queries, N = items, D = embedding dimension, T = topics per item.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clickwise.types import ItemId, ItemKey, ModelVersion, TopicCode
+
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
+Int32Array = NDArray[np.int32]
+Int16Array = NDArray[np.int16]
+BoolArray = NDArray[np.bool_]
+
+TOPICS_PER_ITEM = 8
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedItem:
+    """One item as the index keeps it.
+
+    `vector_D` has unit length, float32. `language` and `topics` are codes (`topic_code`), 0
+    for none. Times are seconds since 1970; `expires` is +inf when it never does.
+    """
+
+    key: ItemKey
+    id: ItemId
+    title: str
+    vector_D: Float32Array
+    kind: int
+    language: int
+    topics: tuple[TopicCode, ...]
+    published: float
+    expires: float
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A deletion: nothing that the index answers may hold `key` any more."""
+
+    key: ItemKey
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTable:
+    """N items in columns, in the order asked for; what is not known is not in it."""
+
+    keys_N: Int64Array
+    vectors_ND: Float32Array
+    kinds_N: Int16Array
+    languages_N: Int32Array
+    topics_NT: Int32Array
+    published_N: Float64Array
+    expires_N: Float64Array
+    hidden_N: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.keys_N)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a search may return. Empty collections do not restrict; `topics` means any of them.
+
+    Hidden items, and those expired at `now` (seconds since 1970), never come back.
+    """
+
+    now: float
+    kinds: frozenset[int] = frozenset()
+    languages: frozenset[int] = frozenset()
+    topics: frozenset[int] = frozenset()
+    without: frozenset[ItemKey] = frozenset()
+
+    @property
+    def restricts(self) -> bool:
+        """True when a plain search, filtered afterwards, could come back nearly empty."""
+        return bool(self.kinds or self.languages or self.topics or len(self.without) > 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The items nearest to one query, best first; `scores_N` are dot products."""
+
+    keys_N: Int64Array
+    scores_N: Float32Array
+
+
+class ItemIndex(Protocol):
+    """Port to the vector store. Calls raise UnavailableError when it does not answer."""
+
+    @property
+    def model(self) -> ModelVersion:
+        """The model whose vectors these are."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        ...
+
+    def apply(self, changes: Sequence[IndexedItem | Removed]) -> None:
+        """Put or remove items; a search that starts after the return sees all of it.
+
+        Idempotent. In order: of two changes of one item the later wins.
+        """
+        ...
+
+    def search(self, queries_QD: Float32Array, *, limit: int, where: Where) -> list[Hits]:
+        """For each query up to `limit` nearest items that `where` allows, best first."""
+        ...
+
+    def lookup(self, keys: Sequence[int] | Int64Array) -> ItemTable:
+        """The items with these keys, in this order, unknown and removed ones left out.
+
+        Hidden and expired items are included: profiles are built from them too.
+        """
+        ...
+
+    def labels(self, keys: Sequence[int]) -> dict[ItemKey, tuple[ItemId, str]]:
+        """Id and title of the items that are known."""
+        ...
+
+    def newest(self, limit: int, *, now: float) -> Int64Array:
+        """Keys of the most recently published items that can be shown, newest first."""
+        ...
+
+    def count(self) -> int:
+        """Number of items, hidden and expired ones included."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; the index is not used afterwards."""
+        ...
