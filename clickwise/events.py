@@ -64,9 +64,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[int, Meta(ge=0, le=MAX_POSITION)] | None,
         Meta(description="Place of the item in what was shown, from 0."),
     ] = None
-    schema_version: Annotated[
-        int, Meta(ge=1, description="Version of this message's schema.")
-    ] = SCHEMA_VERSION
+    schema_version: Annotated[int, Meta(ge=1, description="Version of this message's schema.")] = (
+        SCHEMA_VERSION
+    )
 
 
 EVENT_FIELDS = frozenset(Event.__struct_fields__)
@@ -96,9 +96,7 @@ def parse_event(
         data = {**data, "id": default_id}
     time = data.get("time")
     moment = (
-        received.astimezone(UTC)
-        if time is None
-        else parse_event_time(time, "time", now=received)
+        received.astimezone(UTC) if time is None else parse_event_time(time, "time", now=received)
     )
     event = convert({**data, "time": moment}, Event)
     _check_value(event)

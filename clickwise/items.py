@@ -60,13 +60,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     published: Annotated[
         Moment | None, Meta(description="When it appeared; missing: when received.")
     ] = None
-    expires: Annotated[
-        Moment | None, Meta(description="From then on it is not recommended.")
-    ] = None
+    expires: Annotated[Moment | None, Meta(description="From then on it is not recommended.")] = (
+        None
+    )
     hidden: Annotated[bool, Meta(description="True: not recommended, but kept.")] = False
-    schema_version: Annotated[
-        int, Meta(ge=1, description="Version of this message's schema.")
-    ] = SCHEMA_VERSION
+    schema_version: Annotated[int, Meta(ge=1, description="Version of this message's schema.")] = (
+        SCHEMA_VERSION
+    )
 
 
 ITEM_FIELDS = frozenset(Item.__struct_fields__)
@@ -113,9 +113,7 @@ def parse_item(
     published = data.get("published")
     times = {
         "published": received if published is None else parse_time(published, "published"),
-        "expires": None
-        if data.get("expires") is None
-        else parse_time(data["expires"], "expires"),
+        "expires": None if data.get("expires") is None else parse_time(data["expires"], "expires"),
     }
     parsed = convert({**data, **times}, Item)
     if not parsed.title.strip():

@@ -69,9 +69,7 @@ requests = Counter(
 request_seconds = Histogram(
     "clickwise_request_seconds", "HTTP requests by route.", ["route"], buckets=SECONDS
 )
-in_flight = Gauge(
-    "clickwise_requests_in_flight", "HTTP requests now.", multiprocess_mode="livesum"
-)
+in_flight = Gauge("clickwise_requests_in_flight", "HTTP requests now.", multiprocess_mode="livesum")
 errors = Counter("clickwise_errors_total", "Faults by their kind and where.", ["kind", "where"])
 lag = Gauge(
     "clickwise_lag_messages",

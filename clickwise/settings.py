@@ -193,12 +193,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_024, description="Most texts encoded at once. Raise on a GPU.")
     ] = 32
 
-    interests: Annotated[
-        int, Meta(ge=1, le=16, description="Interest vectors per user (K).")
-    ] = 4
+    interests: Annotated[int, Meta(ge=1, le=16, description="Interest vectors per user (K).")] = 4
     history: Annotated[
         int,
-        Meta(ge=8, le=1_000, description="Newest events that a profile is a fold of (N), at least."),
+        Meta(
+            ge=8, le=1_000, description="Newest events that a profile is a fold of (N), at least."
+        ),
     ] = 192
     interest_half_life_days: Annotated[
         float, Meta(gt=0, le=3650, description="Shorter for news, longer for courses.")
@@ -346,12 +346,12 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             "CLICKWISE_TLS_CERTIFICATE and CLICKWISE_TLS_KEY go together: set both or none"
         )
-    if settings.kafka_bootstrap and settings.kafka_security_protocol.startswith("SASL"):
-        if not (settings.kafka_username and settings.kafka_password):
-            raise ConfigurationError(
-                "CLICKWISE_KAFKA_SECURITY_PROTOCOL is SASL: set CLICKWISE_KAFKA_USERNAME and"
-                " CLICKWISE_KAFKA_PASSWORD"
-            )
+    sasl = settings.kafka_bootstrap and settings.kafka_security_protocol.startswith("SASL")
+    if sasl and not (settings.kafka_username and settings.kafka_password):
+        raise ConfigurationError(
+            "CLICKWISE_KAFKA_SECURITY_PROTOCOL is SASL: set CLICKWISE_KAFKA_USERNAME and"
+            " CLICKWISE_KAFKA_PASSWORD"
+        )
     url = settings.database_url.reveal()
     if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ConfigurationError(

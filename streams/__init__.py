@@ -1,1 +1,1 @@
-
+"""The event door: handlers, and the two engines that run them."""

@@ -1,1 +1,1 @@
-
+"""The only home of torch: models are trained, compared and exported here."""

@@ -115,9 +115,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     degraded: Annotated[
         tuple[str, ...], Meta(description="Stages that fell back to something cheaper.")
     ] = ()
-    empty_reason: Annotated[
-        str | None, Meta(description="Why the list is empty, when it is.")
-    ] = None
+    empty_reason: Annotated[str | None, Meta(description="Why the list is empty, when it is.")] = (
+        None
+    )
     next_cursor: str | None = None
     left_out: Annotated[
         dict[str, int] | None, Meta(description="Candidates left out, by reason (explain only).")

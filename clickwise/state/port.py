@@ -36,7 +36,8 @@ class ProfileWrite:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One accepted event. `body` is its JSON where this database is the log, else None."""
+    """One accepted event. `body` is its JSON where this database is the log, else its place
+    (`partition:offset`), so that a redelivered event is told from a repeated id."""
 
     key: EventKey
     received: datetime
@@ -113,6 +114,10 @@ class Write(Protocol):
 
     def add_events(self, rows: Sequence[EventRow]) -> set[EventKey]:
         """Append events to the log; the keys that are new (a repeated key has no effect)."""
+        ...
+
+    def event_bodies(self, keys: Collection[EventKey]) -> dict[EventKey, bytes | None]:
+        """Stored bodies of those events that are in the log."""
         ...
 
     def profiles(self, users: Collection[UserId]) -> dict[UserId, StoredProfile]:

@@ -68,6 +68,33 @@ class ItemTable:
     def __len__(self) -> int:
         return len(self.keys_N)
 
+    def take(self, rows: NDArray[np.intp]) -> "ItemTable":
+        """Some rows, in the order of `rows`."""
+        return ItemTable(
+            keys_N=self.keys_N[rows],
+            vectors_ND=self.vectors_ND[rows],
+            kinds_N=self.kinds_N[rows],
+            languages_N=self.languages_N[rows],
+            topics_NT=self.topics_NT[rows],
+            published_N=self.published_N[rows],
+            expires_N=self.expires_N[rows],
+            hidden_N=self.hidden_N[rows],
+        )
+
+    @classmethod
+    def empty(cls, dimension: int) -> "ItemTable":
+        """No items."""
+        return cls(
+            keys_N=np.zeros(0, np.int64),
+            vectors_ND=np.zeros((0, dimension), np.float32),
+            kinds_N=np.zeros(0, np.int16),
+            languages_N=np.zeros(0, np.int32),
+            topics_NT=np.zeros((0, TOPICS_PER_ITEM), np.int32),
+            published_N=np.zeros(0, np.float64),
+            expires_N=np.zeros(0, np.float64),
+            hidden_N=np.zeros(0, np.bool_),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Where:

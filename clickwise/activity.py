@@ -1,0 +1,141 @@
+"""What all readers together do with an item: popularity that fades, and what they open next.
+
+Pure. A row per item: exact counts by event type, a decayed sum in log space, and its
+*followers*, the items that the same people went on to.
+
+Popularity uses forward decay (Cormode et al., 2009) in log space: the row keeps
+log(sum of w * 2 ** (t / half-life)), so rows compare at any moment without being touched, and an
+index on the column gives the trending list. Followers are a bounded heavy-hitters summary
+(Metwally et al., Space-Saving, 2005): a newcomer takes the place of the smallest entry and
+inherits its count, so that a steady follower is never starved.
+
+Influence is bounded: an event counts at most `MAX_WEIGHT`.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+
+from clickwise.state.port import StoredActivity
+from clickwise.types import EVENT_CODES, EVENT_TYPES, EventType
+
+MAX_FOLLOWERS = 48
+MAX_WEIGHT = 2.0
+FOLLOW_STEPS = 3  # an event follows up to this many positive items before it
+FOLLOW_DECAY = 0.6  # weight of each further step back
+_PAIR = np.dtype([("item", "<i8"), ("weight", "<f4")])
+_IMPRESSION = EVENT_CODES[EventType.IMPRESSION]
+
+
+class Increment(msgspec.Struct, frozen=True, array_like=True):
+    """One event's effect on one item's row; travels on `item-activity` as a JSON array.
+
+    `follower` 0: the event was on `item` itself. Otherwise a reader of `item` went on to
+    `follower`. `time` in seconds since 1970. `partition` and `offset` are the event's own.
+    """
+
+    item: int
+    follower: int
+    type: int
+    weight: float
+    time: float
+    partition: int
+    offset: int
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    counts: list[int]
+    followers: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Packed)
+
+
+class Activity:
+    """One item's row while increments are added to it."""
+
+    __slots__ = ("counts", "followers", "log_score")
+
+    def __init__(self) -> None:
+        self.log_score = -math.inf
+        self.counts = [0] * len(EVENT_TYPES)
+        self.followers: dict[int, float] = {}
+
+    @classmethod
+    def stored(cls, row: StoredActivity) -> "Activity":
+        """The row as the state keeps it."""
+        activity = cls()
+        packed = _decoder.decode(row.body)
+        activity.log_score = row.log_score
+        activity.counts[: len(packed.counts)] = packed.counts
+        activity.followers = dict(np.frombuffer(packed.followers, _PAIR).tolist())
+        return activity
+
+    def store(self) -> StoredActivity:
+        """For the state; a row that only has impressions orders last."""
+        pairs = np.array(list(self.followers.items()), _PAIR) if self.followers else b""
+        return StoredActivity(
+            log_score=max(self.log_score, -1e308),
+            body=_encoder.encode(_Packed(self.counts, bytes(pairs))),
+        )
+
+    def add(self, increment: Increment, *, half_life_seconds: float) -> None:
+        """Apply one increment."""
+        if increment.follower:
+            self._follow(increment.follower, min(increment.weight, MAX_WEIGHT))
+            return
+        self.counts[increment.type] += 1
+        if increment.weight > 0.0:
+            gain = math.log(min(increment.weight, MAX_WEIGHT)) + (
+                increment.time / half_life_seconds * math.log(2.0)
+            )
+            high, low = max(self.log_score, gain), min(self.log_score, gain)
+            self.log_score = high + math.log1p(math.exp(low - high))
+
+    def _follow(self, follower: int, weight: float) -> None:
+        count = self.followers.get(follower)
+        if count is None and len(self.followers) >= MAX_FOLLOWERS:
+            smallest = min(self.followers, key=lambda key: (self.followers[key], key))
+            count = self.followers.pop(smallest)
+        self.followers[follower] = (count or 0.0) + weight
+
+
+def increments(
+    *,
+    item: int,
+    event_type: int,
+    weight: float,
+    time: float,
+    before: Sequence[int],
+    partition: int = -1,
+    offset: int = -1,
+) -> Iterable[Increment]:
+    """What one event does: to its own item, and to the items that its user liked before it.
+
+    `before` holds the keys of the user's earlier positive items, newest first.
+    """
+    yield Increment(item, 0, event_type, weight, time, partition, offset)
+    if weight <= 0.0 or event_type == _IMPRESSION:
+        return
+    share = 1.0
+    for earlier in before[:FOLLOW_STEPS]:
+        if earlier != item:
+            yield Increment(earlier, item, event_type, weight * share, time, partition, offset)
+        share *= FOLLOW_DECAY
+
+
+def followers(row: StoredActivity) -> dict[int, float]:
+    """Follower keys and weights of a stored row."""
+    pairs: dict[int, float] = dict(
+        np.frombuffer(_decoder.decode(row.body).followers, _PAIR).tolist()
+    )
+    return pairs
+
+
+def counts(row: StoredActivity) -> dict[EventType, int]:
+    """How many events of each type the item had."""
+    packed = _decoder.decode(row.body)
+    return {kind: n for kind, n in zip(EVENT_TYPES, packed.counts, strict=False) if n}

@@ -1,0 +1,110 @@
+"""A bundle is a folder: `manifest.json` and the files that it names with their SHA-256.
+
+Written beside its place and renamed, so that it is there whole or not at all; checked at load.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from clickwise.bundle.scorer import FACTS, Scorer
+from clickwise.errors import BundleError
+from clickwise.profile import Rules
+from clickwise.types import ModelVersion
+
+FORMAT = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bundle holds and what it was made for."""
+
+    version: ModelVersion
+    created: datetime
+    encoder: str
+    dimension: int
+    rules: Rules
+    facts: tuple[str, ...] = FACTS
+    files: dict[str, str] = {}
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model version, ready to score. Item vectors, profiles and scorer of one version go
+    together; nothing of another may be mixed in.
+    """
+
+    manifest: Manifest
+    scorer: Scorer
+
+    @property
+    def version(self) -> ModelVersion:
+        """Names the model everywhere: answers, collections, profiles."""
+        return self.manifest.version
+
+
+def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write a bundle to `path`, replacing what is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checksums = {name: sha256(content).hexdigest() for name, content in files.items()}
+    complete = msgspec.structs.replace(manifest, files=checksums)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        (temporary / "manifest.json").write_bytes(msgspec.json.encode(complete))
+        try:
+            temporary.replace(path)
+        except OSError:  # a folder is there already: another process was first, or it is damaged
+            if _is_whole(path):
+                return
+            shutil.rmtree(path)
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read and check the bundle at `path`.
+
+    Raises:
+        BundleError: a file is missing or differs, or the format is not known.
+    """
+    manifest = _read_manifest(path)
+    if manifest.format != FORMAT:
+        raise BundleError(f"{path}: format {manifest.format}, expected {FORMAT}")
+    if manifest.facts != FACTS:
+        raise BundleError(f"{path}: made for facts {manifest.facts}, this program gives {FACTS}")
+    for name, checksum in manifest.files.items():
+        try:
+            content = (path / name).read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path}: {name} cannot be read") from error
+        if sha256(content).hexdigest() != checksum:
+            raise BundleError(f"{path}: {name} differs from its checksum")
+    if "scorer.onnx" not in manifest.files:
+        raise BundleError(f"{path}: no scorer.onnx")
+    return Bundle(manifest, Scorer(path / "scorer.onnx", dimension=manifest.dimension))
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        return msgspec.json.decode((path / "manifest.json").read_bytes(), type=Manifest)
+    except OSError as error:
+        raise BundleError(f"{path}: manifest.json cannot be read") from error
+    except msgspec.DecodeError as error:
+        raise BundleError(f"{path}: manifest.json is damaged: {error}") from error
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        load_bundle(path)
+    except BundleError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""Keeps an item index in step with the items table, and answers the profile rule's questions.
+
+With Qdrant Edge every process holds its own index and pulls changes from the table; with a
+Qdrant server the writer pushes them and there is nothing to pull.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from clickwise import metrics
+from clickwise.profile import ItemFacts
+from clickwise.state.port import State
+from clickwise.types import ModelVersion, TopicCode
+from clickwise.vectors.port import IndexedItem, ItemIndex, Removed
+from clickwise.vectors.rows import indexed
+
+PULL_ROWS = 500
+PULLS_AT_ONCE = 8  # per refresh: 4,000 rows, so that a burst does not hold up one request
+
+
+@runtime_checkable
+class PullingIndex(Protocol):
+    """What Edge adds to ItemIndex: it knows which changes it holds, and has generations."""
+
+    @property
+    def covered(self) -> int:
+        """The `change` up to which everything is in the index."""
+        ...
+
+    def apply(self, changes: Sequence[IndexedItem | Removed], *, through: int = 0) -> None:
+        """Put changes that go up to `through`."""
+        ...
+
+    def refresh(self) -> bool:
+        """Swap to a newer generation when one is there."""
+        ...
+
+
+class Catalog:
+    """The items as this process sees them."""
+
+    def __init__(self, *, state: State, index: ItemIndex) -> None:
+        self._state = state
+        self.index = index
+
+    @property
+    def model(self) -> ModelVersion:
+        """The model whose vectors the index holds."""
+        return self.index.model
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.index.dimension
+
+    def refresh(self, newest: int | None = None) -> None:
+        """See every change up to `newest` (None: ask the database), or the next 4,000 of them."""
+        index = self.index
+        if not isinstance(index, PullingIndex):
+            return
+        index.refresh()
+        target = self._state.newest_change() if newest is None else newest
+        for _ in range(PULLS_AT_ONCE):
+            if index.covered >= target:
+                return
+            self._pull(index)
+
+    def catch_up(self) -> None:
+        """See every change; for start-up."""
+        index = self.index
+        if isinstance(index, PullingIndex):
+            index.refresh()
+            while index.covered < self._state.newest_change():
+                self._pull(index)
+        metrics.items.set(self.index.count())
+
+    def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
+        """After a write to the items table: make it searchable."""
+        if isinstance(self.index, PullingIndex):
+            self.refresh()
+        else:
+            self.index.apply(changes)
+
+    def facts(self, keys: Sequence[int]) -> Mapping[int, ItemFacts]:
+        """See profile.ItemSource."""
+        table = self.index.lookup(keys)
+        return {
+            key: ItemFacts(vector, tuple(TopicCode(t) for t in topics if t))
+            for key, vector, topics in zip(
+                table.keys_N.tolist(),
+                table.vectors_ND,
+                table.topics_NT.tolist(),
+                strict=True,
+            )
+        }
+
+    def _pull(self, index: PullingIndex) -> None:
+        rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS)
+        if rows:
+            index.apply(
+                [indexed(row, self.model) for row in rows],
+                through=rows[-1].change,
+            )
+            metrics.items.set(self.index.count())

@@ -1,0 +1,48 @@
+"""One of the two pure rules: how an event changes a profile."""
+
+from clickwise.profile.fold import (
+    Folded,
+    Interaction,
+    ItemFacts,
+    ItemSource,
+    event_type,
+    fold,
+    has_unknown,
+    interaction_of,
+    rebuilt,
+    unknown_items,
+)
+from clickwise.profile.profile import (
+    Profile,
+    empty_profile,
+    from_bytes,
+    from_stored,
+    in_older,
+    profile_bytes,
+    stored_body,
+    to_bytes,
+)
+from clickwise.profile.rules import Rules, weight_of
+
+__all__ = [
+    "Folded",
+    "Interaction",
+    "ItemFacts",
+    "ItemSource",
+    "Profile",
+    "Rules",
+    "empty_profile",
+    "event_type",
+    "fold",
+    "from_bytes",
+    "from_stored",
+    "has_unknown",
+    "in_older",
+    "interaction_of",
+    "profile_bytes",
+    "rebuilt",
+    "stored_body",
+    "to_bytes",
+    "unknown_items",
+    "weight_of",
+]

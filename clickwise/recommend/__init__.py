@@ -1,0 +1,5 @@
+"""One request followed: profile, candidates, scores, page."""
+
+from clickwise.recommend.recommender import Limits, Recommender
+
+__all__ = ["Limits", "Recommender"]

@@ -1,0 +1,325 @@
+"""What happens to a batch: the same handlers behind both engines.
+
+Each `apply` is one transaction: all of the batch's effect and the offsets that it rests on, or
+nothing. Handlers are synchronous and owned by one thread.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from clickwise import activity as item_activity
+from clickwise import codec, metrics
+from clickwise.activity import Activity, Increment
+from clickwise.catalog import Catalog
+from clickwise.clock import Clock
+from clickwise.errors import ConflictError
+from clickwise.events import Event
+from clickwise.profile import (
+    Folded,
+    Interaction,
+    ItemFacts,
+    Profile,
+    Rules,
+    empty_profile,
+    fold,
+    from_stored,
+    interaction_of,
+    rebuilt,
+    stored_body,
+)
+from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
+from clickwise.types import EventKey, ItemKey, UserId
+
+ATTEMPTS = 5
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A valid event and where it came from; `partition` None: the HTTP door, no offset."""
+
+    event: Event
+    received: datetime
+    partition: Partition | None = None
+    offset: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a batch did: an outcome per arrival, effects on items, users whose profile changed.
+
+    Outcomes: applied, duplicate (known event id), stale (older than the window), redelivered
+    (its offset had been applied). Redelivered ones yield their increments again, since a crash
+    may have come between the commit and the sending; the receiver knows them by their offset.
+    """
+
+    outcomes: tuple[str, ...]
+    activity: tuple[Increment, ...]
+    users: tuple[UserId, ...]
+
+
+class EventHandler:
+    """Folds events into profiles."""
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        catalog: Catalog,
+        rules: Rules,
+        clock: Clock,
+        keep_bodies: bool,
+        activity: "ActivityHandler | None" = None,
+    ) -> None:
+        """`keep_bodies`: this database is the log (embedded). `activity`: apply increments in
+        the same transaction (embedded); None: the caller sends them on.
+        """
+        self._state = state
+        self._catalog = catalog
+        self._rules = rules
+        self._clock = clock
+        self._keep_bodies = keep_bodies
+        self._activity = activity
+
+    def apply(self, batch: Sequence[Arrival]) -> Applied:
+        """Apply a batch, in order; again from the start when somebody else wrote first.
+
+        Raises:
+            ConflictError: still so after several attempts; nothing is applied.
+            UnavailableError: the database does not answer; nothing is applied.
+        """
+        started = time.perf_counter()
+        applied = _retried(lambda: self._attempt(batch), "events")
+        metrics.batch_seconds.labels("events").observe(time.perf_counter() - started)
+        metrics.batch_messages.labels("events").observe(len(batch))
+        self._report(batch, applied)
+        return applied
+
+    def _attempt(self, batch: Sequence[Arrival]) -> Applied:
+        self._catalog.refresh()
+        interactions = [interaction_of(arrival.event) for arrival in batch]
+        with self._state.write() as write:
+            offsets = write.offsets({a.partition for a in batch if a.partition is not None})
+            outcomes = _redelivered(batch, offsets)
+            fresh = [i for i, outcome in enumerate(outcomes) if not outcome]
+            new = write.add_events(
+                [
+                    EventRow(
+                        key=EventKey(interactions[i].event),
+                        received=batch[i].received,
+                        body=self._body(batch[i]),
+                    )
+                    for i in fresh
+                ]
+            )
+            by_user: dict[UserId, list[int]] = {}
+            for i in fresh:
+                if EventKey(interactions[i].event) in new:
+                    new.discard(EventKey(interactions[i].event))
+                    by_user.setdefault(batch[i].event.user, []).append(i)
+                else:
+                    outcomes[i] = "duplicate"
+            resent = self._resent(write, batch, interactions, outcomes)
+            profiles = self._load(write, by_user.keys() | {batch[i].event.user for i in resent})
+            source = _BatchItems(self._catalog, interactions)
+            writes = []
+            for user, indices in by_user.items():
+                version, profile = profiles[user]
+                folded = self._fold(profile, [interactions[i] for i in indices], source)
+                profiles[user] = (version, folded.profile)
+                for i, outcome in zip(indices, folded.outcomes, strict=True):
+                    outcomes[i] = outcome
+                received = batch[indices[-1]].received.timestamp()
+                body = stored_body(folded.profile, received=received)
+                writes.append(ProfileWrite(user=user, expected=version, body=body))
+            write.put_profiles(writes)
+            counted = [
+                i for i, o in enumerate(outcomes) if o in ("applied", "stale") or i in resent
+            ]
+            effects = tuple(_effects(counted, batch, interactions, profiles))
+            if self._activity is not None:
+                self._activity.add(write, effects)
+            write.put_offsets(_advanced(batch, offsets))
+        return Applied(tuple(outcomes), effects, tuple(by_user))
+
+    def _body(self, arrival: Arrival) -> bytes:
+        return codec.encode(arrival.event) if self._keep_bodies else _place(arrival)
+
+    def _resent(
+        self,
+        write: Write,
+        batch: Sequence[Arrival],
+        interactions: Sequence[Interaction],
+        outcomes: Sequence[str],
+    ) -> set[int]:
+        """Indices of redelivered events that counted the first time (were no repeated id)."""
+        redelivered = [i for i, outcome in enumerate(outcomes) if outcome == "redelivered"]
+        if not redelivered:
+            return set()
+        first = write.event_bodies({EventKey(interactions[i].event) for i in redelivered})
+        return {
+            i for i in redelivered if first.get(EventKey(interactions[i].event)) == _place(batch[i])
+        }
+
+    def _load(self, write: Write, users: Iterable[UserId]) -> dict[UserId, tuple[int, Profile]]:
+        wanted = sorted(set(users))
+        stored = write.profiles(wanted)
+        loaded: dict[UserId, tuple[int, Profile]] = {}
+        for user in wanted:
+            row = stored.get(user)
+            if row is None:
+                fresh = empty_profile(
+                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
+                )
+                loaded[user] = (0, fresh)
+            else:
+                loaded[user] = (row.version, from_stored(row.body)[0])
+        return loaded
+
+    def _fold(
+        self, profile: Profile, interactions: Sequence[Interaction], source: "_BatchItems"
+    ) -> Folded:
+        if profile.model != self._catalog.model:
+            profile = rebuilt(
+                profile.for_model(
+                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
+                ),
+                source,
+                self._rules,
+            )
+        return fold(profile, interactions, source, self._rules)
+
+    def _report(self, batch: Sequence[Arrival], applied: Applied) -> None:
+        now = self._clock.now()
+        counted: dict[tuple[str, str], int] = {}
+        for arrival, outcome in zip(batch, applied.outcomes, strict=True):
+            key = (arrival.event.type.value, outcome)
+            counted[key] = counted.get(key, 0) + 1
+            if outcome == "applied":
+                own = (now - arrival.event.time).total_seconds()
+                metrics.event_to_profile.labels("event").observe(max(0.0, own))
+                received = (now - arrival.received).total_seconds()
+                metrics.event_to_profile.labels("receipt").observe(max(0.0, received))
+        for (kind, outcome), number in counted.items():
+            metrics.events.labels(kind, outcome).inc(number)
+
+
+class ActivityHandler:
+    """Adds events to the rows of their items."""
+
+    def __init__(self, *, state: State, half_life_seconds: float) -> None:
+        self._state = state
+        self._half_life_seconds = half_life_seconds
+
+    def apply(
+        self, increments: Sequence[Increment], *, consumer: str, topic: str, partition: int
+    ) -> int:
+        """Apply increments that came through one partition; how many were new.
+
+        Each source partition's increments come in the order of their offsets, all those of one
+        event in one message; what is below the stored mark has been applied before.
+        """
+        return _retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
+
+    def _attempt(
+        self, increments: Sequence[Increment], consumer: str, topic: str, partition: int
+    ) -> int:
+        marks = {
+            source: Partition(consumer, topic, partition, source)
+            for source in {one.partition for one in increments}
+        }
+        with self._state.write() as write:
+            stored = write.offsets(marks.values())
+            seen = {source: stored.get(mark, 0) for source, mark in marks.items()}
+            new = [one for one in increments if one.offset >= seen[one.partition]]
+            self.add(write, new)
+            ahead = dict(seen)
+            for one in new:
+                ahead[one.partition] = max(ahead[one.partition], one.offset + 1)
+            write.put_offsets({marks[s]: offset for s, offset in ahead.items() if offset > seen[s]})
+        return len(new)
+
+    def add(self, write: Write, increments: Sequence[Increment]) -> None:
+        """Add increments within a transaction."""
+        keys = sorted({ItemKey(one.item) for one in increments})
+        if not keys:
+            return
+        rows = {key: Activity.stored(row) for key, row in write.activity(keys).items()}
+        for one in increments:
+            row = rows.get(ItemKey(one.item))
+            if row is None:
+                row = rows[ItemKey(one.item)] = Activity()
+            row.add(one, half_life_seconds=self._half_life_seconds)
+        write.put_activity({key: rows[key].store() for key in keys})
+
+
+class _BatchItems:
+    """Facts of a batch's items, looked up once; the windows of single users on demand."""
+
+    def __init__(self, catalog: Catalog, interactions: Sequence[Interaction]) -> None:
+        self._catalog = catalog
+        self._known = dict(catalog.facts(sorted({one.item for one in interactions})))
+        self._asked = {one.item for one in interactions}
+
+    def facts(self, keys: Sequence[int]) -> Mapping[int, ItemFacts]:
+        """See ItemSource."""
+        missing = [key for key in keys if key not in self._asked]
+        if missing:
+            self._known.update(self._catalog.facts(missing))
+            self._asked.update(missing)
+        return self._known
+
+
+def _retried(attempt: Callable[[], T], handler: str) -> T:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return attempt()
+        except ConflictError:
+            metrics.conflicts.labels(handler).inc()
+    return attempt()
+
+
+def _redelivered(batch: Sequence[Arrival], offsets: Mapping[Partition, int]) -> list[str]:
+    """`redelivered` for arrivals whose offset has been applied, else an empty text."""
+    outcomes = []
+    for arrival in batch:
+        known = arrival.partition is not None and arrival.offset < offsets.get(arrival.partition, 0)
+        outcomes.append("redelivered" if known else "")
+    return outcomes
+
+
+def _advanced(batch: Sequence[Arrival], offsets: Mapping[Partition, int]) -> dict[Partition, int]:
+    ahead: dict[Partition, int] = {}
+    for arrival in batch:
+        if arrival.partition is not None:
+            ahead[arrival.partition] = max(ahead.get(arrival.partition, 0), arrival.offset + 1)
+    return {p: offset for p, offset in ahead.items() if offset > offsets.get(p, 0)}
+
+
+def _place(arrival: Arrival) -> bytes:
+    number = arrival.partition.partition if arrival.partition is not None else -1
+    return f"{number}:{arrival.offset}".encode()
+
+
+def _effects(
+    counted: Sequence[int],
+    batch: Sequence[Arrival],
+    interactions: Sequence[Interaction],
+    profiles: Mapping[UserId, tuple[int, Profile]],
+) -> Iterable[Increment]:
+    """What the batch does to items: each distinct event once, redelivered ones again."""
+    for i in counted:
+        arrival, one = batch[i], interactions[i]
+        _, profile = profiles[arrival.event.user]
+        yield from item_activity.increments(
+            item=one.item,
+            event_type=one.type,
+            weight=one.weight,
+            time=one.time / 1e6,
+            before=profile.liked_before(one.time, one.event, item_activity.FOLLOW_STEPS),
+            partition=arrival.partition.partition if arrival.partition is not None else -1,
+            offset=arrival.offset,
+        )
