@@ -95,11 +95,14 @@ def parse_time(value: object, field: str) -> datetime:
             return parsed.astimezone(UTC)
         except OverflowError as error:
             raise InvalidInputError(f"{shown(value)} is out of range", field=field) from error
-    if not math.isfinite(value) or abs(value) >= 1e11:
+    if abs(value) >= 1e11 or not math.isfinite(value):
         raise InvalidInputError(
             f"{shown(value)} is not seconds since 1970; milliseconds are not taken", field=field
         )
-    return datetime.fromtimestamp(value, UTC)
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInputError(f"{shown(value)} is out of range", field=field) from error
 
 
 def parse_event_time(value: object, field: str, *, now: datetime) -> datetime:

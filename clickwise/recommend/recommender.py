@@ -7,6 +7,7 @@ after the deadline is replaced by a cheaper one, and the answer says so in `degr
 Shape suffixes: N = candidates, D = embedding dimension, Q = queries.
 """
 
+import dataclasses
 import time
 import uuid
 from collections import OrderedDict
@@ -26,7 +27,7 @@ from clickwise.recommend import candidates as sources
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.recommend.candidates import Barred, Pool
 from clickwise.recommend.course import Course
-from clickwise.recommend.cursor import decode_cursor, encode_cursor
+from clickwise.recommend.cursor import decode_cursor, encode_cursor, was_delivered
 from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
 from clickwise.recommend.lists import GlobalLists, Lists
@@ -34,10 +35,11 @@ from clickwise.recommend.names import TopicNames
 from clickwise.recommend.reader import Reader, Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
-from clickwise.types import ITEM_KIND_CODES, UserId, item_key, topic_code
+from clickwise.types import ITEM_KIND_CODES, ItemKey, UserId, item_key, topic_code
 from clickwise.vectors.port import Float32Array, Int64Array, ItemTable, Where
 
 NEAREST = 64  # items asked for per vector query
+WIDER = 2_000  # more items asked for at a time when many were seen long ago
 QUERIES = 2  # vector queries per request
 REMEMBERED = 10_000  # users whose last answered profile version is kept, for freshness figures
 
@@ -180,7 +182,9 @@ class Recommender:
             share = max(30, needed) if taste.known else max(100, needed)
             sources.by_lists(pool, lists, trending=share, fresh=share)
         picked = self._allowed(pool, barred, where, lists, course)
-        if len(picked[0]) < needed:
+        known = -1
+        while len(picked[0]) < needed and known != len(pool.sources):
+            known = len(pool.sources)
             self._widen(pool, taste, barred, where, needed, course)
             picked = self._allowed(pool, barred, where, lists, course)
         return pool, *picked
@@ -199,19 +203,21 @@ class Recommender:
         needed: int,
         course: Course,
     ) -> None:
-        """Too few are left: ask the index for any item that is allowed, nearest first."""
+        """Too few are left: ask the index for any item that is allowed, nearest first.
+
+        What the user saw before the window is in a Bloom filter, which cannot tell the index its
+        keys; those that came up so far are left out by key, so every round brings others.
+        """
         index = self._catalog.index
         query = taste.interests_KD[:1]
         if not len(query) or not query.any():
             query = np.full((1, index.dimension), index.dimension**-0.5, np.float32)
-        open_where = Where(
-            now=where.now,
-            kinds=where.kinds,
-            languages=where.languages,
-            topics=where.topics,
-            without=barred.without(),
+        keys_N = pool.keys_N
+        older_N = keys_N[in_older(barred.older, keys_N) | was_delivered(barred.delivered, keys_N)]
+        open_where = dataclasses.replace(
+            where, without=barred.without() | frozenset(ItemKey(k) for k in older_N.tolist())
         )
-        spare = len(barred.delivered) + (2_000 if barred.older else 0)
+        spare = len(barred.delivered) + (WIDER if barred.older else 0)
         course.attempt(
             "vectors",
             lambda: sources.by_vector(

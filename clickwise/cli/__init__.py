@@ -1,0 +1,1 @@
+"""The `clickwise` command: the one place that wires all parts."""

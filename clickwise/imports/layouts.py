@@ -1,0 +1,80 @@
+"""Which reader fits a path."""
+
+import enum
+from collections.abc import Callable
+from pathlib import Path
+
+from clickwise.errors import ConfigurationError
+from clickwise.imports.deskdrop import is_deskdrop, read_deskdrop
+from clickwise.imports.feed import Feed
+from clickwise.imports.jsonl import read_jsonl
+from clickwise.imports.mind import is_mind, read_mind
+from clickwise.imports.movielens import is_movielens, read_movielens_folder
+from clickwise.imports.tables import TableOptions, read_table
+
+
+class Layout(enum.StrEnum):
+    """What `--format` takes."""
+
+    AUTO = "auto"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+    MOVIELENS = "movielens"
+    DESKDROP = "deskdrop"
+    MIND = "mind"
+
+
+_FOLDERS: dict[Layout, tuple[Callable[[Path], bool], Callable[[Path], Feed], str]] = {
+    Layout.MOVIELENS: (is_movielens, read_movielens_folder, "u.data and u.item, or the like"),
+    Layout.DESKDROP: (is_deskdrop, read_deskdrop, "shared_articles.csv, users_interactions.csv"),
+    Layout.MIND: (is_mind, read_mind, "news.tsv, behaviors.tsv"),
+}
+_SUFFIXES = {
+    ".jsonl": Layout.JSONL,
+    ".ndjson": Layout.JSONL,
+    ".csv": Layout.CSV,
+    ".tsv": Layout.CSV,
+    ".tab": Layout.CSV,
+    ".parquet": Layout.PARQUET,
+}
+
+
+def open_feed(path: Path, layout: Layout, options: TableOptions) -> Feed:
+    """The feed in a file or folder.
+
+    Raises:
+        ConfigurationError: nothing there, not recognized, or not what `layout` says.
+    """
+    if not path.exists():
+        raise ConfigurationError(f"{path}: no such file or folder")
+    chosen = recognized(path) if layout is Layout.AUTO else layout
+    if chosen in _FOLDERS:
+        fits, read, files = _FOLDERS[chosen]
+        folder = path if path.is_dir() else path.parent
+        if not fits(folder):
+            raise ConfigurationError(f"{folder} does not look like {chosen}: expected {files}")
+        return read(folder)
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder; {chosen} is read from a file")
+    return read_jsonl(path) if chosen is Layout.JSONL else read_table(path, options)
+
+
+def recognized(path: Path) -> Layout:
+    """The layout that a path has by its names.
+
+    Raises:
+        ConfigurationError: none.
+    """
+    if path.is_dir():
+        for layout, (fits, _, _) in _FOLDERS.items():
+            if fits(path):
+                return layout
+        raise ConfigurationError(
+            f"{path} holds no layout that is known (movielens, deskdrop, mind); name a file"
+        )
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        raise ConfigurationError(f"{path}: give --format, its name does not say what it is")
+    return found

@@ -1,0 +1,1 @@
+"""Schema migrations (alembic), run by `clickwise.state.schema.migrate`."""

@@ -1,0 +1,64 @@
+"""Bringing a database to this program's schema, and refusing one that is ahead of it."""
+
+import threading
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
+from sqlalchemy.exc import DBAPIError
+
+from clickwise.errors import ConfigurationError
+from clickwise.state.faults import translate
+from clickwise.state.tables import SCHEMA_VERSION
+
+# Any number that no other program takes on the same database.
+_ADVISORY_LOCK = 0x636C69636B
+_VERSION_TABLE = "alembic_version"
+
+# Alembic keeps the migration that runs in module-level state.
+_one_at_a_time = threading.Lock()
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's configuration for a connection; migrations come from the installed package."""
+    config = Config()
+    config.set_main_option("script_location", "clickwise.state:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(engine: Engine, *, begin: str, version: str = "head") -> None:
+    """Upgrade to `version` in one transaction that other processes wait for.
+
+    Raises:
+        ConfigurationError: the database is ahead of this program.
+        UnavailableError: it did not answer, or another migration held it for too long.
+    """
+    with _one_at_a_time:
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(begin)
+                if engine.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                check(connection)
+                command.upgrade(configuration(connection), version)
+                connection.exec_driver_sql("COMMIT")
+        except DBAPIError as error:
+            raise translate(error) from error
+
+
+def check(connection: Connection) -> None:
+    """Refuse a database that a newer program has migrated.
+
+    An older schema, or none, passes: `migrate` is what it needs.
+    """
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return
+    versions = select(column("version_num", Text)).select_from(table(_VERSION_TABLE))
+    for version in connection.scalars(versions):
+        if version > SCHEMA_VERSION:
+            raise ConfigurationError(
+                f"the database's schema {version} is newer than {SCHEMA_VERSION}, the newest that"
+                " this program knows: run the newer program, or restore a backup"
+            )

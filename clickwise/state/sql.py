@@ -1,0 +1,211 @@
+"""The state on SQLAlchemy Core: `SqlState`, one set of statements for both databases."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from clickwise.errors import NotFoundError
+from clickwise.state import schema, statements
+from clickwise.state.bulk import chunks
+from clickwise.state.connections import Connections
+from clickwise.state.databases import Database, open_database
+from clickwise.state.port import DeadLetter, ItemRow, Partition, StoredActivity, StoredProfile
+from clickwise.state.statements import BulkStatements
+from clickwise.state.writes import SqlWrite
+from clickwise.types import ItemId, ItemKey, UserId, item_key
+
+# Every dead letter's id is below.
+_NO_LETTER = (1 << 63) - 1
+# Events forgotten in one transaction: short enough for writers that wait.
+_FORGET_AT_ONCE = 5_000
+
+
+def open_state(
+    url: str,
+    *,
+    timeout_seconds: float,
+    pool_size: int,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> "SqlState":
+    """The state in the database of `url`; nothing is connected before the first call.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql+psycopg://user:password@host/name`.
+        timeout_seconds: longest wait for a connection, a lock or a statement.
+        pool_size: most connections of this process (at least two are used: one that writes
+            and one that reads).
+        monotonic: seconds that only grow.
+
+    Raises:
+        ConfigurationError: the URL is of another kind, or psycopg is not installed.
+    """
+    database = open_database(url, timeout_seconds=timeout_seconds, connections=max(2, pool_size))
+    return SqlState(database, monotonic)
+
+
+class SqlState:
+    """See `clickwise.state.port.State`. Safe to use from several threads, not across a fork."""
+
+    def __init__(self, database: Database, monotonic: Callable[[], float]) -> None:
+        self._database = database
+        self._many = BulkStatements(database.bulk)
+        self._connections = Connections(
+            database.engine,
+            begin=database.begin,
+            limits=database.limits,
+            check=schema.check,
+            monotonic=monotonic,
+        )
+        self._rows = self._connections.rows
+
+    @contextmanager
+    def write(self) -> Iterator[SqlWrite]:
+        """See State. Also rolls back, and raises, when a failed call's error was swallowed."""
+        with self._connections.transaction() as connection:
+            write = SqlWrite(connection, self._many)
+            yield write
+            if write.failure is not None:
+                raise write.failure
+
+    def profile(self, user: UserId) -> tuple[StoredProfile | None, int]:
+        """See State."""
+        ((version, body, change),) = self._rows(statements.profile, {"user": user})
+        return (None if version is None else StoredProfile(version, body)), change
+
+    def profile_versions(self, users: Collection[UserId]) -> dict[UserId, int]:
+        """See State."""
+        return {
+            user: version
+            for some in chunks(list(users))
+            for user, version in self._rows(
+                self._many.profile_versions, {"keys": self._many.bulk.keys(some)}
+            )
+        }
+
+    def users(self, *, after: str = "", limit: int = 1000) -> list[UserId]:
+        """See State."""
+        return [user for (user,) in self._rows(statements.users, {"after": after, "limit": limit})]
+
+    def item(self, item: ItemId) -> ItemRow | None:
+        """See State."""
+        for row in self._rows(statements.item, {"key": item_key(item)}):
+            if row.id == item and row.body is not None:
+                return ItemRow(*row)
+        return None
+
+    def items_changed(self, *, after: int, limit: int) -> list[ItemRow]:
+        """See State."""
+        rows = self._rows(statements.items_changed, {"after": after, "limit": limit})
+        return [ItemRow(*row) for row in rows]
+
+    def newest_change(self) -> int:
+        """See State."""
+        return self._number(statements.newest_change)
+
+    def count_items(self) -> int:
+        """See State."""
+        return self._number(statements.count_items)
+
+    def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
+        """See State."""
+        return {
+            key: StoredActivity(log_score, body)
+            for some in chunks(list(keys))
+            for key, log_score, body in self._rows(
+                self._many.activity, {"keys": self._many.bulk.keys(some)}
+            )
+        }
+
+    def trending(self, limit: int) -> list[tuple[ItemKey, float]]:
+        """See State."""
+        return [(key, score) for key, score in self._rows(statements.trending, {"limit": limit})]
+
+    def offsets(self, consumer: str) -> dict[Partition, int]:
+        """See State."""
+        rows = self._rows(statements.offsets_of, {"consumer": consumer})
+        return {Partition(*place): following for *place, following in rows}
+
+    def events(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """See State."""
+        return self._log(statements.events_after, after, limit)
+
+    def exposures(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """See State."""
+        return self._log(statements.exposures_after, after, limit)
+
+    def dead_letters(
+        self, *, limit: int = 100, before: int | None = None, pending_only: bool = False
+    ) -> list[DeadLetter]:
+        """See State."""
+        statement = statements.pending_letters if pending_only else statements.letters
+        values = {"before": _NO_LETTER if before is None else before, "limit": limit}
+        return [_letter(row) for row in self._rows(statement, values)]
+
+    def dead_letter(self, letter: int) -> DeadLetter | None:
+        """See State."""
+        for row in self._rows(statements.dead_letter, {"id": letter}):
+            return _letter(row)
+        return None
+
+    def mark_replayed(self, letter: int, at: datetime) -> None:
+        """See State.
+
+        Raises:
+            NotFoundError: there is no such dead letter.
+        """
+        with self.write() as write:
+            if not write.mark_replayed(letter, at):
+                raise NotFoundError(f"there is no dead letter {letter}")
+
+    def prune(self, *, events_before: datetime) -> int:
+        """See State. In several transactions, so that writers wait for none of them long."""
+        forgotten = 0
+        while True:
+            with self.write() as write:
+                some = write.forget_events(before=events_before, limit=_FORGET_AT_ONCE)
+            forgotten += some
+            if some < _FORGET_AT_ONCE:
+                return forgotten
+
+    def ping(self) -> None:
+        """See State. ConfigurationError when a newer program has migrated the database."""
+        self._rows(statements.ping)
+
+    def migrate(self) -> None:
+        """See State. ConfigurationError when a newer program has migrated the database."""
+        engine = self._database.patient_engine()
+        try:
+            schema.migrate(engine, begin=self._database.begin)
+        finally:
+            engine.dispose()
+
+    def close(self) -> None:
+        """See State."""
+        self._connections.close()
+
+    def _number(self, statement: statements.Query) -> int:
+        ((number,),) = self._rows(statement)
+        return int(number)
+
+    def _log(self, statement: statements.Query, after: int, limit: int) -> list[tuple[int, bytes]]:
+        rows = self._rows(statement, {"after": after, "limit": limit})
+        return [(seq, body) for seq, body in rows]
+
+
+def _letter(row: Row[*tuple[Any, ...]]) -> DeadLetter:
+    return DeadLetter(
+        id=row.id,
+        topic=row.topic,
+        partition=row.partition,
+        offset=row.offset,
+        key=row.key,
+        value=row.value,
+        reason=row.reason,
+        detail=row.detail,
+        at=row.at,
+        replayed=row.replayed,
+    )

@@ -1,0 +1,195 @@
+"""Every statement on the state, built once and compiled once per connection's engine.
+
+Names of bound values are the columns' own, except `expected` (a version read before), `of_...`
+(which row to change), `after`, `before`, `limit`, `by`, and `keys` (a list, for `Bulk.among`).
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+
+from clickwise.state.bulk import Bulk, Insert
+from clickwise.state.tables import (
+    counters,
+    dead_letters,
+    events,
+    exposures,
+    item_activity,
+    item_vectors,
+    items,
+    offsets,
+    profiles,
+)
+
+Query = Select[*tuple[Any, ...]]
+
+
+def _counter(name: str) -> Query:
+    # The name is written out: a constant, and one bound value less on the hot path.
+    return select(counters.c.value).where(counters.c.name == literal_column(f"'{name}'"))
+
+
+_one_row = select(literal_column("1").label("one")).subquery()
+profile: Query = select(
+    profiles.c.version, profiles.c.body, _counter("change").scalar_subquery().label("change")
+).select_from(_one_row.outerjoin(profiles, profiles.c.user == bindparam("user")))
+users: Query = (
+    select(profiles.c.user)
+    .where(profiles.c.user > bindparam("after"))
+    .order_by(profiles.c.user)
+    .limit(bindparam("limit"))
+)
+
+_item_columns = (
+    items.c.key,
+    items.c.id,
+    items.c.body,
+    items.c.change,
+    items.c.model,
+    item_vectors.c.vector,
+)
+_with_vector = items.outerjoin(
+    item_vectors,
+    and_(item_vectors.c.key == items.c.key, item_vectors.c.model == items.c.model),
+)
+item: Query = (
+    select(*_item_columns).select_from(_with_vector).where(items.c.key == bindparam("key"))
+)
+items_changed: Query = (
+    select(*_item_columns)
+    .select_from(_with_vector)
+    .where(items.c.change > bindparam("after"))
+    .order_by(items.c.change)
+    .limit(bindparam("limit"))
+)
+newest_change: Query = _counter("change")
+count_items: Query = _counter("items")
+advance_counter: Update = (
+    update(counters)
+    .where(counters.c.name == bindparam("of_name"))
+    .values(value=counters.c.value + bindparam("by"))
+)
+
+# Held until the transaction ends, so that sequence numbers become visible in order.
+# (SQLite has no FOR UPDATE and needs none: it has one writer.)
+hold_events: Query = _counter("events").with_for_update()
+hold_exposures: Query = _counter("exposures").with_for_update()
+events_after: Query = (
+    select(events.c.seq, events.c.body)
+    .where(events.c.seq > bindparam("after"), events.c.body.is_not(None))
+    .order_by(events.c.seq)
+    .limit(bindparam("limit"))
+)
+exposures_after: Query = (
+    select(exposures.c.seq, exposures.c.body)
+    .where(exposures.c.seq > bindparam("after"))
+    .order_by(exposures.c.seq)
+    .limit(bindparam("limit"))
+)
+forget_events: Delete = delete(events).where(
+    events.c.seq.in_(
+        select(events.c.seq)
+        .where(events.c.received < bindparam("before"))
+        .order_by(events.c.received)
+        .limit(bindparam("limit"))
+    )
+)
+
+offsets_of: Query = select(offsets).where(offsets.c.consumer == bindparam("consumer"))
+trending: Query = (
+    select(item_activity.c.key, item_activity.c.log_score)
+    .order_by(item_activity.c.log_score.desc(), item_activity.c.key.desc())
+    .limit(bindparam("limit"))
+)
+
+dead_letter: Query = select(dead_letters).where(dead_letters.c.id == bindparam("id"))
+_older = dead_letters.c.id < bindparam("before")
+_newest_letters = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(bindparam("limit"))
+letters: Query = _newest_letters.where(_older)
+pending_letters: Query = _newest_letters.where(_older, dead_letters.c.replayed.is_(None))
+mark_replayed: Update = (
+    update(dead_letters)
+    .where(dead_letters.c.id == bindparam("of_id"))
+    .values(replayed=bindparam("replayed"))
+)
+ping: Query = select(literal_column("1"))
+
+
+class BulkStatements:
+    """The statements over many rows or keys, built for one database."""
+
+    def __init__(self, bulk: Bulk) -> None:
+        self.bulk = bulk
+        user_given = bulk.among(profiles.c.user, "keys")
+        self.profiles: Query = select(profiles.c.user, profiles.c.version, profiles.c.body).where(
+            user_given
+        )
+        self.profile_versions: Query = select(profiles.c.user, profiles.c.version).where(user_given)
+        self.event_bodies: Query = select(events.c.key, events.c.body).where(
+            bulk.among(events.c.key, "keys")
+        )
+        self.known_events: Query = select(events.c.key).where(bulk.among(events.c.key, "keys"))
+        self.count_live: Query = select(func.count()).where(
+            bulk.among(items.c.key, "keys"), items.c.body.is_not(None)
+        )
+        self.activity: Query = select(item_activity).where(bulk.among(item_activity.c.key, "keys"))
+        self.delete_vectors: Delete = delete(item_vectors).where(
+            bulk.among(item_vectors.c.key, "keys")
+        )
+
+        given = bulk.source(
+            user=profiles.c.user,
+            expected=profiles.c.version,
+            version=profiles.c.version,
+            body=profiles.c.body,
+        )
+        self.replace_profile: Update = (
+            update(profiles)
+            .values(version=given.c.version, body=given.c.body)
+            .where(profiles.c.user == given.c.user, profiles.c.version == given.c.expected)
+        )
+        self.add_profile = self._insert(profiles).on_conflict_do_nothing()
+        self.add_event = self._insert(events).on_conflict_do_nothing(index_elements=["key"])
+        self.add_exposure = self._insert(exposures)
+        self.add_dead_letter = self._insert(dead_letters).on_conflict_do_nothing(
+            index_elements=["topic", "partition", "offset"]
+        )
+        self.put_vector = _replacing(self._insert(item_vectors), "vector")
+        self.put_activity = _replacing(self._insert(item_activity), "log_score", "body")
+        item = self._insert(items)
+        self.put_item = _replacing(
+            item, "body", "change", "model", where=items.c.id == item.excluded.id
+        )
+        offset = self._insert(offsets)
+        self.put_offset = _replacing(offset, "next", where=offsets.c.next <= offset.excluded.next)
+
+    def _insert(self, table: Table) -> Insert:
+        """INSERT of rows with every column but those that the database numbers itself."""
+        columns = {c.name: c for c in table.columns if c is not table.autoincrement_column}
+        given = self.bulk.source(**columns)
+        # WHERE, because SQLite would read the ON of ON CONFLICT as a join's.
+        rows = select(*given.c).where(true())
+        return self.bulk.insert(table).from_select(list(columns), rows)
+
+
+def _replacing(insert: Insert, *columns: str, where: ColumnElement[bool] | None = None) -> Insert:
+    """INSERT that replaces these columns of a row that is there (if `where` holds for it)."""
+    return insert.on_conflict_do_update(
+        index_elements=list(insert.table.primary_key),
+        set_={name: insert.excluded[name] for name in columns},
+        where=where,
+    )

@@ -1,0 +1,257 @@
+"""One transaction on the state: what a batch writes together."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.base import Executable
+
+from clickwise.errors import ClickwiseError, ConflictError
+from clickwise.state import statements
+from clickwise.state.bulk import chunks
+from clickwise.state.faults import translate
+from clickwise.state.port import (
+    DeadLetter,
+    EventRow,
+    ItemWrite,
+    Partition,
+    ProfileWrite,
+    StoredActivity,
+    StoredProfile,
+)
+from clickwise.state.statements import BulkStatements
+from clickwise.types import EventKey, ItemKey, UserId
+
+Values = dict[str, Any]
+Result = CursorResult[*tuple[Any, ...]]
+
+
+# Only a log is read in order of its sequence numbers; where bodies are places, writers need not
+# wait for each other.
+_JSON = b"{"
+
+
+class SqlWrite:
+    """See `clickwise.state.port.Write`.
+
+    Once a call has failed, `failure` holds why and the transaction cannot commit any more,
+    whether or not the caller lets the error through.
+    """
+
+    def __init__(self, connection: Connection, many: BulkStatements) -> None:
+        self._connection = connection
+        self._many = many
+        self._keys = many.bulk.keys
+        self.failure: ClickwiseError | None = None
+
+    def add_events(self, rows: Sequence[EventRow]) -> set[EventKey]:
+        """See Write."""
+        if any(row.body is not None and row.body.startswith(_JSON) for row in rows):
+            self._run(statements.hold_events)
+        new: dict[EventKey, Values] = {}
+        for row in rows:
+            new.setdefault(row.key, {"key": row.key, "received": row.received, "body": row.body})
+        for keys in chunks(list(new)):
+            for (key,) in self._run(self._many.known_events, {"keys": self._keys(keys)}):
+                del new[key]
+        if self._run_many(self._many.add_event, list(new.values())) != len(new):
+            raise self._conflict("another transaction stored one of these events first")
+        return set(new)
+
+    def event_bodies(self, keys: Collection[EventKey]) -> dict[EventKey, bytes | None]:
+        """See Write."""
+        return {
+            key: body
+            for some in chunks(list(keys))
+            for key, body in self._run(self._many.event_bodies, {"keys": self._keys(some)})
+        }
+
+    def profiles(self, users: Collection[UserId]) -> dict[UserId, StoredProfile]:
+        """See Write."""
+        return {
+            user: StoredProfile(version, body)
+            for some in chunks(list(users))
+            for user, version, body in self._run(self._many.profiles, {"keys": self._keys(some)})
+        }
+
+    def put_profiles(self, writes: Sequence[ProfileWrite]) -> None:
+        """See Write."""
+        first, later = [], []
+        # In one order for all, so that two transactions do not wait for each other.
+        for write in sorted(writes, key=lambda write: write.user):
+            version = write.expected + 1
+            if write.expected:
+                later.append(
+                    {
+                        "user": write.user,
+                        "expected": write.expected,
+                        "version": version,
+                        "body": write.body,
+                    }
+                )
+            else:
+                first.append({"user": write.user, "version": version, "body": write.body})
+        written = self._run_many(self._many.add_profile, first)
+        written += self._run_many(self._many.replace_profile, later)
+        if written != len(writes):
+            raise self._conflict(
+                f"{len(writes) - written} of {len(writes)} profiles have another version by now"
+            )
+
+    def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """See Write."""
+        places = {(place.consumer, place.topic, place.partition) for place in partitions}
+        if places:
+            self._hold([_lock_number(*place) for place in places])
+        stored: dict[Partition, int] = {}
+        for consumer in {partition.consumer for partition in partitions}:
+            for *place, following in self._run(statements.offsets_of, {"consumer": consumer}):
+                stored[Partition(*place)] = following
+        return {place: stored[place] for place in partitions if place in stored}
+
+    def put_offsets(self, offsets: Mapping[Partition, int]) -> None:
+        """See Write."""
+        rows = [
+            {
+                "consumer": place.consumer,
+                "topic": place.topic,
+                "partition": place.partition,
+                "source": place.source,
+                "next": following,
+            }
+            for place, following in offsets.items()
+        ]
+        rows.sort(key=lambda row: (row["consumer"], row["topic"], row["partition"], row["source"]))
+        if self._run_many(self._many.put_offset, rows) != len(rows):
+            raise self._conflict("a later offset is stored: this partition has another owner")
+
+    def put_items(self, writes: Sequence[ItemWrite]) -> int:
+        """See Write."""
+        last: dict[ItemKey, ItemWrite] = {}
+        for write in writes:
+            known = last.pop(write.key, write)
+            if known.id != write.id:
+                raise self._taken_key()
+            last[write.key] = write
+        # The counter first: its row orders all writers of items.
+        self._run(statements.advance_counter, {"of_name": "change", "by": len(last)})
+        newest = int(self._run(statements.newest_change).scalar_one())
+        live = sum(write.body is not None for write in last.values())
+        for keys in chunks(list(last)):
+            live -= self._run(self._many.count_live, {"keys": self._keys(keys)}).scalar_one()
+        self._run(statements.advance_counter, {"of_name": "items", "by": live})
+        start = newest - len(last) + 1
+        rows = [
+            {"key": w.key, "id": w.id, "body": w.body, "change": change, "model": w.model}
+            for change, w in enumerate(last.values(), start)
+        ]
+        if self._run_many(self._many.put_item, rows) != len(rows):
+            raise self._taken_key()
+        self._put_vectors(list(last.values()))
+        return newest
+
+    def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
+        """See Write."""
+        return {
+            key: StoredActivity(log_score, body)
+            for some in chunks(list(keys))
+            for key, log_score, body in self._run(self._many.activity, {"keys": self._keys(some)})
+        }
+
+    def put_activity(self, rows: Mapping[ItemKey, StoredActivity]) -> None:
+        """See Write."""
+        values = [
+            {"key": key, "log_score": row.log_score, "body": row.body}
+            for key, row in sorted(rows.items())
+        ]
+        self._run_many(self._many.put_activity, values)
+
+    def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """See Write."""
+        values = [
+            {
+                "topic": letter.topic,
+                "partition": letter.partition,
+                "offset": letter.offset,
+                "key": letter.key,
+                "value": letter.value,
+                "reason": _storable(letter.reason),
+                "detail": _storable(letter.detail),
+                "at": letter.at,
+                "replayed": letter.replayed,
+            }
+            for letter in letters
+        ]
+        self._run_many(self._many.add_dead_letter, values)
+
+    def add_exposures(self, bodies: Sequence[bytes]) -> None:
+        """See Write."""
+        self._run(statements.hold_exposures)
+        self._run_many(self._many.add_exposure, [{"body": body} for body in bodies])
+
+    def mark_replayed(self, letter: int, at: datetime) -> bool:
+        """Note when a dead letter went back into its topic; False when there is none."""
+        values = {"of_id": letter, "replayed": at}
+        return self._run(statements.mark_replayed, values).rowcount == 1
+
+    def forget_events(self, *, before: datetime, limit: int) -> int:
+        """Delete at most `limit` events received before then; how many."""
+        values = {"before": before, "limit": limit}
+        return self._run(statements.forget_events, values).rowcount
+
+    def _put_vectors(self, writes: Sequence[ItemWrite]) -> None:
+        deleted = [write.key for write in writes if write.vector is None]
+        for keys in chunks(deleted):
+            self._run(self._many.delete_vectors, {"keys": self._keys(keys)})
+        values = [
+            {"key": write.key, "model": write.model, "vector": write.vector}
+            for write in writes
+            if write.vector is not None
+        ]
+        self._run_many(self._many.put_vector, values)
+
+    def _run(self, statement: Executable, values: Values | None = None) -> Result:
+        try:
+            return self._connection.execute(statement, values)
+        except DBAPIError as error:
+            self.failure = translate(error)
+            raise self.failure from error
+
+    def _run_many(self, statement: Executable, rows: Sequence[Values]) -> int:
+        """Run the statement for each row; how many rows it changed in all."""
+        changed = 0
+        for some in chunks(rows):
+            try:
+                changed += self._many.bulk.run(self._connection, statement, some)
+            except DBAPIError as error:
+                self.failure = translate(error)
+                raise self.failure from error
+        return changed
+
+    def _hold(self, numbers: Sequence[int]) -> None:
+        try:
+            self._many.bulk.hold(self._connection, numbers)
+        except DBAPIError as error:
+            self.failure = translate(error)
+            raise self.failure from error
+
+    def _conflict(self, message: str) -> ConflictError:
+        self.failure = ConflictError(message)
+        return self.failure
+
+    def _taken_key(self) -> ConflictError:
+        return self._conflict("an item's key is taken by another item id")
+
+
+def _lock_number(consumer: str, topic: str, partition: int) -> int:
+    """63 bits for one consumer's partition, the same in every process."""
+    name = "\0".join((consumer, topic, str(partition))).encode()
+    return int.from_bytes(blake2b(name, digest_size=8, person=b"offsets").digest()) >> 1
+
+
+def _storable(text: str) -> str:
+    """Text that every database takes: a dead letter must never be refused itself."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")

@@ -1,0 +1,81 @@
+"""The HTTP application: the table of operations, their gate, and the process's start and end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clickwise import codec
+from serving.admission import Admission
+from serving.auth import Keys
+from serving.door import Door
+from serving.gate import Gate
+from serving.health import ReadyProbe
+from serving.openapi import openapi
+from serving.operation import Operation
+from serving.parts import Parts
+from serving.routes import OPERATIONS
+from serving.shutdown import end_before_stop
+from serving.stream import StreamHub
+
+HEARTBEAT_SECONDS = 15.0
+
+
+def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> Starlette:
+    """The ASGI application of one serving process."""
+    settings = parts.settings
+    door = Door(
+        parts=parts,
+        keys=Keys(settings.keys),
+        admission=Admission(settings.max_in_flight),
+        streams=StreamHub(
+            parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
+        ),
+        ready=ReadyProbe(parts.health),
+        heartbeat_seconds=heartbeat_seconds,
+        document=codec.encode(openapi()),
+    )
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in OPERATIONS:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    app = Starlette(
+        routes=[Route(path, Gate(door, operations)) for path, operations in by_path.items()],
+        lifespan=lambda _: _lifespan(door),
+    )
+    app.router.redirect_slashes = False
+    app.router.default = Gate(door, {})
+    app.add_middleware(AsSent)
+    return app
+
+
+class AsSent:
+    """Routes by the path as it was sent, so that `%2F` in an id is not a `/` of the address."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path")
+            scope["path"] = raw.decode("latin-1") if raw else quote(scope["path"])
+        await self._app(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(door: Door) -> AsyncIterator[None]:
+    await door.parts.on_start()
+    door.streams.begin()
+    polling = asyncio.create_task(door.streams.poll())
+    end_before_stop(door.streams.end)
+    try:
+        yield
+    finally:
+        door.streams.end()
+        polling.cancel()
+        await asyncio.wait({polling})
+        await door.parts.on_stop()

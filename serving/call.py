@@ -1,0 +1,60 @@
+"""One request as a handler sees it: its id, what its address names, its query and its body."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import Receive, Scope
+
+from clickwise import codec
+from clickwise.codec import JsonObject
+from clickwise.errors import InvalidInputError
+from clickwise.limits import check_id
+from serving.body import read_body
+from serving.door import Door
+from serving.ids import time_ordered_id
+from serving.query import Parameter, read_query
+
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
+
+
+class Call:
+    """A request in work. `request_id` is the client's own if that is plain, else a new one."""
+
+    __slots__ = ("_receive", "_scope", "door", "request_id")
+
+    def __init__(self, door: Door, scope: Scope, receive: Receive) -> None:
+        self.door = door
+        self._scope = scope
+        self._receive = receive
+        self.request_id = self._own_id() or time_ordered_id(door.parts.clock.now())
+
+    def _own_id(self) -> str | None:
+        for name, value in self._scope["headers"]:
+            if name == b"x-request-id" and _CLIENT_ID.match(value):
+                return str(value, "ascii")
+        return None
+
+    def path_id(self) -> str:
+        """The id in the address, percent-decoded.
+
+        Raises:
+            InvalidInputError: not UTF-8, or not an id.
+        """
+        raw: str = self._scope["path_params"]["id"]
+        if "%" in raw or not raw.isascii():
+            try:
+                raw = unquote_to_bytes(raw.encode("latin-1")).decode()
+            except UnicodeDecodeError as error:
+                raise InvalidInputError("not percent-encoded UTF-8", field="id") from error
+        return check_id(raw, "id")
+
+    def query(self, known: Mapping[str, Parameter]) -> dict[str, object]:
+        """The query's values by request field; see `read_query`."""
+        return read_query(self._scope["query_string"], known)
+
+    async def json(self) -> JsonObject:
+        """The body, a JSON object; see `read_body` and `decode_object` for refusals."""
+        limit = self.door.parts.settings.max_body_bytes
+        raw = await read_body(self._scope, self._receive, limit=limit)
+        return codec.decode_object(raw, limit=limit)

@@ -1,0 +1,22 @@
+"""What all requests of one process share."""
+
+from dataclasses import dataclass
+
+from serving.admission import Admission
+from serving.auth import Keys
+from serving.health import ReadyProbe
+from serving.parts import Parts
+from serving.stream import StreamHub
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The parts, and the bounds around them. `document` is the OpenAPI document as JSON."""
+
+    parts: Parts
+    keys: Keys
+    admission: Admission
+    streams: StreamHub
+    ready: ReadyProbe
+    heartbeat_seconds: float
+    document: bytes

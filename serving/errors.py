@@ -1,0 +1,77 @@
+"""Faults of HTTP itself, and how every fault becomes an answer: one JSON shape.
+
+    ClickwiseError
+    ├── MethodNotAllowedError    the address exists, the method does not
+    ├── MediaTypeError           the body is not JSON in UTF-8
+    └── SlowBodyError            the client did not send its body in time
+
+Faults with status 500 tell the client nothing but that: the log has the rest.
+"""
+
+import math
+
+from clickwise import codec
+from clickwise.errors import (
+    ClickwiseError,
+    InvalidInputError,
+    OverloadedError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from serving.answers import JsonResponse
+from serving.schemas import ErrorBody
+
+
+class MethodNotAllowedError(ClickwiseError):
+    """The address exists but not for this method; `allowed` are those that it has."""
+
+    kind = "method_not_allowed"
+    status = 405
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} is not possible here; possible: {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class MediaTypeError(ClickwiseError):
+    """The body is of another type than JSON, compressed, or not UTF-8."""
+
+    kind = "unsupported_media_type"
+    status = 415
+
+
+class SlowBodyError(ClickwiseError):
+    """The body did not arrive in time."""
+
+    kind = "request_timeout"
+    status = 408
+    retryable = True
+
+
+def error_body(error: Exception, request_id: str) -> ErrorBody:
+    """What the client is told of `error`."""
+    if not isinstance(error, ClickwiseError) or (error.status >= 500 and not error.retryable):
+        kind = error.kind if isinstance(error, ClickwiseError) else "internal"
+        message = f"this server failed; its log tells more under request {request_id}"
+        return ErrorBody(error=kind, message=message, request_id=request_id)
+    if isinstance(error, InvalidInputError):
+        return ErrorBody(
+            error=error.kind,
+            message=error.reason,
+            field=error.field or None,
+            request_id=request_id,
+        )
+    return ErrorBody(error=error.kind, message=str(error), request_id=request_id)
+
+
+def error_response(error: Exception, request_id: str) -> JsonResponse:
+    """`error` as a response, with the headers that go with its status."""
+    status = error.status if isinstance(error, ClickwiseError) else 500
+    response = JsonResponse(codec.encode(error_body(error, request_id)), status_code=status)
+    if isinstance(error, OverloadedError | UnavailableError):
+        response.add(b"retry-after", str(max(1, math.ceil(error.retry_after_seconds))))
+    elif isinstance(error, UnauthorizedError):
+        response.add(b"www-authenticate", 'Bearer realm="clickwise"')
+    elif isinstance(error, MethodNotAllowedError):
+        response.add(b"allow", ", ".join(error.allowed))
+    return response

@@ -1,0 +1,119 @@
+"""What every request passes, in one ASGI application per address.
+
+In this order: a request id, the key, a place among the requests in work, the handler; and on
+the way out: faults as JSON, the headers that all answers share, the figures. One layer, because
+each wrapped layer costs a request tens of microseconds.
+"""
+
+import time
+from collections.abc import Mapping
+
+from prometheus_client import Counter
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from clickwise import logs, metrics
+from clickwise.errors import ClickwiseError, NotFoundError
+from serving.call import Call
+from serving.door import Door
+from serving.errors import MethodNotAllowedError, error_response
+from serving.operation import Operation
+
+UNMATCHED = "unmatched"
+CLIENT_LEFT = 499  # nginx's word for it; no such answer is ever sent
+_SHARED_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+_log = logs.get(__name__)
+
+
+class Gate:
+    """All methods of one address; of none where the address is unknown."""
+
+    def __init__(self, door: Door, operations: Mapping[str, Operation]) -> None:
+        self._door = door
+        self._operations = dict(operations)
+        self._keyless = bool(operations) and all(o.keyless for o in operations.values())
+        if self._keyless:
+            # Probes and proxies ask with HEAD; the server leaves the body out.
+            self._operations["HEAD"] = operations["GET"]
+        self._figures = {
+            method: _Figures(operation.label) for method, operation in self._operations.items()
+        }
+        path = next(iter(operations.values())).path if operations else UNMATCHED
+        self._other = _Figures(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": "not a websocket"})
+            return
+        started = time.perf_counter()
+        operation = self._operations.get(scope["method"])
+        figures = self._figures.get(scope["method"], self._other)
+        call = Call(self._door, scope, receive)
+        placed = False
+        try:
+            try:
+                if not self._keyless:
+                    self._door.keys.check(scope["headers"])
+                if operation is None:
+                    raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
+                if not operation.unbounded:
+                    self._door.admission.enter()
+                    placed = True
+                if scope["query_string"] and operation.refuses_queries:
+                    call.query({})
+                response = await operation.handler(call)
+            except ClientDisconnect:
+                figures.count(CLIENT_LEFT, time.perf_counter() - started)
+                return
+            except Exception as error:  # noqa: BLE001  # the edge of the process: every fault is an answer
+                response = _answer_to(error, call, figures.label)
+            response.raw_headers.append((b"x-request-id", call.request_id.encode("latin-1")))
+            response.raw_headers.extend(_SHARED_HEADERS)
+            figures.count(response.status_code, time.perf_counter() - started)
+            await response(scope, receive, send)
+        finally:
+            if placed:
+                self._door.admission.leave()
+
+    def _no_operation(self, method: str) -> ClickwiseError:
+        if self._operations:
+            return MethodNotAllowedError(method, tuple(self._operations))
+        return NotFoundError("no such address; /docs lists them (send / in an id as %2F)")
+
+
+class _Figures:
+    """The metrics of one route, looked up once."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._seconds = metrics.request_seconds.labels(label)
+        self._by_status: dict[int, Counter] = {}
+
+    def count(self, status: int, seconds: float) -> None:
+        """One request, answered with `status`; `seconds` up to its first byte."""
+        counting = self._by_status.get(status)
+        if counting is None:
+            counting = metrics.requests.labels(self.label, str(status))
+            self._by_status[status] = counting
+        counting.inc()
+        self._seconds.observe(seconds)
+
+
+def _answer_to(error: Exception, call: Call, where: str) -> Response:
+    """The response to a fault; it is counted, and logged once if it is this server's own."""
+    kind = error.kind if isinstance(error, ClickwiseError) else "internal"
+    metrics.errors.labels(kind, where).inc()
+    if isinstance(error, ClickwiseError) and (error.status < 500 or error.retryable):
+        _log.debug("request refused", kind=kind, where=where, request_id=call.request_id)
+    else:
+        _log.error(
+            "request failed", kind=kind, where=where, request_id=call.request_id, exc_info=error
+        )
+    return error_response(error, call.request_id)

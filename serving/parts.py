@@ -1,0 +1,76 @@
+"""What the HTTP door stands on: ports, given by whoever wires the process."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clickwise.clock import Clock
+from clickwise.doors import EventDoor, ExposureLog, ItemDoor
+from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
+from clickwise.settings import Settings
+from clickwise.state.port import ItemRow
+from clickwise.types import ItemId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether one thing that this process needs works; `detail` says what is wrong, or empty."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class RecommenderPort(Protocol):
+    """Answers in the caller's thread: the vector engine holds the interpreter's lock anyway.
+
+    Calls raise the errors of `clickwise.errors`.
+    """
+
+    def recommend(self, request: RecommendRequest) -> Answer:
+        """The page that `request` asks for, with a `request_id` of its own."""
+        ...
+
+    def similar(self, item: ItemId, *, limit: int) -> tuple[SimilarItem, ...]:
+        """Items near `item`, nearest first; NotFoundError when it is not known."""
+        ...
+
+    def profile(self, user: UserId) -> ProfileView:
+        """A user's profile; NotFoundError when there is none."""
+        ...
+
+
+class Lookups(Protocol):
+    """The part of `clickwise.state.port.State` that requests read."""
+
+    def item(self, item: ItemId) -> ItemRow | None:
+        """One item, None when unknown or deleted."""
+        ...
+
+    def profile_versions(self, users: Collection[UserId]) -> dict[UserId, int]:
+        """Versions of those users that have a profile."""
+        ...
+
+
+async def nothing() -> None:
+    """Start or stop nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that one serving process is made of.
+
+    `health` may ask the database: it runs in a thread, once at a time. `on_start` runs before
+    the first request, `on_stop` after the last one and after every stream has ended.
+    """
+
+    settings: Settings
+    recommender: RecommenderPort
+    state: Lookups
+    events: EventDoor
+    items: ItemDoor
+    exposures: ExposureLog
+    clock: Clock
+    health: Callable[[], Sequence[Health]]
+    on_start: Callable[[], Awaitable[None]] = nothing
+    on_stop: Callable[[], Awaitable[None]] = nothing

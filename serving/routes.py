@@ -1,0 +1,124 @@
+"""The one table of the interface: every address, method, type and status.
+
+The application is built from it and so is the OpenAPI document; a test compares both.
+"""
+
+from clickwise.items import Item
+from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest
+from serving.asking import PARAMETERS
+from serving.operation import Operation
+from serving.routes_events import post_events
+from serving.routes_items import (
+    SIMILAR_PARAMETERS,
+    delete_item,
+    get_item,
+    post_items,
+    put_item,
+    similar_items,
+)
+from serving.routes_site import docs_page, healthz, home, openapi_document, readyz, show_metrics
+from serving.routes_users import (
+    post_recommendations,
+    user_profile,
+    user_recommendations,
+    user_stream,
+)
+from serving.schemas import Alive, Readiness, Refusal, Result, Results, SimilarItems
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/v1/users/{id}/recommendations", user_recommendations, "recommendations",
+        "A page of a user's list",
+        answers={200: Answer}, parameters=PARAMETERS, faults=(429, 504),
+        description=(
+            "Rests on every event acknowledged before. Page on with `cursor` (no repeats even"
+            " if events come in) or `offset`."
+        ),
+    ),
+    Operation(
+        "POST", "/v1/recommendations", post_recommendations, "recommendations",
+        "A page of a list, asked for in a body",
+        answers={200: Answer}, request=RecommendRequest, faults=(429, 504),
+        description="For many exclusions, and for guests: `context` tells their visit.",
+    ),
+    Operation(
+        "GET", "/v1/users/{id}/stream", user_stream, "recommendations",
+        "A user's list, and a new one after each change",
+        answers={200: "text/event-stream"}, parameters=PARAMETERS, faults=(429, 504),
+        unbounded=True,
+        description=(
+            "Server-sent events of type `recommendations`: `data` is an Answer, `id` the profile"
+            " version. A comment every 15 s keeps the connection."
+        ),
+    ),
+    Operation(
+        "GET", "/v1/users/{id}/profile", user_profile, "recommendations",
+        "What is known of a user",
+        answers={200: ProfileView}, faults=(404,),
+    ),
+    Operation(
+        "GET", "/v1/items/{id}/similar", similar_items, "items",
+        "Items near one item",
+        answers={200: SimilarItems}, parameters=SIMILAR_PARAMETERS, faults=(404,),
+    ),
+    Operation(
+        "POST", "/v1/events", post_events, "events",
+        "Send one event or many",
+        answers={200: Results, 202: Results, 422: Refusal}, request="EventOrEvents",
+        faults=(429,),
+        description=(
+            "A verdict for each event, in order: applied (it is in the profile), accepted (it is"
+            " durable and will be applied), duplicate (its id was seen before), refused (with"
+            " why). Refused events cost the others nothing. 200: all done; 202: some of it is"
+            " durable but not applied yet; 422: nothing was taken. A missing `id` is made, and"
+            " then a repetition cannot be told."
+        ),
+    ),
+    Operation(
+        "PUT", "/v1/items/{id}", put_item, "items",
+        "Create or replace an item",
+        answers={200: Result, 202: Result}, request="ItemPut", faults=(409, 429),
+        description="Send `/` in an id as `%2F`. 200: it can be found now; 202: soon.",
+    ),
+    Operation(
+        "GET", "/v1/items/{id}", get_item, "items",
+        "An item as it was last put", answers={200: Item}, faults=(404,),
+    ),
+    Operation(
+        "DELETE", "/v1/items/{id}", delete_item, "items",
+        "Delete an item",
+        answers={200: Result, 202: Result}, faults=(409, 429),
+        description="It leaves every source of candidates. Deleting what is not there is fine.",
+    ),
+    Operation(
+        "POST", "/v1/items", post_items, "items",
+        "Create or replace many items",
+        answers={200: Results, 202: Results, 422: Refusal}, request="ItemBatch",
+        faults=(409, 429),
+        description="A verdict for each item, in order; refused ones cost the others nothing.",
+    ),
+    Operation(
+        "GET", "/healthz", healthz, "service", "This process answers",
+        answers={200: Alive}, keyless=True, unbounded=True,
+    ),
+    Operation(
+        "GET", "/readyz", readyz, "service", "Whether this process can serve",
+        answers={200: Readiness, 503: Readiness}, keyless=True, unbounded=True,
+    ),
+    Operation(
+        "GET", "/metrics", show_metrics, "service", "Figures in the Prometheus text format",
+        answers={200: "text/plain"}, unbounded=True,
+    ),
+    Operation(
+        "GET", "/openapi.json", openapi_document, "service", "This document",
+        answers={200: "application/json"}, keyless=True, unbounded=True,
+    ),
+    Operation(
+        "GET", "/docs", docs_page, "service", "This document as a page to read and try",
+        answers={200: "text/html"}, keyless=True, unbounded=True,
+    ),
+    Operation(
+        "GET", "/", home, "service", "The way to /docs",
+        answers={307: ""}, keyless=True, unbounded=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,43 @@
+"""What events do to items, re-keyed: one message per batch and partition of `item-activity`.
+
+An item's partition is its key modulo the number of partitions, so that one worker at a time
+adds to its row. All of one event's increments for a partition travel in one message, in the
+order of their offsets: the receiver keeps one mark per source partition and can tell what it
+has seen.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from clickwise.activity import Increment
+from clickwise.codec import encode
+from clickwise.errors import InvalidInputError
+from streams.kafka import Message
+from streams.records import Record, RefusedError
+
+_decoder = msgspec.json.Decoder(list[Increment])
+
+
+def messages_of(increments: Sequence[Increment], *, topic: str, partitions: int) -> list[Message]:
+    """The increments as messages, each for its partition."""
+    by_partition: dict[int, list[Increment]] = {}
+    for one in increments:
+        by_partition.setdefault(one.item % partitions, []).append(one)
+    return [
+        Message(topic, None, encode(group), partition) for partition, group in by_partition.items()
+    ]
+
+
+def decode_increments(record: Record) -> list[Increment]:
+    """The increments in a record of `item-activity`.
+
+    Raises:
+        InvalidInputError: the value is not what `messages_of` makes.
+    """
+    if record.value is None:
+        raise RefusedError("empty", "expected a list of increments, got no value")
+    try:
+        return _decoder.decode(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"not a list of increments: {error}") from error

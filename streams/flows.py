@@ -1,0 +1,257 @@
+"""A batch of records on its way through a handler, until it may be acknowledged.
+
+Each flow's `take` returns only when everything that the batch causes is durable: the effect
+committed, increments sent on, dead letters stored and sent. The caller acknowledges after that
+and never before. Whatever interrupts a `take` (a kill, a rebalance) leaves the records
+unacknowledged; they come again, and offsets kept with the state make that harmless.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Protocol, TypeVar
+
+from clickwise import logs, metrics
+from clickwise.activity import Increment
+from clickwise.clock import Clock
+from clickwise.errors import ClickwiseError, ConflictError, InvalidInputError, NotFoundError
+from clickwise.items import Item
+from clickwise.state.port import DeadLetter, Partition, State
+from clickwise.types import ItemId, UserId
+from streams.activity_messages import decode_increments, messages_of
+from streams.dead_letters import letter_message
+from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
+from streams.kafka import Message
+from streams.records import Record, dead_letter, event_of, item_of
+from streams.waiting import persistently
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+# What a single record can be blamed for; any other fault is the program's or a service's.
+_EVENT_FAULTS = (InvalidInputError, NotFoundError)
+# Items are written unconditionally: a conflict is a key that another id has taken.
+_ITEM_FAULTS = (InvalidInputError, NotFoundError, ConflictError)
+
+_log = logs.get(__name__)
+
+
+class Outlet(Protocol):
+    """Where messages go: `streams.kafka.Producer`, or a list in tests."""
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        """Return once all of these are durable."""
+        ...
+
+
+class ItemChanges(Protocol):
+    """`streams.handlers.ItemHandler`, as far as it is needed here."""
+
+    def apply(self, changes: Sequence[tuple[ItemId, Item | None]]) -> None:
+        """Encode, store and index items; None deletes. Idempotent."""
+        ...
+
+
+class SetAside:
+    """Stores dead letters in the state, then sends them to their topic."""
+
+    def __init__(self, *, state: State, outlet: Outlet, topic: str, clock: Clock) -> None:
+        self._state = state
+        self._outlet = outlet
+        self._topic = topic
+        self._clock = clock
+
+    def letter(self, record: Record, error: ClickwiseError) -> DeadLetter:
+        """The dead letter of a record that `error` refused."""
+        return dead_letter(record, error, at=self._clock.now())
+
+    def store(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep letters in the state; the same place is kept once."""
+        if letters:
+            with self._state.write() as write:
+                write.add_dead_letters(letters)
+
+    async def send(self, letters: Sequence[DeadLetter]) -> None:
+        """Copy stored letters to the dead letters topic, and count them."""
+        if not letters:
+            return
+        messages = [letter_message(self._topic, letter) for letter in letters]
+        await persistently(partial(self._outlet.write, messages), dependency="kafka")
+        for letter in letters:
+            metrics.dead_letters.labels(_short(letter.topic), letter.reason).inc()
+        first = letters[0]
+        _log.warning(
+            "messages set aside",
+            number=len(letters),
+            topic=first.topic,
+            partition=first.partition,
+            offset=first.offset,
+            reason=first.reason,
+            detail=first.detail,
+        )
+
+
+class EventFlow:
+    """Events to profiles, and what they do to items to the activity topic."""
+
+    def __init__(
+        self,
+        handler: EventHandler,
+        *,
+        aside: SetAside,
+        outlet: Outlet,
+        thread: Executor,
+        consumer: str,
+        activity_topic: str,
+        partitions: int,
+        changed: Callable[[Sequence[UserId]], None],
+    ) -> None:
+        """`changed` hears of users whose profile a committed batch has changed."""
+        self._handler = handler
+        self._aside = aside
+        self._outlet = outlet
+        self._thread = thread
+        self._consumer = consumer
+        self._activity_topic = activity_topic
+        self._partitions = partitions
+        self._changed = changed
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Apply events; see the module.
+
+        Raises:
+            ClickwiseError: a fault that no later try mends and no single record has caused.
+        """
+        applied, letters = await _in_thread(self._thread, lambda: self._fold(records))
+        messages = [
+            message
+            for one in applied
+            for message in messages_of(
+                one.activity, topic=self._activity_topic, partitions=self._partitions
+            )
+        ]
+        if messages:
+            await persistently(partial(self._outlet.write, messages), dependency="kafka")
+        await self._aside.send(letters)
+        for one in applied:
+            self._changed(one.users)
+
+    def _fold(self, records: Sequence[Record]) -> tuple[list[Applied], list[DeadLetter]]:
+        parsed, letters = _parsed(records, self._arrival, self._aside)
+        applied: list[Applied] = []
+        letters += _apply_all(
+            parsed,
+            lambda part: applied.append(self._handler.apply(part)),
+            self._aside,
+            _EVENT_FAULTS,
+        )
+        # After the events: a worker that dies in between finds these records again.
+        self._aside.store(letters)
+        return applied, letters
+
+    def _arrival(self, record: Record) -> Arrival:
+        place = Partition(self._consumer, record.topic, record.partition)
+        return Arrival(event_of(record), record.received, place, record.offset)
+
+
+class ItemFlow:
+    """Items to the state and the index."""
+
+    def __init__(self, handler: ItemChanges, *, aside: SetAside, thread: Executor) -> None:
+        self._handler = handler
+        self._aside = aside
+        self._thread = thread
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Put and delete items; see the module and `EventFlow.take`."""
+        letters = await _in_thread(self._thread, lambda: self._put(records))
+        await self._aside.send(letters)
+
+    def _put(self, records: Sequence[Record]) -> list[DeadLetter]:
+        parsed, letters = _parsed(records, item_of, self._aside)
+        letters += _apply_all(parsed, self._handler.apply, self._aside, _ITEM_FAULTS)
+        self._aside.store(letters)
+        return letters
+
+
+class ActivityFlow:
+    """Increments that event workers sent on, to the rows of their items."""
+
+    def __init__(
+        self, handler: ActivityHandler, *, aside: SetAside, thread: Executor, consumer: str
+    ) -> None:
+        self._handler = handler
+        self._aside = aside
+        self._thread = thread
+        self._consumer = consumer
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Add increments; see the module and `EventFlow.take`."""
+        letters = await _in_thread(self._thread, lambda: self._add(records))
+        await self._aside.send(letters)
+
+    def _add(self, records: Sequence[Record]) -> list[DeadLetter]:
+        parsed, letters = _parsed(records, decode_increments, self._aside)
+        places: dict[tuple[str, int], list[Increment]] = {}
+        for record, increments in parsed:
+            places.setdefault((record.topic, record.partition), []).extend(increments)
+        for (topic, partition), increments in places.items():
+            self._handler.apply(
+                increments, consumer=self._consumer, topic=topic, partition=partition
+            )
+        self._aside.store(letters)
+        return letters
+
+
+def _parsed(
+    records: Sequence[Record], parse: Callable[[Record], P], aside: SetAside
+) -> tuple[list[tuple[Record, P]], list[DeadLetter]]:
+    parsed: list[tuple[Record, P]] = []
+    letters: list[DeadLetter] = []
+    for record in records:
+        try:
+            parsed.append((record, parse(record)))
+        except InvalidInputError as error:
+            letters.append(aside.letter(record, error))
+    return parsed, letters
+
+
+def _apply_all(
+    parsed: Sequence[tuple[Record, P]],
+    apply: Callable[[list[P]], object],
+    aside: SetAside,
+    faults: tuple[type[ClickwiseError], ...],
+) -> list[DeadLetter]:
+    """Apply a batch; where a record in it is at fault, one by one, that record set aside."""
+    if not parsed:
+        return []
+    try:
+        apply([value for _, value in parsed])
+    except faults as error:
+        if len(parsed) == 1:
+            return [aside.letter(parsed[0][0], error)]
+    else:
+        return []
+    letters = []
+    for record, value in parsed:
+        try:
+            apply([value])
+        except faults as error:
+            letters.append(aside.letter(record, error))
+    return letters
+
+
+def _short(topic: str) -> str:
+    """A topic's name without the deployment's prefix: a label from a small set."""
+    return topic.rpartition(".")[2]
+
+
+async def _in_thread(thread: Executor, job: Callable[[], T]) -> T:
+    """Run `job` there, again while the database is away."""
+    loop = asyncio.get_running_loop()
+
+    def once() -> Awaitable[T]:
+        return loop.run_in_executor(thread, job)
+
+    return await persistently(once, dependency="database")

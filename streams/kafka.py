@@ -1,0 +1,287 @@
+"""Kafka's clients and how they log in: the one module that imports aiokafka.
+
+Faults of the client become UnavailableError where a later try may succeed, ConfigurationError
+where it never will (no such topic, not allowed).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from clickwise.errors import (
+    ClickwiseError,
+    ConfigurationError,
+    TooLargeError,
+    UnavailableError,
+)
+from clickwise.settings import Settings
+
+_NOT_ALLOWED = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+)
+MAX_REQUEST_BYTES = 8_000_000
+REQUEST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be written to a topic; without `partition` the key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTopic:
+    """A topic to create; `configuration` holds the broker's own names."""
+
+    name: str
+    partitions: int
+    replication: int
+    configuration: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as the broker has it."""
+
+    name: str
+    partitions: int
+    replication: int
+    configuration: dict[str, str]
+
+
+def bootstrap_servers(settings: Settings) -> list[str]:
+    """The `host:port` entries of the setting."""
+    return [entry.strip() for entry in settings.kafka_bootstrap.split(",") if entry.strip()]
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS side of the connection, None where the listener has none."""
+    if "SSL" not in settings.kafka_security_protocol:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.kafka_ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"CLICKWISE_KAFKA_CA_FILE cannot be read: {error}") from error
+
+
+def translated(error: Exception, what: str) -> ClickwiseError:
+    """The fault of our tree for a fault of the client."""
+    name = type(error).__name__
+    if isinstance(error, MessageSizeTooLargeError):
+        return TooLargeError(f"{what}: the broker takes no message of this size")
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return ConfigurationError(f"{what}: no such topic; run `clickwise topics create`")
+    if isinstance(error, _NOT_ALLOWED):
+        return ConfigurationError(f"{what}: Kafka does not allow it ({name})")
+    if isinstance(error, KafkaError) and not error.retriable and type(error) is not KafkaError:
+        return ConfigurationError(f"{what}: {name}: {error}")
+    return UnavailableError(f"{what}: {name}: {error}")
+
+
+class Producer:
+    """Writes messages so that each is in its topic once, in the order of sending.
+
+    Idempotent, acknowledged by all replicas. A message that was taken is tried until it is
+    written or the producer stops: an outage delays, it does not drop.
+    """
+
+    def __init__(self, settings: Settings, *, linger_seconds: float = 0.0) -> None:
+        self._settings = settings
+        self._linger_seconds = linger_seconds
+        self._client: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Connect, in the running event loop. Safe to call again.
+
+        Raises:
+            UnavailableError: no broker answered.
+        """
+        async with self._starting:
+            if self._client is not None:
+                return
+            client = AIOKafkaProducer(
+                **_connection(self._settings),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=round(self._linger_seconds * 1000),
+                max_batch_size=256 * 1024,
+                max_request_size=MAX_REQUEST_BYTES,
+            )
+            try:
+                await client.start()
+            except KafkaError as error:
+                await client.stop()
+                raise translated(error, "connecting to Kafka") from error
+            self._client = client
+
+    async def stop(self) -> None:
+        """Write what is waiting, for a few seconds at most, then disconnect."""
+        self._stopped = True
+        client, self._client = self._client, None
+        if client is not None:
+            # Late only in an outage; whoever sent what is left has not had an answer.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.stop(), 5.0)
+
+    async def hand_over(self, message: Message) -> asyncio.Future[object]:
+        """Put one message into the buffer; the future is done once it is durable.
+
+        Waits while the buffer is full.
+        """
+        client = self._client
+        if client is None:
+            raise UnavailableError("the Kafka producer is not running")
+        try:
+            future: asyncio.Future[object] = await client.send(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                partition=message.partition,
+                headers=list(message.headers),
+            )
+        except (KafkaError, AssertionError) as error:
+            # aiokafka asserts that the partition exists.
+            raise translated(error, f"writing to {message.topic}") from error
+        return future
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        """Return once all of these are durable; connects when `start` has not been called.
+
+        Raises:
+            UnavailableError: some may not be; writing them again may repeat some.
+            ConfigurationError: the topic does not exist or may not be written.
+            TooLargeError: the broker refuses the size.
+        """
+        if self._client is None and not self._stopped:
+            await self.start()
+        futures = [(m.topic, await self.hand_over(m)) for m in messages]
+        for topic, future in futures:
+            await delivered(future, topic)
+
+
+async def delivered(future: asyncio.Future[object], topic: str) -> None:
+    """Wait for one message of `Producer.hand_over`."""
+    try:
+        await future
+    except KafkaError as error:
+        raise translated(error, f"writing to {topic}") from error
+
+
+async def ping(settings: Settings) -> None:
+    """Return when Kafka answers.
+
+    Raises:
+        UnavailableError: it does not, or refuses the login (its log says which).
+    """
+    async with _admin(settings):
+        pass
+
+
+async def describe_topics(settings: Settings, names: Iterable[str]) -> dict[str, FoundTopic]:
+    """Those of the topics that exist."""
+    wanted = sorted(names)
+    async with _admin(settings) as client:
+        found = {
+            topic["topic"]: topic
+            for topic in await client.describe_topics(wanted)
+            if topic["error_code"] == 0
+        }
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
+        responses = await client.describe_configs(resources) if resources else []
+    configurations = {
+        resource[3]: {entry[0]: entry[1] or "" for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
+    }
+    return {
+        name: FoundTopic(
+            name,
+            len(topic["partitions"]),
+            max((len(p["replicas"]) for p in topic["partitions"]), default=0),
+            configurations.get(name, {}),
+        )
+        for name, topic in found.items()
+    }
+
+
+async def create_topics(settings: Settings, topics: Sequence[WantedTopic]) -> dict[str, str]:
+    """Create topics; the reason of each that could not be created, by its name."""
+    new = [
+        NewTopic(t.name, t.partitions, t.replication, topic_configs=t.configuration) for t in topics
+    ]
+    if not new:
+        return {}
+    async with _admin(settings) as client:
+        response = await client.create_topics(new)
+    refused = {}
+    for name, code, *rest in response.topic_errors:
+        if code:
+            detail = next((text for text in rest if text), "")
+            refused[name] = f"{for_code(code).__name__}: {detail}"
+    return refused
+
+
+async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[int, int]:
+    """The offset after the last message of each partition."""
+    client = AIOKafkaConsumer(**_connection(settings), enable_auto_commit=False)
+    try:
+        await client.start()
+        places = [TopicPartition(topic, number) for number in range(partitions)]
+        found = await client.end_offsets(places)
+    except KafkaError as error:
+        raise translated(error, f"reading the ends of {topic}") from error
+    finally:
+        await client.stop()
+    return {place.partition: offset for place, offset in found.items()}
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**_connection(settings))
+    try:
+        await client.start()
+        yield client
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise translated(error, f"Kafka at {settings.kafka_bootstrap}") from error
+    finally:
+        await client.close()
+
+
+def _connection(settings: Settings) -> dict[str, object]:
+    options: dict[str, object] = {
+        "bootstrap_servers": bootstrap_servers(settings),
+        "client_id": "clickwise",
+        "request_timeout_ms": round(REQUEST_SECONDS * 1000),
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": ssl_context(settings),
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.reveal()
+    return options

@@ -1,0 +1,131 @@
+"""New lists for those whose profile changed, to the `recommendations` topic.
+
+At most one list per user and interval: the first change is published at once, those that
+follow within the interval together at its end. The work is done in slices with rests between,
+so that it takes a quarter of the time at most and events go first.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+from clickwise import logs, metrics
+from clickwise.codec import encode
+from clickwise.errors import ClickwiseError
+from clickwise.messages import recommendations_of
+from clickwise.recommend.answers import Answer, RecommendRequest
+from clickwise.topics import RECOMMENDATIONS
+from clickwise.types import UserId
+from streams.flows import Outlet
+from streams.kafka import Message
+from streams.waiting import persistently
+
+MAX_WAITING = 20_000
+SLICE = 8
+REST = 3.0  # seconds of rest per second of work
+
+Recommend = Callable[[RecommendRequest], Answer]
+
+_log = logs.get(__name__)
+_QUEUE = "recommendations"
+
+
+class Publisher:
+    """Keeps who is waiting for a list; bounded, the longest waiting goes first over the bound."""
+
+    def __init__(
+        self,
+        recommend: Recommend,
+        *,
+        outlet: Outlet,
+        topic: str,
+        interval_seconds: float,
+        thread: Executor,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self._recommend = recommend
+        self._outlet = outlet
+        self._topic = topic
+        self._interval_seconds = interval_seconds
+        self._thread = thread
+        self._max_waiting = max_waiting
+        self._due: dict[UserId, float] = {}
+        self._queue: list[tuple[float, UserId]] = []
+        self._last: dict[UserId, float] = {}
+        self._woken = asyncio.Event()
+
+    def changed(self, users: Sequence[UserId]) -> None:
+        """These users' profiles changed; never waits."""
+        now = time.monotonic()
+        for user in users:
+            if user not in self._due:
+                last = self._last.get(user)
+                self._wait(user, now if last is None else max(now, last + self._interval_seconds))
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            users = self._take_due(time.monotonic())
+            if not users:
+                await self._sleep_until_due()
+                continue
+            started = time.perf_counter()
+            loop = asyncio.get_running_loop()
+            messages = await loop.run_in_executor(self._thread, self._lists, users)
+            seconds = time.perf_counter() - started
+            if messages:
+                await persistently(partial(self._outlet.write, messages), dependency="kafka")
+                metrics.published.labels(RECOMMENDATIONS.name, "written").inc(len(messages))
+            await asyncio.sleep(seconds * REST)
+
+    def _wait(self, user: UserId, due: float) -> None:
+        if len(self._due) >= self._max_waiting:
+            del self._due[next(iter(self._due))]
+            metrics.dropped.labels(_QUEUE).inc()
+        self._due[user] = due
+        heapq.heappush(self._queue, (due, user))
+        metrics.queue_length.labels(_QUEUE).set(len(self._due))
+
+    def _take_due(self, now: float) -> list[UserId]:
+        users: list[UserId] = []
+        while self._queue and len(users) < SLICE and self._queue[0][0] <= now:
+            due, user = heapq.heappop(self._queue)
+            if self._due.get(user) == due:  # else it was let go, or waits anew
+                del self._due[user]
+                self._last.pop(user, None)
+                self._last[user] = now
+                users.append(user)
+        while self._last and next(iter(self._last.values())) < now - self._interval_seconds:
+            del self._last[next(iter(self._last))]
+        metrics.queue_length.labels(_QUEUE).set(len(self._due))
+        return users
+
+    async def _sleep_until_due(self) -> None:
+        self._woken.clear()
+        seconds = self._queue[0][0] - time.monotonic() if self._queue else None
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _lists(self, users: Sequence[UserId]) -> list[Message]:
+        messages = []
+        for user in users:
+            try:
+                answer = self._recommend(RecommendRequest(user=user))
+            except ClickwiseError as error:
+                metrics.errors.labels(error.kind, "publish").inc()
+                metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
+                continue
+            except Exception:  # noqa: BLE001  # a fault in one list must not stop the events
+                _log.exception("a list could not be made")
+                metrics.errors.labels("internal", "publish").inc()
+                metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
+                continue
+            message = encode(recommendations_of(user, answer))
+            messages.append(Message(self._topic, user.encode(), message))
+        return messages

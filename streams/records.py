@@ -1,0 +1,112 @@
+"""A consumed record, and what its bytes turn out to be: a message, or a dead letter with a reason.
+
+The reasons are a small closed set (they label a metric): `key`, `too_large`, `invalid`, `empty`,
+and the kinds of `clickwise.errors` for what only a handler can see.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clickwise import metrics
+from clickwise.codec import decode_object
+from clickwise.errors import ClickwiseError, InvalidInputError
+from clickwise.events import Event, parse_event
+from clickwise.items import Item, parse_item
+from clickwise.limits import check_id, shown
+from clickwise.state.port import DeadLetter
+from clickwise.types import ItemId
+
+MAX_DETAIL_CHARACTERS = 500
+REPLAY_HEADER = "replay-of"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it came from a topic; `timestamp` is in seconds since 1970.
+
+    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`).
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: float
+    replay_of: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Names what was written, the same after a redelivery and after a replay."""
+        return self.replay_of or f"{self.topic}-{self.partition}-{self.offset}"
+
+    @property
+    def received(self) -> datetime:
+        """When the log took it: the moment of receipt, the same after a redelivery."""
+        return datetime.fromtimestamp(self.timestamp, UTC)
+
+
+class RefusedError(InvalidInputError):
+    """A record that can never be applied; `label` is the dead letter's reason."""
+
+    def __init__(self, label: str, message: str, *, field: str = "") -> None:
+        super().__init__(message, field=field)
+        self.label = label
+
+
+def event_of(record: Record) -> Event:
+    """The event in a record of `events`, whose key has to be its user.
+
+    Raises:
+        InvalidInputError: with what is wrong, and where.
+    """
+    if record.value is None:
+        raise RefusedError("empty", "an event has no value: events cannot be deleted")
+    event, unknown = parse_event(
+        decode_object(record.value), received=record.received, default_id=record.place
+    )
+    if record.key != event.user.encode():
+        raise RefusedError(
+            "key",
+            f"the key {shown(record.key)} is not the event's user {shown(event.user)}: events"
+            " of one user must share a partition",
+            field="user",
+        )
+    if unknown:
+        metrics.unknown_fields.labels("event").inc(unknown)
+    return event
+
+
+def item_of(record: Record) -> tuple[ItemId, Item | None]:
+    """The item in a record of `items` and its id; no item: it is to be deleted.
+
+    Raises:
+        InvalidInputError: with what is wrong, and where.
+    """
+    if record.key is None:
+        raise RefusedError("key", "a record of items needs the item's id as its key")
+    try:
+        text = record.key.decode()
+    except UnicodeDecodeError as error:
+        raise RefusedError("key", f"the key is not UTF-8: {shown(record.key)}") from error
+    item = ItemId(check_id(text, "key"))
+    if record.value is None:
+        return item, None
+    parsed, unknown = parse_item(decode_object(record.value), received=record.received, item=item)
+    if unknown:
+        metrics.unknown_fields.labels("item").inc(unknown)
+    return item, parsed
+
+
+def dead_letter(record: Record, error: ClickwiseError, *, at: datetime) -> DeadLetter:
+    """The record set aside, with the reason that `error` gives."""
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        reason=error.label if isinstance(error, RefusedError) else error.kind,
+        detail=str(error)[:MAX_DETAIL_CHARACTERS],
+        at=at,
+    )

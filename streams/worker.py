@@ -1,0 +1,181 @@
+"""One stream worker: waits for its services, checks the topics, runs the agents until stopped.
+
+Exit codes follow sysexits.h: 0 stopped by a signal, 69 a service did not answer in time, 70 an
+unexpected fault (start it again), 78 a setting or a topic is wrong (starting again will not
+help).
+"""
+
+import asyncio
+import gc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import prometheus_client
+
+from clickwise import logs
+from clickwise.clock import Clock, SystemClock
+from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
+from clickwise.settings import Settings
+from clickwise.state.port import State
+from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
+from streams import kafka, topics_admin
+from streams.app import Flows, run_flows
+from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
+from streams.handlers import ActivityHandler, EventHandler
+from streams.publish import Publisher, Recommend
+from streams.waiting import Probe, wait_for_services
+
+EX_UNAVAILABLE = 69
+EX_CONFIG = 78
+
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker is wired from; `recommend` None: no lists are published.
+
+    `events` and `activity` are used by one thread, `items` by another, `recommend` by a third.
+    """
+
+    state: State
+    events: EventHandler
+    activity: ActivityHandler
+    items: ItemChanges
+    recommend: Recommend | None
+    close: Callable[[], None]
+
+
+PartsFactory = Callable[[Settings], Parts]
+
+
+def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = None) -> int:
+    """Run a worker in this process, and in its main thread; returns the exit code.
+
+    `make_parts` opens the database and the vector store; as long as it raises
+    UnavailableError, and `startup_timeout_seconds` have not passed, it is called again.
+    """
+    try:
+        parts = asyncio.run(_prepare(settings, make_parts))
+    except ConfigurationError as error:
+        _log.error("cannot start", error=str(error))
+        return EX_CONFIG
+    except UnavailableError as error:
+        _log.error("cannot start", error=str(error))
+        return EX_UNAVAILABLE
+    if settings.stream_metrics_port:
+        prometheus_client.start_http_server(settings.stream_metrics_port)
+    # What exists now lives as long as the process: collections need not look at it.
+    gc.collect()
+    gc.freeze()
+    try:
+        return _run_agents(settings, parts, clock or SystemClock())
+    finally:
+        parts.close()
+
+
+async def _prepare(settings: Settings, make_parts: PartsFactory) -> Parts:
+    made: list[Parts] = []
+
+    async def connect() -> None:
+        made.append(await asyncio.to_thread(make_parts, settings))
+
+    async def ping() -> None:
+        await kafka.ping(settings)
+
+    async def vectors() -> None:
+        await _ping_qdrant(settings)
+
+    probes: dict[str, Probe] = {"kafka": ping}
+    if settings.qdrant_url:
+        probes["qdrant"] = vectors
+    probes["database"] = connect
+    await wait_for_services(probes, limit_seconds=settings.startup_timeout_seconds)
+    parts = made[0]
+    try:
+        await _check_log(settings, parts.state)
+    except ClickwiseError:
+        parts.close()
+        raise
+    return parts
+
+
+async def _check_log(settings: Settings, state: State) -> None:
+    """Refuse to start on topics that are missing, misshapen, or not those of the state."""
+    problems = await topics_admin.find_problems(settings)
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    topic = EVENTS.full_name(settings.kafka_topic_prefix)
+    ends = await kafka.end_offsets(settings, topic, settings.kafka_partitions)
+    for place, applied in state.offsets(settings.kafka_group).items():
+        if place.topic == topic and applied > ends.get(place.partition, applied):
+            raise ConfigurationError(
+                f"{topic} ends at {ends[place.partition]} in partition {place.partition}, where"
+                f" the database has applied {applied}: the topic was made anew, and its events"
+                " would pass for old ones; set a new CLICKWISE_KAFKA_GROUP"
+            )
+
+
+async def _ping_qdrant(settings: Settings) -> None:
+    key = settings.qdrant_api_key.reveal()
+    try:
+        async with httpx.AsyncClient(timeout=settings.qdrant_timeout_seconds) as client:
+            answer = await client.get(
+                f"{settings.qdrant_url.rstrip('/')}/readyz",
+                headers={"api-key": key} if key else {},
+            )
+    except httpx.HTTPError as error:
+        raise UnavailableError(f"Qdrant at {settings.qdrant_url}: {error!r}") from error
+    if answer.status_code >= 500:
+        raise UnavailableError(f"Qdrant at {settings.qdrant_url}: status {answer.status_code}")
+
+
+def _run_agents(settings: Settings, parts: Parts, clock: Clock) -> int:
+    threads = {name: ThreadPoolExecutor(1, name) for name in ("profiles", "items", "lists")}
+    try:
+        return run_flows(settings, lambda: _flows(settings, parts, clock, threads))
+    finally:
+        for thread in threads.values():
+            thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _flows(
+    settings: Settings, parts: Parts, clock: Clock, threads: dict[str, ThreadPoolExecutor]
+) -> Flows:
+    prefix = settings.kafka_topic_prefix
+    producer = kafka.Producer(settings)
+    aside = SetAside(
+        state=parts.state, outlet=producer, topic=DEAD_LETTERS.full_name(prefix), clock=clock
+    )
+    publisher = None
+    if parts.recommend is not None:
+        publisher = Publisher(
+            parts.recommend,
+            outlet=producer,
+            topic=RECOMMENDATIONS.full_name(prefix),
+            interval_seconds=settings.publish_interval_seconds,
+            thread=threads["lists"],
+        )
+    return Flows(
+        events=EventFlow(
+            parts.events,
+            aside=aside,
+            outlet=producer,
+            thread=threads["profiles"],
+            consumer=settings.kafka_group,
+            activity_topic=ITEM_ACTIVITY.full_name(prefix),
+            partitions=settings.kafka_partitions,
+            changed=publisher.changed if publisher else lambda _: None,
+        ),
+        items=ItemFlow(parts.items, aside=aside, thread=threads["items"]),
+        activity=ActivityFlow(
+            parts.activity,
+            aside=aside,
+            thread=threads["profiles"],
+            consumer=settings.kafka_group,
+        ),
+        beside=(publisher.run,) if publisher else (),
+        at_end=(producer.stop,),
+    )

@@ -1,0 +1,344 @@
+"""Whatever is killed or stopped, every event counts exactly once.
+
+Each test sends the same kind of traffic (late events, duplicates from two producers, poison in
+between), makes its faults, waits until the workers have caught up, and compares with a replay of
+the same events in one process: profiles byte for byte, counts of items exactly.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Self
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from clickwise.activity import counts
+from clickwise.catalog import Catalog
+from clickwise.clock import SystemClock
+from clickwise.codec import encode
+from clickwise.events import Event
+from clickwise.profile import Rules, profile_bytes
+from clickwise.settings import Settings, environment_of, load
+from clickwise.state.port import State
+from clickwise.state.sql import open_state
+from clickwise.testing.hashed_index import HashedIndex
+from clickwise.testing.kafka import KafkaServer
+from clickwise.testing.postgres import PostgresServer
+from clickwise.testing.processes import Program, wait_until
+from clickwise.types import EventId, EventType, ItemId, ItemKey, UserId, item_key
+from streams import topics_admin
+from streams.handlers import Arrival, EventHandler
+from streams.kafka import Message, Producer
+
+ENTRY = Path(__file__).with_name("worker_entry.py")
+NUM_USERS = 40
+NUM_ITEMS = 60
+TYPES = (EventType.CLICK, EventType.LIKE, EventType.VIEW, EventType.HIDE, EventType.IMPRESSION)
+POISON = (b"{", b"\xff\xfe", b"[]", b'{"id":"x","user":"u1","item":"i","type":"no"}', None)
+
+
+@dataclass
+class Site:
+    """One deployment under test: topics, a database, workers, and what was sent to it."""
+
+    settings: Settings
+    folder: Path
+    stack: ExitStack
+    seed: int
+    sent: list[Event] = field(default_factory=list)
+    num_poison: int = 0
+    workers: dict[str, Program] = field(default_factory=dict)
+
+    def worker(self, name: str, **extra: str) -> Program:
+        """Start a worker, in place of one of the same name that has ended."""
+        program = Program(
+            [sys.executable, str(ENTRY)],
+            environment={**environment_of(self.settings), **extra},
+            log=self.folder / f"{name}.log",
+        )
+        self.stack.enter_context(program)
+        self.workers[name] = program
+        return program
+
+    def state(self) -> State:
+        return open_state(self.settings.database_url.reveal(), timeout_seconds=10.0, pool_size=2)
+
+    def traffic(self, number: int, per_second: float) -> "Traffic":
+        return Traffic(self, number, per_second)
+
+    def check(self) -> None:
+        """Wait for the end, then compare with the replay."""
+        wait_until(self.drained, seconds=90.0, what="all of the topics applied")
+        state = self.state()
+        replayed = open_state(
+            f"sqlite:///{self.folder / 'replay.db'}", timeout_seconds=10.0, pool_size=2
+        )
+        try:
+            replay(replayed, self.sent)
+            users = sorted({event.user for event in self.sent})
+            assert state.users() == users
+            for user in users:
+                assert profile_of(state, user) == profile_of(replayed, user), user
+            assert item_counts(state, self.sent) == expected_counts(self.sent)
+            letters = state.dead_letters(limit=10_000)
+            assert len(letters) == self.num_poison
+        finally:
+            state.close()
+            replayed.close()
+
+    def drained(self) -> bool:
+        return asyncio.run(self._drained())
+
+    async def _drained(self) -> bool:
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap,
+            group_id=self.settings.kafka_group,
+            enable_auto_commit=False,
+        )
+        await client.start()
+        try:
+            prefix = self.settings.kafka_topic_prefix
+            places = [
+                TopicPartition(f"{prefix}.{topic}", number)
+                for topic in ("events", "item-activity")
+                for number in range(self.settings.kafka_partitions)
+            ]
+            ends = await client.end_offsets(places)
+            done = [await client.committed(place) or 0 for place in places]
+        finally:
+            await client.stop()
+        return done == [ends[place] for place in places]
+
+
+class Traffic(Thread):
+    """Sends events in a thread of its own, and remembers each as sent once it is durable."""
+
+    def __init__(self, site: Site, number: int, per_second: float) -> None:
+        super().__init__(daemon=True)
+        self._site = site
+        self._number = number
+        self._per_second = per_second
+        self.fault: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self.join(120.0)
+        if kind is None:
+            assert not self.is_alive()
+            assert self.fault is None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._send())
+        except BaseException as fault:  # noqa: BLE001  # told to the test's own thread
+            self.fault = fault
+
+    async def _send(self) -> None:
+        site = self._site
+        draw = random.Random(site.seed * 1000 + len(site.sent))
+        producers = [Producer(site.settings), Producer(site.settings)]
+        topic = f"{site.settings.kafka_topic_prefix}.events"
+        started = time.monotonic()
+        waiting = []
+        for number in range(self._number):
+            event = random_event(draw, f"{site.seed}-{len(site.sent)}")
+            site.sent.append(event)
+            key, value = event.user.encode(), encode(event)
+            messages = [(producers[0], Message(topic, key, value))]
+            if number % 10 == 3:  # the same event again, at once
+                messages.append((producers[0], Message(topic, key, value)))
+            if number % 10 == 5:  # ... or from another producer, later or earlier
+                messages.append((producers[1], Message(topic, key, value)))
+            if number % 50 == 7:
+                site.num_poison += 1
+                bad = draw.choice(POISON)
+                messages.append((producers[0], Message(topic, b"u1", bad)))
+            waiting += [asyncio.create_task(p.write([m])) for p, m in messages]
+            pause = started + number / self._per_second - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+        try:
+            await asyncio.gather(*waiting)
+        finally:
+            for producer in producers:
+                await producer.stop()
+
+
+@pytest.fixture
+def site(
+    kafka: KafkaServer,
+    postgres_url: str,
+    topic_prefix: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Site]:
+    settings = load(
+        {},
+        kafka_bootstrap=kafka.bootstrap,
+        kafka_topic_prefix=topic_prefix,
+        kafka_group=topic_prefix,
+        kafka_session_timeout_seconds=2.0,
+        database_url=postgres_url,
+        home=str(tmp_path / "home"),
+        stream_batch=64,
+        log_format="json",
+    )
+    topics_admin.create_topics(settings)
+    seed = request.param if hasattr(request, "param") else 1
+    with ExitStack() as stack:
+        yield Site(settings, tmp_path, stack, seed)
+
+
+@pytest.mark.case(17)
+@pytest.mark.case(7)
+@pytest.mark.case(4)
+@pytest.mark.parametrize("moment", ["before-commit", "after-commit", "after-activity-commit"])
+def test_a_worker_killed_at_its_worst_moment_loses_and_repeats_nothing(
+    site: Site, moment: str
+) -> None:
+    with site.traffic(1_500, per_second=1_000):
+        dying = site.worker("dying", CLICKWISE_TEST_DIE=f"{moment}:5")
+        assert dying.wait(seconds=60.0) == -9
+        site.worker("next")
+
+    site.check()
+
+
+@pytest.mark.case(17)
+def test_workers_joining_leaving_and_killed_lose_and_repeat_nothing(site: Site) -> None:
+    first = site.worker("first")
+    with site.traffic(4_000, per_second=500):
+        first.wait_for("partitions assigned")
+        second = site.worker("second")
+        second.wait_for("partitions assigned")
+        assert first.terminate() == 0
+        third = site.worker("third")
+        third.wait_for("partitions assigned")
+        second.kill()
+        site.worker("second again")
+
+    site.check()
+
+
+@pytest.mark.case(17)
+@pytest.mark.case(18)
+def test_a_broker_stopped_and_killed_loses_and_repeats_nothing(
+    site: Site, kafka: KafkaServer
+) -> None:
+    workers = [site.worker("one"), site.worker("two")]
+    with site.traffic(5_000, per_second=400):
+        workers[0].wait_for("partitions assigned")
+        kafka.stop()
+        kafka.start()
+        time_for_some_events(site)
+        kafka.kill()
+        kafka.start()
+
+    site.check()
+    assert all(worker.running for worker in workers)
+
+
+@pytest.mark.case(18)
+def test_a_database_restarted_and_killed_loses_and_repeats_nothing(
+    site: Site, postgres: PostgresServer
+) -> None:
+    worker = site.worker("one")
+    with site.traffic(3_000, per_second=400):
+        worker.wait_for("partitions assigned")
+        postgres.restart()
+        time_for_some_events(site)
+        postgres.kill()
+        postgres.start()
+
+    site.check()
+    assert worker.running
+    assert worker.output.count("dependency lost") == worker.output.count("dependency is back")
+
+
+@pytest.mark.case(17)
+@pytest.mark.parametrize("site", [11, 12], indirect=True)
+def test_random_faults_lose_and_repeat_nothing(
+    site: Site, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    draw = random.Random(site.seed)
+    site.worker("0").wait_for("partitions assigned")
+    faults: list[Callable[[], object]] = [
+        lambda: draw.choice(list(site.workers.values())).kill(),
+        lambda: draw.choice(list(site.workers.values())).terminate(),
+        lambda: (kafka.kill(), kafka.start()),
+        lambda: (postgres.kill(), postgres.start()),
+    ]
+    with site.traffic(6_000, per_second=400):
+        for number in range(1, 7):
+            time_for_some_events(site, draw.randint(50, 400))
+            draw.choice(faults)()
+            site.worker(str(number % 3)) if not running(site, str(number % 3)) else None
+    if not any(worker.running for worker in site.workers.values()):
+        site.worker("last")
+
+    site.check()
+
+
+def running(site: Site, name: str) -> bool:
+    return name in site.workers and site.workers[name].running
+
+
+def time_for_some_events(site: Site, number: int = 200) -> None:
+    goal = len(site.sent) + number
+    wait_until(lambda: len(site.sent) >= goal, seconds=30.0, what=f"{number} more events")
+
+
+def random_event(draw: random.Random, name: str) -> Event:
+    ago = timedelta(seconds=draw.random() * 86_400)
+    return Event(
+        id=EventId(name),
+        user=UserId(f"u{draw.randrange(NUM_USERS)}"),
+        item=ItemId(f"i{draw.randrange(NUM_ITEMS)}"),
+        type=draw.choice(TYPES),
+        time=datetime(2026, 11, 1, tzinfo=UTC) - ago,
+    )
+
+
+def replay(state: State, events: list[Event]) -> None:
+    """The same events in order of time, one process, no Kafka."""
+    state.migrate()
+    handler = EventHandler(
+        state=state,
+        catalog=Catalog(state=state, index=HashedIndex()),
+        rules=Rules(),
+        clock=SystemClock(),
+        keep_bodies=False,
+    )
+    ordered = sorted(events, key=lambda event: (event.time, event.id))
+    for start in range(0, len(ordered), 100):
+        handler.apply([Arrival(e, e.time) for e in ordered[start : start + 100]])
+
+
+def profile_of(state: State, user: UserId) -> bytes:
+    stored, _ = state.profile(user)
+    assert stored is not None
+    return profile_bytes(stored.body)
+
+
+def item_counts(state: State, events: list[Event]) -> Counter[tuple[ItemKey, EventType]]:
+    found: Counter[tuple[ItemKey, EventType]] = Counter()
+    keys = sorted({item_key(event.item) for event in events})
+    for key, row in state.activity(keys).items():
+        found.update({(key, kind): number for kind, number in counts(row).items() if number})
+    return found
+
+
+def expected_counts(events: list[Event]) -> Counter[tuple[ItemKey, EventType]]:
+    return Counter((item_key(event.item), event.type) for event in events)

@@ -1,0 +1,147 @@
+"""A stream worker as a process, on items that need no encoder: `python worker_entry.py`.
+
+Settings come from the environment, as for `clickwise stream`. What tests add:
+
+- CLICKWISE_TEST_DIE=MOMENT:N kills the process with SIGKILL at a moment of its Nth batch:
+  `before-commit` and `after-commit` of events, `after-activity-commit` of what they do to items.
+- CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from clickwise import logs
+from clickwise.activity import Increment
+from clickwise.catalog import Catalog
+from clickwise.clock import SystemClock
+from clickwise.items import Item
+from clickwise.profile import Rules
+from clickwise.recommend.answers import Answer, RecommendRequest
+from clickwise.settings import Settings, load
+from clickwise.state.port import State, Write
+from clickwise.state.sql import SqlState, open_state
+from clickwise.testing.hashed_index import HashedIndex
+from clickwise.types import ItemId, UserId
+from streams import worker
+from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
+
+
+class NoItems:
+    def apply(self, changes: Sequence[tuple[ItemId, Item | None]]) -> None:
+        pass
+
+
+class DyingState:
+    """The state of the event handler; its Nth transaction does not live to be committed."""
+
+    def __init__(self, state: SqlState, countdown: int) -> None:
+        self._state = state
+        self._countdown = countdown
+
+    @contextmanager
+    def write(self) -> Iterator[Write]:
+        with self._state.write() as write:
+            yield write
+            self._countdown -= 1
+            if not self._countdown:
+                die()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._state, name)
+
+
+class DyingHandler(EventHandler):
+    """Dies when its Nth batch is committed, and before anything else comes of it."""
+
+    countdown = 0
+
+    def apply(self, batch: Sequence[Arrival]) -> Applied:
+        applied = super().apply(batch)
+        self.countdown -= 1
+        if not self.countdown:
+            die()
+        return applied
+
+
+class DyingActivityHandler(ActivityHandler):
+    """Dies when its Nth batch is committed."""
+
+    countdown = 0
+
+    def apply(
+        self, increments: Sequence[Increment], *, consumer: str, topic: str, partition: int
+    ) -> int:
+        new = super().apply(increments, consumer=consumer, topic=topic, partition=partition)
+        self.countdown -= 1
+        if not self.countdown:
+            die()
+        return new
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_parts(settings: Settings) -> worker.Parts:
+    state = open_state(
+        settings.database_url.reveal(),
+        timeout_seconds=settings.database_timeout_seconds,
+        pool_size=settings.database_pool_size,
+    )
+    try:
+        state.migrate()
+    except BaseException:
+        state.close()
+        raise
+    moment, _, number = os.environ.get("CLICKWISE_TEST_DIE", ":0").partition(":")
+    event_state = DyingState(state, int(number)) if moment == "before-commit" else state
+    handler = (DyingHandler if moment == "after-commit" else EventHandler)(
+        state=event_state,
+        catalog=Catalog(state=state, index=HashedIndex()),
+        rules=Rules(),
+        clock=SystemClock(),
+        keep_bodies=False,
+    )
+    activity = (DyingActivityHandler if moment == "after-activity-commit" else ActivityHandler)(
+        state=state, half_life_seconds=72 * 3600.0
+    )
+    for one in (handler, activity):
+        if isinstance(one, DyingHandler | DyingActivityHandler):
+            one.countdown = int(number)
+    return worker.Parts(
+        state=state,
+        events=handler,
+        activity=activity,
+        items=NoItems(),
+        recommend=recommender(state) if "CLICKWISE_TEST_LISTS" in os.environ else None,
+        close=state.close,
+    )
+
+
+def recommender(state: State) -> worker.Recommend:
+    def recommend(request: RecommendRequest) -> Answer:
+        user = UserId(request.user or "")
+        profile, _ = state.profile(user)
+        return Answer(
+            request_id="r",
+            user=user,
+            items=(),
+            model="hashed-1",
+            policy="none",
+            profile_version=profile.version if profile else 0,
+            events_applied=0,
+            personalized=False,
+            generated=datetime.now(UTC),
+        )
+
+    return recommend
+
+
+if __name__ == "__main__":
+    chosen = load(os.environ)
+    logs.configure(level=chosen.log_level, output=chosen.log_format)
+    sys.exit(worker.run(chosen, make_parts))
