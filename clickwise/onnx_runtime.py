@@ -48,6 +48,12 @@ class Binding(Protocol):
         ...
 
 
+class Value(Protocol):
+    """An input or output of a model, as it is declared."""
+
+    name: str
+
+
 class Session(Protocol):
     """The part of onnxruntime.InferenceSession that Clickwise uses; `run` is thread-safe."""
 
@@ -61,6 +67,10 @@ class Session(Protocol):
 
     def io_binding(self) -> Binding:
         """A new, empty binding."""
+        ...
+
+    def get_inputs(self) -> Sequence[Value]:
+        """The model's inputs, in order."""
         ...
 
     def get_providers(self) -> list[str]:

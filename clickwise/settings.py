@@ -178,7 +178,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description=(
                 "`default` (multilingual E5, any language), or a Hugging Face BERT-family folder"
-                " or id with safetensors weights. A change needs all items to be encoded anew."
+                " or id with safetensors weights. `hashing:384` compares words without a model:"
+                " for trials. A change needs all items to be encoded anew."
             )
         ),
     ] = "default"

@@ -19,7 +19,7 @@ from clickwise.types import UserId
 from serving.parts import Lookups
 
 RETRY_SECONDS: Final = 2.0
-SEND_SECONDS: Final = 30.0
+SEND_SECONDS: Final = 10.0
 WHERE: Final = "stream"
 
 _log = logs.get(__name__)

@@ -41,3 +41,19 @@ def decode_increments(record: Record) -> list[Increment]:
         return _decoder.decode(record.value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"not a list of increments: {error}") from error
+
+
+def joined(messages: Sequence[Sequence[Increment]]) -> list[Increment]:
+    """The increments of one partition's messages, in order, without what was sent again.
+
+    A message is sent again when a worker could not tell whether the first one had gone out. The
+    receiver's marks only tell what earlier transactions applied; within one it is told here.
+    """
+    following: dict[int, int] = {}
+    kept: list[Increment] = []
+    for message in messages:
+        fresh = [one for one in message if one.offset >= following.get(one.partition, 0)]
+        for one in fresh:
+            following[one.partition] = max(following.get(one.partition, 0), one.offset + 1)
+        kept += fresh
+    return kept

@@ -19,7 +19,7 @@ from clickwise.errors import ClickwiseError, ConflictError, InvalidInputError, N
 from clickwise.items import Item
 from clickwise.state.port import DeadLetter, Partition, State
 from clickwise.types import ItemId, UserId
-from streams.activity_messages import decode_increments, messages_of
+from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import letter_message
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
@@ -193,12 +193,12 @@ class ActivityFlow:
 
     def _add(self, records: Sequence[Record]) -> list[DeadLetter]:
         parsed, letters = _parsed(records, decode_increments, self._aside)
-        places: dict[tuple[str, int], list[Increment]] = {}
+        places: dict[tuple[str, int], list[list[Increment]]] = {}
         for record, increments in parsed:
-            places.setdefault((record.topic, record.partition), []).extend(increments)
-        for (topic, partition), increments in places.items():
+            places.setdefault((record.topic, record.partition), []).append(increments)
+        for (topic, partition), messages in places.items():
             self._handler.apply(
-                increments, consumer=self._consumer, topic=topic, partition=partition
+                joined(messages), consumer=self._consumer, topic=topic, partition=partition
             )
         self._aside.store(letters)
         return letters

@@ -32,10 +32,10 @@ class Day0Weights(msgspec.Struct, frozen=True, kw_only=True):
     recent: float = 0.6
     aversion: float = 0.4
     sharpness: float = 8.0
-    popularity: float = 0.35
+    popularity: float = 0.3
     freshness: float = 0.05
     topic_affinity: float = 0.15
-    co_clicked: float = 2.0
+    co_clicked: float = 20.0
 
 
 def day0_bundle(

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from clickwise.encoder.recipe import E5_PREFIX
 from clickwise.encoder.weights import Architecture, EncoderWeights, Recipe
 from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float32Array
@@ -37,6 +38,10 @@ _MATRICES = {
 _NORMS = {"attention_norm": "aln", "feed_norm": "oln"}
 # Where SentencePiece's nmt_nfkc rule, which E5 was trained with, differs from plain NFKC.
 _DROPPED = "[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]"
+# A text that spells a control piece must not become it: the pieces are renamed with a character
+# that the normalizer drops.
+_CONTROLS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+_CONTROL_MARK = "\u0001"
 _SPACES = "[\t\n\u000c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]"
 
 
@@ -149,8 +154,7 @@ def _parse(data: bytes) -> EncoderWeights:
             positions=positions,
             norm_epsilon=epsilon,
         ),
-        # The model card: documents and anything symmetric start with this.
-        recipe=Recipe(prefix="passage: ", max_tokens=positions),
+        recipe=Recipe(prefix=E5_PREFIX, max_tokens=positions),
         pad_id=pad_id,
         tokenizer=tokenizer,
         tensors=tensors,
@@ -192,6 +196,7 @@ def _tokenizer(reader: _Reader) -> tuple[bytes, int]:
     reader.take(map_bytes)
     bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
     pieces = [text[start:stop].decode("utf-8", "replace") for start, stop in bounds]
+    pieces = [_CONTROL_MARK + piece if piece in _CONTROLS else piece for piece in pieces]
     tokenizer = Tokenizer(
         models.Unigram(
             list(zip(pieces, scores.tolist(), strict=True)), unk_id=unknown, byte_fallback=False

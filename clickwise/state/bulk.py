@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
 # Rows or keys that one statement takes: short enough for its timeout.
@@ -66,7 +66,7 @@ class Bulk(Protocol):
         ...
 
     def run(
-        self, connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]
+        self, connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, object]]
     ) -> int:
         """Run a statement over a source for these rows (at least one); how many it changed."""
         ...
@@ -98,7 +98,7 @@ class ArrayBulk:
         return list(values)
 
     def run(
-        self, connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]
+        self, connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, object]]
     ) -> int:
         """See Bulk."""
         arrays = {_PREFIX + name: [row[name] for row in rows] for name in rows[0]}
@@ -131,7 +131,7 @@ class RowBulk:
         return json.dumps(list(values), ensure_ascii=False)
 
     def run(
-        self, connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]
+        self, connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, object]]
     ) -> int:
         """See Bulk."""
         names = [(_PREFIX + name, name) for name in rows[0]]

@@ -37,7 +37,8 @@ class ProfileWrite:
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """One accepted event. `body` is its JSON where this database is the log, else its place
-    (`partition:offset`), so that a redelivered event is told from a repeated id."""
+    (`partition:offset`), so that a redelivered event is told from a repeated id.
+    """
 
     key: EventKey
     received: datetime
@@ -87,7 +88,8 @@ class ItemWrite:
 @dataclass(frozen=True, slots=True)
 class StoredActivity:
     """What readers did with one item. `log_score` orders items by decayed counts (forward
-    decay in log space, so the order does not depend on when it is read)."""
+    decay in log space, so the order does not depend on when it is read).
+    """
 
     log_score: float
     body: bytes

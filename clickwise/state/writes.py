@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.dml import UpdateBase
 
 from clickwise.errors import ClickwiseError, ConflictError
 from clickwise.state import statements
@@ -220,7 +221,7 @@ class SqlWrite:
             self.failure = translate(error)
             raise self.failure from error
 
-    def _run_many(self, statement: Executable, rows: Sequence[Values]) -> int:
+    def _run_many(self, statement: UpdateBase, rows: Sequence[Values]) -> int:
         """Run the statement for each row; how many rows it changed in all."""
         changed = 0
         for some in chunks(rows):

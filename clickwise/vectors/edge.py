@@ -111,7 +111,7 @@ class EdgeIndex:
             ValueError: a vector of another dimension; nothing was applied.
         """
         with self._lock:
-            if through is not None and through <= self._generation_covers():
+            if through is not None and self._generation and through <= self._generation_covers():
                 return
             for each in changes:
                 if isinstance(each, IndexedItem):

@@ -13,6 +13,7 @@ Shape suffixes: Q = queries, N = items, D = embedding dimension.
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -49,7 +50,7 @@ T = TypeVar("T")
 
 
 def connect(
-    url: str, *, api_key: Secret = Secret(""), timeout_seconds: float, prefer_grpc: bool = False
+    url: str, *, api_key: Secret, timeout_seconds: float, prefer_grpc: bool = False
 ) -> QdrantClient:
     """A client of a server. Its timeout has whole seconds: a fraction counts as one more.
 
@@ -123,10 +124,10 @@ class ServerIndex:
                 )
                 for item in items[start : start + _POINTS_AT_ONCE]
             ]
-            self._call(lambda points=points: self._client.upsert(self._collection, points))
+            self._call(partial(self._client.upsert, self._collection, points))
         for start in range(0, len(gone), _POINTS_AT_ONCE):
             ids = models.PointIdsList(points=list(gone[start : start + _POINTS_AT_ONCE]))
-            self._call(lambda ids=ids: self._client.delete(self._collection, ids))
+            self._call(partial(self._client.delete, self._collection, ids))
 
     def search(self, queries_QD: Float32Array, *, limit: int, where: Where) -> list[Hits]:
         """See ItemIndex. One round trip for all queries."""
@@ -213,8 +214,12 @@ class ServerIndex:
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             part = list(dict.fromkeys(keys[start : start + _KEYS_AT_ONCE]))
             records += self._call(
-                lambda part=part: self._client.retrieve(
-                    self._collection, part, with_payload=fields, with_vectors=vectors
+                partial(
+                    self._client.retrieve,
+                    self._collection,
+                    part,
+                    with_payload=fields,
+                    with_vectors=vectors,
                 )
             )
         return records

@@ -109,7 +109,7 @@ def test_a_click_reaches_an_open_stream_and_a_stop_ends_it_cleanly(server: Serve
         rest = list(lines)
 
     assert (first, second) == (0, 1)
-    assert not [line for line in rest if line.startswith("data:")]
+    assert not [line for line in rest if line.startswith("id:")]
     assert server.process.wait(10) == 0
     assert server.stopped.exists()
 

@@ -1,0 +1,1 @@
+"""Measurements of the running system; `clickwise bench` is the command."""

@@ -1,0 +1,58 @@
+"""Handlers and doors over a `Core`: what a serving process and a stream worker apply with."""
+
+from clickwise.cli.wiring import Core
+from streams.embedded import EmbeddedEngine
+from streams.handlers import ActivityHandler, EventHandler
+from streams.items import ItemHandler
+
+
+def activity_handler(core: Core) -> ActivityHandler:
+    """Popularity and what people open next."""
+    return ActivityHandler(
+        state=core.state,
+        half_life_seconds=core.settings.trending_half_life_hours * 3600.0,
+    )
+
+
+def embedded_event_handler(core: Core) -> EventHandler:
+    """Events with this database as their log, and their effect on items in one transaction."""
+    return EventHandler(
+        state=core.state,
+        catalog=core.catalog,
+        rules=core.rules,
+        clock=core.clock,
+        keep_bodies=True,
+        activity=activity_handler(core),
+    )
+
+
+def stream_event_handler(core: Core) -> EventHandler:
+    """Events with Kafka as their log; effects on items are handed on."""
+    return EventHandler(
+        state=core.state,
+        catalog=core.catalog,
+        rules=core.rules,
+        clock=core.clock,
+        keep_bodies=False,
+        activity=None,
+    )
+
+
+def item_handler(core: Core) -> ItemHandler:
+    """Items: encoded, stored, indexed."""
+    return ItemHandler(
+        state=core.state,
+        catalog=core.catalog,
+        encoder=core.encoder,
+        model=core.bundle.version,
+    )
+
+
+def embedded_engine(core: Core) -> EmbeddedEngine:
+    """Both doors in process."""
+    return EmbeddedEngine(
+        events=embedded_event_handler(core),
+        items=item_handler(core),
+        clock=core.clock,
+        max_queued_events=core.settings.max_queued_events,
+    )

@@ -1,0 +1,97 @@
+"""The folder of a site: who runs on it, and where things lie in it.
+
+    <home>/clickwise.sqlite   state, unless `database_url` says otherwise
+    <home>/vectors/           item vectors (Qdrant Edge)
+    <home>/models/            encoder and bundles
+    <home>/metrics/           figures shared by the processes of one server
+    <home>/server.lock        held by the server that runs, with its address inside
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from clickwise.errors import ConfigurationError, ConflictError
+from clickwise.settings import Settings
+
+
+def database_url(settings: Settings) -> str:
+    """The database of the settings: SQLite in the home when none is named."""
+    given = settings.database_url.reveal()
+    return given or f"sqlite:///{(settings.folder / 'clickwise.sqlite').absolute()}"
+
+
+def vectors_folder(settings: Settings) -> Path:
+    """Generations of Qdrant Edge."""
+    return settings.folder / "vectors"
+
+
+def bundles_folder(settings: Settings) -> Path:
+    """Model bundles."""
+    return settings.folder / "models" / "bundles"
+
+
+def metrics_folder(settings: Settings) -> Path:
+    """Memory-mapped figures."""
+    return settings.folder / "metrics"
+
+
+def make_home(settings: Settings) -> None:
+    """Make the folder, readable by its owner alone: it holds what people did.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"CLICKWISE_HOME={settings.home} cannot be made: {error.strerror}"
+        ) from error
+
+
+class ServerLock:
+    """At most one server per home; released by the operating system when its holder dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.folder / "server.lock"
+        self._file: IO[str] | None = None
+
+    def take(self, address: str) -> None:
+        """Hold the lock until this process ends, with `address` inside.
+
+        Raises:
+            ConflictError: a server runs on this home.
+        """
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise ConflictError(
+                f"a server runs on {self._path.parent} already, at {self.address()}"
+            ) from error
+        file.truncate(0)
+        file.write(f"{address}\n{os.getpid()}\n")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Let go."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+    def address(self) -> str:
+        """Address of the server that runs on this home; empty when none does."""
+        try:
+            with self._path.open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return file.readline().strip() or "an address that it has not said yet"
+                return ""
+        except FileNotFoundError:
+            return ""

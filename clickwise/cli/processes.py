@@ -1,0 +1,126 @@
+"""What the long-running processes are made of: a serving worker's parts, a stream worker's."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from clickwise.cli import handlers
+from clickwise.cli.wiring import Core, open_core
+from clickwise.errors import ClickwiseError
+from clickwise.settings import Settings
+from serving.parts import Health, Parts
+from streams import worker
+from streams.embedded import EmbeddedExposureLog
+
+
+def serving_parts(settings: Settings) -> Parts:
+    """One serving process over the embedded engine, or over Kafka where that is set.
+
+    Raises:
+        UnavailableError: a service does not answer.
+        ConfigurationError: a setting cannot work.
+    """
+    stack = ExitStack()
+    try:
+        core = open_core(settings, stack)
+        if settings.embedded:
+            return _embedded_parts(core, stack)
+        return _kafka_parts(core, stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def stream_parts(settings: Settings) -> worker.Parts:
+    """One stream worker."""
+    stack = ExitStack()
+    try:
+        core = open_core(settings, stack)
+        return worker.Parts(
+            state=core.state,
+            events=handlers.stream_event_handler(core),
+            activity=handlers.activity_handler(core),
+            items=handlers.item_handler(core),
+            recommend=core.recommend,
+            close=stack.close,
+        )
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
+    engine = handlers.embedded_engine(core)
+    exposures = EmbeddedExposureLog(state=core.state)
+
+    async def start() -> None:
+        await engine.start()
+        await exposures.start()
+
+    async def stop() -> None:
+        await engine.stop()
+        await exposures.stop()
+        stack.close()
+
+    return Parts(
+        settings=core.settings,
+        recommender=core.answers(),
+        state=core.state,
+        events=engine,
+        items=engine,
+        exposures=exposures,
+        clock=core.clock,
+        health=lambda: _health(core),
+        on_start=start,
+        on_stop=stop,
+    )
+
+
+def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
+    from streams.kafka_doors import KafkaEventDoor, KafkaExposureLog, KafkaItemDoor
+
+    events = KafkaEventDoor(core.settings)
+    items = KafkaItemDoor(core.settings)
+    exposures = KafkaExposureLog(core.settings)
+
+    async def start() -> None:
+        await events.start()
+        await items.start()
+        await exposures.start()
+
+    async def stop() -> None:
+        await events.stop()
+        await items.stop()
+        await exposures.stop()
+        stack.close()
+
+    return Parts(
+        settings=core.settings,
+        recommender=core.answers(),
+        state=core.state,
+        events=events,
+        items=items,
+        exposures=exposures,
+        clock=core.clock,
+        health=lambda: _health(core),
+        on_start=start,
+        on_stop=stop,
+    )
+
+
+def _health(core: Core) -> Sequence[Health]:
+    """Runs in a thread; each check is bounded by its client's own timeout."""
+    checks = [_checked("database", core.state.ping), _checked("vectors", core.catalog.index.count)]
+    if not core.settings.embedded:
+        from streams import kafka
+
+        checks.append(_checked("kafka", lambda: asyncio.run(kafka.ping(core.settings))))
+    return checks
+
+
+def _checked(name: str, call: Callable[[], object]) -> Health:
+    try:
+        call()
+    except ClickwiseError as error:
+        return Health(name=name, ok=False, detail=str(error))
+    return Health(name=name, ok=True)

@@ -1,0 +1,163 @@
+"""The HTTP server of this machine: granian's workers, and the generation builder beside them.
+
+Workers are fresh interpreters (spawned, not forked), so that no lock, connection or metric of
+the parent is shared by accident. Each has one thread of granian's and one of Python's, and
+each library in it one thread: the vector engine holds the interpreter's lock, so more threads
+would only take turns, and more workers take the cores.
+"""
+
+import multiprocessing
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from clickwise import metrics
+from clickwise.cli import homes
+from clickwise.cli.children import Child
+from clickwise.cli.exits import Exit
+from clickwise.errors import ConfigurationError
+from clickwise.settings import PREFIX, Settings, environment_of
+from clickwise.types import ModelVersion
+
+STOP_SECONDS = 15
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def with_real_port(settings: Settings) -> Settings:
+    """The settings with a free port chosen where 0 asks for one.
+
+    Raises:
+        ConfigurationError: the port is taken, or the address is not this machine's.
+    """
+    port = claimable_port(settings.host, settings.port)
+    return msgspec.structs.replace(settings, port=port)
+
+
+def claimable_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Granian shares ports between processes, so it would not say.
+
+    Raises:
+        ConfigurationError: somebody listens there, or the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another CLICKWISE_PORT"
+        ) from error
+
+
+def address_of(settings: Settings) -> str:
+    """Where the server answers."""
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{settings.port}"
+
+
+def run_server(
+    settings: Settings,
+    *,
+    model: ModelVersion,
+    dimension: int,
+    announce: Callable[[], None],
+) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. `announce` is called once it is ready.
+
+    Takes over this process: its environment, signals and start method of children.
+    """
+    metrics.prepare(homes.metrics_folder(settings))
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ.update(environment_of(settings) | ONE_THREAD)
+    multiprocessing.set_start_method("spawn", force=True)
+    builder = None
+    if not settings.qdrant_url:
+        builder = Child(
+            "clickwise.cli.builder", [model, str(dimension)], environment=os.environ
+        )
+        builder.start()
+    stopped = threading.Event()
+    watcher = threading.Thread(
+        target=_announce_when_ready, args=(settings, announce, stopped), daemon=True
+    )
+    watcher.start()
+    try:
+        return _serve(settings)
+    finally:
+        stopped.set()
+        if builder is not None:
+            builder.stop()
+
+
+def _serve(settings: Settings) -> int:
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
+
+    server = Granian(
+        "clickwise.cli.asgi:app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        runtime_threads=1,
+        loop=Loops.uvloop,
+        websockets=False,
+        log_level=LogLevels.warning,
+        ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,
+        ssl_key=Path(settings.tls_key) if settings.tls_key else None,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    try:
+        server.serve()
+    except SystemExit as error:  # granian's way to say that a worker died
+        return Exit.FAILED if error.code else Exit.DONE
+    return Exit.DONE
+
+
+def _announce_when_ready(
+    settings: Settings, announce: Callable[[], None], stopped: threading.Event
+) -> None:
+    address = f"{address_of(settings)}/readyz"
+    with httpx.Client(verify=False, timeout=2.0, trust_env=False) as client:  # noqa: S501  # it asks itself
+        while not stopped.wait(0.1):
+            try:
+                ready = client.get(address).status_code == httpx.codes.OK
+            except httpx.HTTPError:
+                ready = False
+            if ready:
+                announce()
+                return
+
+
+def wait_until_ready(address: str, *, seconds: float, alive: Callable[[], bool]) -> bool:
+    """Whether a server answered `/readyz` with 200 within `seconds`, while `alive`."""
+    deadline = time.monotonic() + seconds
+    with httpx.Client(verify=False, timeout=2.0, trust_env=False) as client:  # noqa: S501  # loopback
+        while time.monotonic() < deadline and alive():
+            try:
+                if client.get(f"{address}/readyz").status_code == httpx.codes.OK:
+                    return True
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+    return False

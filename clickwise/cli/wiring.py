@@ -1,0 +1,189 @@
+"""The one place that builds every part from the settings.
+
+A `Core` is what each process needs: state, encoder, bundle, index, catalog. What is made of it
+differs: a serving process (`serving_parts`), a stream worker (`stream_parts`), a command that
+looks something up. Whoever opens one closes it: all go on an ExitStack.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+
+from clickwise.bundle import Bundle, day0_bundle
+from clickwise.catalog import Catalog
+from clickwise.cli import homes
+from clickwise.clock import Clock, SystemClock
+from clickwise.encoder.port import TextEncoder
+from clickwise.errors import ConfigurationError
+from clickwise.profile import Rules
+from clickwise.ranking import Policy
+from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
+from clickwise.recommend.recommender import Limits, Recommender
+from clickwise.recommend.views import Views
+from clickwise.settings import Settings
+from clickwise.state.sql import SqlState, open_state
+from clickwise.types import ItemId, UserId
+from clickwise.vectors.port import ItemIndex
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The profile rule's constants."""
+    return Rules(
+        interests=settings.interests,
+        history=settings.history,
+        half_life_seconds=settings.interest_half_life_days * 86_400.0,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The ranking rule's constants."""
+    return Policy(
+        diversity=settings.diversity,
+        topic_share=settings.topic_share,
+        exploration=settings.exploration,
+    )
+
+
+def state_of(settings: Settings, stack: ExitStack) -> SqlState:
+    """The database; nothing is connected before the first call."""
+    state = open_state(
+        homes.database_url(settings),
+        timeout_seconds=settings.database_timeout_seconds,
+        pool_size=settings.database_pool_size,
+    )
+    stack.callback(state.close)
+    return state
+
+
+def encoder_of(settings: Settings) -> TextEncoder:
+    """The text encoder; made from its weights when this home does not have it yet.
+
+    `hashing:<dimension>` is one without a model, which starts at once: for benches and trials.
+    """
+    kind, _, dimension = settings.encoder_model.partition(":")
+    if kind != "hashing":
+        from clickwise.encoder import open_encoder
+
+        return open_encoder(settings)
+    from clickwise.testing.encoder import HashingEncoder
+
+    if not dimension.isdecimal() or not 8 <= int(dimension) <= 4_096:
+        raise ConfigurationError(
+            f"CLICKWISE_ENCODER_MODEL={settings.encoder_model}: expected hashing:<dimension>,"
+            " from 8 to 4096"
+        )
+    return HashingEncoder(dimension=int(dimension))
+
+
+def bundle_of(settings: Settings, encoder: TextEncoder) -> Bundle:
+    """The model bundle in use."""
+    return day0_bundle(
+        homes.bundles_folder(settings),
+        encoder_version=encoder.version,
+        dimension=encoder.dimension,
+        rules=rules_of(settings),
+    )
+
+
+def index_of(settings: Settings, bundle: Bundle, stack: ExitStack) -> ItemIndex:
+    """Qdrant Edge in the home, or the Qdrant server that is set."""
+    index: ItemIndex
+    if settings.qdrant_url:
+        from clickwise.vectors.server import ServerIndex, connect
+
+        client = connect(
+            settings.qdrant_url,
+            api_key=settings.qdrant_api_key,
+            timeout_seconds=settings.qdrant_timeout_seconds,
+        )
+        index = ServerIndex(
+            client,
+            bundle.version,
+            bundle.manifest.dimension,
+            prefix=settings.kafka_topic_prefix,
+        )
+    else:
+        from clickwise.vectors.edge import EdgeIndex
+
+        index = EdgeIndex.open(
+            homes.vectors_folder(settings), bundle.version, bundle.manifest.dimension
+        )
+    stack.callback(index.close)
+    return index
+
+
+class Answers:
+    """Recommender and views as the one port that serving knows."""
+
+    def __init__(self, recommender: Recommender, views: Views) -> None:
+        self.recommend = recommender.recommend
+        self._views = views
+
+    def similar(self, item: ItemId, *, limit: int) -> tuple[SimilarItem, ...]:
+        """See Views."""
+        return self._views.similar(item, limit=limit)
+
+    def profile(self, user: UserId) -> ProfileView:
+        """See Views."""
+        return self._views.profile(user)
+
+
+@dataclass(frozen=True)
+class Core:
+    """What every process stands on."""
+
+    settings: Settings
+    clock: Clock
+    state: SqlState
+    encoder: TextEncoder
+    bundle: Bundle
+    catalog: Catalog
+
+    @property
+    def rules(self) -> Rules:
+        """Constants of the profile rule, as the bundle in use has them."""
+        return self.bundle.manifest.rules
+
+    @cached_property
+    def recommender(self) -> Recommender:
+        """The request path; one per thread that answers."""
+        return Recommender(
+            state=self.state,
+            catalog=self.catalog,
+            bundle=self.bundle,
+            policy=policy_of(self.settings),
+            limits=Limits(
+                candidates=self.settings.candidates,
+                deadline_seconds=self.settings.deadline_seconds,
+                show_seen=self.settings.show_seen,
+            ),
+            clock=self.clock,
+        )
+
+    def answers(self) -> Answers:
+        """Recommendations and views."""
+        views = Views(
+            state=self.state, catalog=self.catalog, rules=self.rules, clock=self.clock
+        )
+        return Answers(self.recommender, views)
+
+    def recommend(self, request: RecommendRequest) -> Answer:
+        """The page asked for."""
+        return self.recommender.recommend(request)
+
+
+def open_core(settings: Settings, stack: ExitStack, *, clock: Clock | None = None) -> Core:
+    """Open everything, migrate the database, and catch up with the items table.
+
+    Raises:
+        UnavailableError: a service does not answer; calling again later may help.
+        ConfigurationError: a setting cannot work.
+    """
+    homes.make_home(settings)
+    state = state_of(settings, stack)
+    state.migrate()
+    encoder = encoder_of(settings)
+    bundle = bundle_of(settings, encoder)
+    catalog = Catalog(state=state, index=index_of(settings, bundle, stack))
+    catalog.catch_up()
+    return Core(settings, clock or SystemClock(), state, encoder, bundle, catalog)

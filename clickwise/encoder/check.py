@@ -1,0 +1,61 @@
+"""Holds a built encoder against its weights' own output, before anybody uses it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clickwise.encoder.alignment import Alignment, neutral_sample
+from clickwise.encoder.graph import Precision
+from clickwise.encoder.reference import reference_embedding
+from clickwise.encoder.runner import Runner
+from clickwise.encoder.tokens import TextTokenizer
+from clickwise.encoder.weights import EncoderWeights
+from clickwise.errors import BundleError
+
+MAX_DIFFERENCE_FP32 = 1e-4
+MIN_COSINE_INT8 = 0.98
+# Every 23rd of 160 sentences: one or two of each script, each on another subject.
+_STRIDE = 23
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How near the built encoder is to the reference, at worst."""
+
+    texts: int
+    max_difference: float
+    min_cosine: float
+
+
+def check_agreement(
+    runner: Runner,
+    tokenizer: TextTokenizer,
+    weights: EncoderWeights,
+    alignment: Alignment,
+    precision: Precision,
+) -> Agreement:
+    """Encode a few sentences of every script both ways and compare.
+
+    Raises:
+        BundleError: they are further apart than the precision explains.
+    """
+    texts = neutral_sample().texts[::_STRIDE]
+    rows = tokenizer.encode([*texts, " ".join(texts)])
+    ours_ND = runner.encode(rows)
+    theirs_ND = np.stack([reference_embedding(weights, alignment, row) for row in rows])
+    found = Agreement(
+        texts=len(rows),
+        max_difference=float(np.abs(ours_ND - theirs_ND).max()),
+        min_cosine=float((ours_ND * theirs_ND).sum(axis=1).min()),
+    )
+    if precision is Precision.FP32 and not found.max_difference <= MAX_DIFFERENCE_FP32:
+        raise BundleError(
+            f"encoder {weights.name}: the built model differs from its weights' own output by"
+            f" {found.max_difference:.2g}, allowed are {MAX_DIFFERENCE_FP32}"
+        )
+    if precision is Precision.INT8 and not found.min_cosine >= MIN_COSINE_INT8:
+        raise BundleError(
+            f"encoder {weights.name}: the quantized model's vectors have a cosine of"
+            f" {found.min_cosine:.4f} with its weights' own output, needed are {MIN_COSINE_INT8}"
+        )
+    return found
