@@ -154,7 +154,7 @@ def _cuda_fault() -> str | None:
             session.run(None, {"x": np.zeros(1, np.float32)})
             return None
         reason = "onnxruntime fell back to the CPU, its CUDA libraries do not load"
-    except Exception as error:  # whatever the driver answers, it is the reason
+    except Exception as error:  # noqa: BLE001  # whatever the driver answers is the reason
         reason = str(error)
     return (
         f"the CUDA execution provider is installed but does not start: {reason[:300]}; check the"

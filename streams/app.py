@@ -70,6 +70,8 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
         topic_disable_leader=True,
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
+        # A broker that is starting may not know its topics yet: look again soon.
+        consumer_metadata_max_age_ms=3000,
         broker_commit_interval=0.5,
         broker_session_timeout=settings.kafka_session_timeout_seconds,
         broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,

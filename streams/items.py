@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from clickwise.text import item_text
-
 from clickwise.catalog import Catalog
 from clickwise.encoder.port import TextEncoder
 from clickwise.items import Item
 from clickwise.state.port import ItemWrite, State
+from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
 from clickwise.vectors.port import Removed
 from clickwise.vectors.rows import indexed_item, item_write

@@ -250,10 +250,11 @@ async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[i
     """The offset after the last message of each partition."""
     client = AIOKafkaConsumer(**_connection(settings), enable_auto_commit=False)
     try:
-        await client.start()
-        places = [TopicPartition(topic, number) for number in range(partitions)]
-        found = await client.end_offsets(places)
-    except KafkaError as error:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await client.start()
+            places = [TopicPartition(topic, number) for number in range(partitions)]
+            found = await client.end_offsets(places)
+    except (KafkaError, TimeoutError) as error:
         raise translated(error, f"reading the ends of {topic}") from error
     finally:
         await client.stop()
@@ -264,8 +265,10 @@ async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[i
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(**_connection(settings))
     try:
-        await client.start()
-        yield client
+        # aiokafka has no deadline of its own for some of what follows.
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await client.start()
+            yield client
     except (KafkaError, OSError, TimeoutError) as error:
         raise translated(error, f"Kafka at {settings.kafka_bootstrap}") from error
     finally:

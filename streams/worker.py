@@ -82,24 +82,19 @@ async def _prepare(settings: Settings, make_parts: PartsFactory) -> Parts:
     async def connect() -> None:
         made.append(await asyncio.to_thread(make_parts, settings))
 
-    async def ping() -> None:
-        await kafka.ping(settings)
-
-    async def vectors() -> None:
-        await _ping_qdrant(settings)
-
-    probes: dict[str, Probe] = {"kafka": ping}
+    probes: dict[str, Probe] = {"kafka": lambda: kafka.ping(settings)}
     if settings.qdrant_url:
-        probes["qdrant"] = vectors
+        probes["qdrant"] = lambda: _ping_qdrant(settings)
     probes["database"] = connect
-    await wait_for_services(probes, limit_seconds=settings.startup_timeout_seconds)
-    parts = made[0]
+    # Again Kafka, and the database: either may be lost while the other is waited for.
+    probes["topics"] = lambda: _check_log(settings, made[0].state)
     try:
-        await _check_log(settings, parts.state)
+        await wait_for_services(probes, limit_seconds=settings.startup_timeout_seconds)
     except ClickwiseError:
-        parts.close()
+        for parts in made:
+            parts.close()
         raise
-    return parts
+    return made[0]
 
 
 async def _check_log(settings: Settings, state: State) -> None:

@@ -44,12 +44,15 @@ class ManualClock:
 class Site:
     """Everything between a valid event and an answer."""
 
-    def __init__(self, folder, *, policy=CERTAIN, state=None, index=None, rules=None, **limits):
+    def __init__(
+        self, folder, *, policy=CERTAIN, state=None, index=None, rules=None, encoder=None, **limits
+    ):
         self.clock = ManualClock()
-        self.encoder = HashingEncoder(dimension=64)
+        self.encoder = encoder if encoder is not None else HashingEncoder(dimension=64)
         self.rules = rules if rules is not None else Rules()
         self.bundle = day0_bundle(
-            folder / "bundles", encoder_version=self.encoder.version, dimension=64,
+            folder / "bundles", encoder_version=self.encoder.version,
+            dimension=self.encoder.dimension,
             rules=self.rules,
         )  # fmt: skip
         if state is None:
@@ -57,7 +60,7 @@ class Site:
             state.migrate()
         self.state = state
         if index is None:
-            index = ExactIndex(model=self.bundle.version, dimension=64)
+            index = ExactIndex(model=self.bundle.version, dimension=self.encoder.dimension)
         self.index = index
         self.catalog = Catalog(state=state, index=index)
         self.activity = ActivityHandler(state=state, half_life_seconds=3 * 86_400.0)

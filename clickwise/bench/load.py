@@ -59,7 +59,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: float
 
 
-class _Client:
+class Exchange:
     """One connection and the answer that it waits for."""
 
     __slots__ = ("buffer", "connection", "needed", "started")
@@ -135,7 +135,7 @@ class Loop:
         measured_from = begin + plan.warmup_seconds
         until = measured_from + plan.seconds
         poll = select.epoll()
-        waiting: dict[int, _Client] = {}
+        waiting: dict[int, Exchange] = {}
         for _ in range(plan.clients):
             self._open(poll, waiting, requests)
         last = begin
@@ -171,12 +171,12 @@ class Loop:
         )
 
     def _open(
-        self, poll: select.epoll, waiting: dict[int, _Client], requests: Iterator[bytes]
+        self, poll: select.epoll, waiting: dict[int, Exchange], requests: Iterator[bytes]
     ) -> None:
         request = next(requests, None)
         if request is None:
             return
-        client = _Client(self._plan.host, self._plan.port)
+        client = Exchange(self._plan.host, self._plan.port)
         number = client.connection.fileno()
         waiting[number] = client
         poll.register(number, select.EPOLLIN)
@@ -185,7 +185,7 @@ class Loop:
     def _over(self, until: float) -> bool:
         return self._stopped or time.perf_counter() >= until
 
-    def _answered(self, client: _Client, measured_from: float) -> bool:
+    def _answered(self, client: Exchange, measured_from: float) -> bool:
         """Take what arrived; True when the answer is whole, or will not be."""
         try:
             answer = client.receive()

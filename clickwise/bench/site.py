@@ -6,7 +6,6 @@ encoding 100,000 texts takes minutes and adds nothing to what is measured.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,18 +45,9 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     dimension: int
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A site on disk and what it was made of."""
-
-    settings: Settings
-    shape: Shape
-    made: Made
-
-    @property
-    def users(self) -> list[UserId]:
+    def user_ids(self) -> list[UserId]:
         """Readers that have a profile."""
-        return [user_id(number) for number in range(self.shape.users)]
+        return [user_id(number) for number in range(self.users)]
 
 
 def settings_for(
@@ -73,8 +63,8 @@ def settings_for(
     )
 
 
-def make_site(settings: Settings, shape: Shape, *, progress: Progress) -> Site:
-    """Write a site into the home and database of `settings`, which are new."""
+def make_site(settings: Settings, shape: Shape, *, progress: Progress) -> Made:
+    """Write a site into the home and database of `settings`, which are new; what it holds."""
     now = datetime.now(UTC)
     with ExitStack() as stack:
         homes.make_home(settings)
@@ -93,7 +83,20 @@ def make_site(settings: Settings, shape: Shape, *, progress: Progress) -> Site:
         task = progress.add_task("index items", total=None)
         index_items(settings, made, bundle, change=change)
         progress.remove_task(task)
-    return Site(settings, shape, made)
+    _note(settings).write_bytes(msgspec.json.encode(shape))
+    return made
+
+
+def is_made(settings: Settings, shape: Shape) -> bool:
+    """Whether the home holds a site of this shape, whole."""
+    try:
+        return msgspec.json.decode(_note(settings).read_bytes(), type=Shape) == shape
+    except (OSError, msgspec.MsgspecError):
+        return False
+
+
+def _note(settings: Settings) -> Path:
+    return settings.folder / "bench-site.json"
 
 
 def write_items(state: State, made: Made, bundle: Bundle, *, progress: Progress) -> int:
@@ -174,7 +177,6 @@ def write_users(
     """Fold every reader's events, and store profiles and what the events do to their items."""
     task = progress.add_task("fold events", total=shape.users * shape.events_per_user)
     source = MadeItems(made)
-    rules = bundle.manifest.rules
     activity: dict[ItemKey, Activity] = {}
     writes = []
     for number in range(shape.users):

@@ -1,10 +1,10 @@
 """Exit codes, and faults told in one line.
 
-    0    done
-    1    failed: something was refused, or a check did not pass
-    2    wrong use, or a setting that cannot work: starting again will not help
-    3    a service did not answer: later it may
-    130  interrupted
+0    done
+1    failed: something was refused, or a check did not pass
+2    wrong use, or a setting that cannot work: starting again will not help
+3    a service did not answer: later it may
+130  interrupted
 """
 
 import enum

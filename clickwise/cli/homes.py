@@ -1,10 +1,10 @@
 """The folder of a site: who runs on it, and where things lie in it.
 
-    <home>/clickwise.sqlite   state, unless `database_url` says otherwise
-    <home>/vectors/           item vectors (Qdrant Edge)
-    <home>/models/            encoder and bundles
-    <home>/metrics/           figures shared by the processes of one server
-    <home>/server.lock        held by the server that runs, with its address inside
+<home>/clickwise.sqlite   state, unless `database_url` says otherwise
+<home>/vectors/           item vectors (Qdrant Edge)
+<home>/models/            encoder and bundles
+<home>/metrics/           figures shared by the processes of one server
+<home>/server.lock        held by the server that runs, with its address inside
 """
 
 import fcntl
@@ -30,6 +30,11 @@ def vectors_folder(settings: Settings) -> Path:
 def bundles_folder(settings: Settings) -> Path:
     """Model bundles."""
     return settings.folder / "models" / "bundles"
+
+
+def encoder_folder(settings: Settings) -> Path:
+    """Encoders made from their weights."""
+    return settings.folder / "models" / "encoders"
 
 
 def metrics_folder(settings: Settings) -> Path:

@@ -211,7 +211,7 @@ def _encoder(name: str, items: Sequence[Item], cache: Path) -> TextEncoder:
         return HashingEncoder()
     from clickwise.encoder import open_encoder
 
-    encoder = open_encoder(Settings(home=str(cache)))
+    encoder = open_encoder(cache=cache / "encoders")
     texts = [item_text(item) for item in items]
     return KeptEncoder(encoder, texts, cache / f"{encoder.version.replace('/', '-')}.npy")
 

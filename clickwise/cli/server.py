@@ -90,9 +90,7 @@ def run_server(
     multiprocessing.set_start_method("spawn", force=True)
     builder = None
     if not settings.qdrant_url:
-        builder = Child(
-            "clickwise.cli.builder", [model, str(dimension)], environment=os.environ
-        )
+        builder = Child("clickwise.cli.builder", [model, str(dimension)], environment=os.environ)
         builder.start()
     stopped = threading.Event()
     watcher = threading.Thread(

@@ -5,6 +5,7 @@ differs: a serving process (`serving_parts`), a stream worker (`stream_parts`), 
 looks something up. Whoever opens one closes it: all go on an ExitStack.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from clickwise.bundle import Bundle, day0_bundle
 from clickwise.catalog import Catalog
 from clickwise.cli import homes
 from clickwise.clock import Clock, SystemClock
+from clickwise.encoder.batching import BatchingEncoder
 from clickwise.encoder.port import TextEncoder
 from clickwise.errors import ConfigurationError
 from clickwise.profile import Rules
@@ -24,6 +26,9 @@ from clickwise.settings import Settings
 from clickwise.state.sql import SqlState, open_state
 from clickwise.types import ItemId, UserId
 from clickwise.vectors.port import ItemIndex
+
+# Told the stage of the encoder's making and the share that is done.
+Progress = Callable[[str, float], None]
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -55,7 +60,7 @@ def state_of(settings: Settings, stack: ExitStack) -> SqlState:
     return state
 
 
-def encoder_of(settings: Settings) -> TextEncoder:
+def encoder_of(settings: Settings, *, progress: Progress | None = None) -> TextEncoder:
     """The text encoder; made from its weights when this home does not have it yet.
 
     `hashing:<dimension>` is one without a model, which starts at once: for benches and trials.
@@ -64,7 +69,14 @@ def encoder_of(settings: Settings) -> TextEncoder:
     if kind != "hashing":
         from clickwise.encoder import open_encoder
 
-        return open_encoder(settings)
+        return open_encoder(
+            model=settings.encoder_model,
+            device=settings.encoder_device,
+            threads=settings.encoder_threads,
+            batch=settings.encoder_batch,
+            cache=homes.encoder_folder(settings),
+            progress=progress,
+        )
     from clickwise.testing.encoder import HashingEncoder
 
     if not dimension.isdecimal() or not 8 <= int(dimension) <= 4_096:
@@ -162,9 +174,7 @@ class Core:
 
     def answers(self) -> Answers:
         """Recommendations and views."""
-        views = Views(
-            state=self.state, catalog=self.catalog, rules=self.rules, clock=self.clock
-        )
+        views = Views(state=self.state, catalog=self.catalog, rules=self.rules, clock=self.clock)
         return Answers(self.recommender, views)
 
     def recommend(self, request: RecommendRequest) -> Answer:
@@ -182,7 +192,8 @@ def open_core(settings: Settings, stack: ExitStack, *, clock: Clock | None = Non
     homes.make_home(settings)
     state = state_of(settings, stack)
     state.migrate()
-    encoder = encoder_of(settings)
+    encoder = BatchingEncoder(encoder_of(settings), batch=settings.encoder_batch)
+    stack.callback(encoder.close)
     bundle = bundle_of(settings, encoder)
     catalog = Catalog(state=state, index=index_of(settings, bundle, stack))
     catalog.catch_up()

@@ -10,15 +10,14 @@ from clickwise.encoder.check import check_agreement
 from clickwise.encoder.graph import Precision, build_graph
 from clickwise.encoder.runner import Runner
 from clickwise.encoder.sources import WeightSource
-from clickwise.encoder.store import MODEL, TOKENIZER, Manifest, file_checksum
-from clickwise.encoder.tokens import TextTokenizer, load_tokenizer
+from clickwise.encoder.store import FORMAT, MODEL, TOKENIZER, Manifest, file_checksum
+from clickwise.encoder.tokens import load_tokenizer
 from clickwise.encoder.weights import EncoderWeights
 from clickwise.onnx_runtime import Device, open_session
 
 # `progress(stage, done)`: what is being done, and the share of the whole that is behind us.
 Progress = Callable[[str, float], None]
 
-_FORMAT = 1
 _WEIGHTS_FILE = "weights.bin"
 # protobuf ends at 2 GB; above this the tensors go beside the graph.
 _LARGEST_SINGLE_FILE_BYTES = 1_500_000_000
@@ -61,7 +60,7 @@ def build_encoder(
     )
     progress("writing", 0.95)
     manifest = Manifest(
-        format=_FORMAT,
+        format=FORMAT,
         name=weights.name,
         precision=precision,
         identity=identity,

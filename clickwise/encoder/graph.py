@@ -141,9 +141,7 @@ class _Graph:
         if self._weights.recipe.pooling is Pooling.CLS:
             return self._op("Gather", hidden, self._constant("first", np.int64(0)), axis=1)
         mask = self._mask_as_float((2,))
-        total = self._op(
-            "ReduceSum", self._op("Mul", hidden, mask), self._whole(1), keepdims=0
-        )
+        total = self._op("ReduceSum", self._op("Mul", hidden, mask), self._whole(1), keepdims=0)
         return self._op("Div", total, self._op("ReduceSum", mask, self._whole(1), keepdims=0))
 
     def _align(self, pooled: str, alignment: Alignment) -> None:
@@ -242,9 +240,7 @@ class _Int8Graph(_Graph):
         tokens = self._op("Reshape", x, self._whole(-1, size))
         largest = self._op("ReduceMax", self._op("Abs", tokens), self._whole(1), keepdims=0)
         # A token of zeros must not divide by zero.
-        step = self._op(
-            "Max", self._op("Mul", largest, self._number(1 / 127)), self._number(1e-12)
-        )
+        step = self._op("Max", self._op("Mul", largest, self._number(1 / 127)), self._number(1e-12))
         middle = self._constant("middle", np.uint8(128))
         middles = self._op("Expand", middle, self._op("Shape", step))
         integers = self._op("QuantizeLinear", tokens, step, middles, axis=0)
@@ -255,9 +251,7 @@ class _Int8Graph(_Graph):
         product = self._op("Mul", product, self._op("Unsqueeze", step, self._whole(1)))
         product = self._op("Mul", product, self._constant(f"{name}.step", steps))
         shape = self._op("Shape", "input_ids")
-        return self._op(
-            "Reshape", product, self._op("Concat", shape, self._whole(out), axis=0)
-        )
+        return self._op("Reshape", product, self._op("Concat", shape, self._whole(out), axis=0))
 
 
 def _quantized(rows: Float32Array, levels: int) -> tuple[Float32Array, NDArray[np.int8]]:

@@ -6,17 +6,13 @@ the folder is executed: no remote code, no pickle.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_dtypes  # noqa: F401  # teaches numpy bfloat16, which many weights are stored in
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-
 from clickwise.encoder.recipe import RECIPE_FILES, Json, read_json, read_recipe
-from clickwise.encoder.weights import Activation, Architecture, EncoderWeights, as_float32
+from clickwise.encoder.stored_tensors import StoredTensors
+from clickwise.encoder.weights import Activation, Architecture, EncoderWeights
 from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float32Array
 
@@ -55,8 +51,6 @@ _SIZES = {
     "heads": ("num_attention_heads", "n_heads"),
     "feed_forward": ("intermediate_size", "hidden_dim"),
 }
-# Checkpoints converted from TensorFlow call a norm's weight and bias so.
-_OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +131,7 @@ def load_folder(folder: Path, *, name: str, checksum: str) -> EncoderWeights:
     """
     config = read_json(folder / "config.json")
     family = _family(config, name)
-    stored = _StoredTensors(name, weight_files(folder), family.layers)
+    stored = StoredTensors(name, weight_files(folder))
     pad_id = _whole(config, ("pad_token_id",), name, default=0)
     positions = stored.read("embeddings.position_embeddings.weight")
     if family.counts_from_padding:
@@ -218,48 +212,3 @@ def _whole(config: Json, names: tuple[str, ...], encoder: str, default: int | No
     if default is None:
         raise ConfigurationError(f"encoder {encoder}: config.json has no {names[0]}")
     return default
-
-
-class _StoredTensors:
-    """Tensors by name, whichever file holds them and whatever stands before their names."""
-
-    def __init__(self, name: str, files: list[Path], layers: str) -> None:
-        self._name = name
-        self._readers: dict[str, Callable[[str], NDArray[np.generic]]] = {}
-        try:
-            for file in files:
-                opened = safe_open(file, framework="numpy")
-                for key in opened.keys():  # noqa: SIM118  # not a mapping
-                    self._readers[key] = opened.get_tensor
-        except (SafetensorError, OSError) as error:
-            raise ConfigurationError(f"encoder {name}: {file.name} is damaged: {error}") from error
-        marker = "embeddings.word_embeddings.weight"
-        found = [key for key in self._readers if key.endswith(marker)]
-        if not found:
-            raise ConfigurationError(f"encoder {name}: tensor {marker} is missing")
-        self._prefix = min(found, key=len).removesuffix(marker)
-
-    def find(self, name: str) -> Float32Array | None:
-        """The tensor in float32, or None."""
-        old = name
-        for new, former in _OLD_NAMES.items():
-            old = old.replace(new, former)
-        for key in (self._prefix + name, self._prefix + old):
-            if key in self._readers:
-                return self._converted(key)
-        return None
-
-    def read(self, name: str) -> Float32Array:
-        """The tensor in float32; a missing one is an error that names it."""
-        tensor = self.find(name)
-        if tensor is None:
-            raise ConfigurationError(f"encoder {self._name}: tensor {self._prefix}{name} is missing")
-        return tensor
-
-    def _converted(self, key: str) -> Float32Array:
-        try:
-            return as_float32(self._readers[key](key))
-        except (SafetensorError, TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"encoder {self._name}: tensor {key} cannot be read: {error}"
-            ) from error

@@ -14,7 +14,7 @@ from clickwise.encoder.alignment import Alignment
 from clickwise.encoder.weights import Activation, EncoderWeights, Pooling
 from clickwise.vectors.port import Float32Array
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_erf = np.vectorize(math.erf, otypes=[np.float32])
 
 
 def reference_embedding(
@@ -28,9 +28,13 @@ def reference_embedding(
         attended_LD = _linear(weights, f"{layer}.attention_out", _attend(weights, layer, x_LD))
         x_LD = _norm(weights, f"{layer}.attention_norm", x_LD + attended_LD)
         inner = _activate(weights, _linear(weights, f"{layer}.feed_in", x_LD))
-        x_LD = _norm(weights, f"{layer}.feed_norm", x_LD + _linear(weights, f"{layer}.feed_out", inner))
+        x_LD = _norm(
+            weights, f"{layer}.feed_norm", x_LD + _linear(weights, f"{layer}.feed_out", inner)
+        )
     pooled_D = x_LD[0] if weights.recipe.pooling is Pooling.CLS else x_LD.mean(axis=0)
-    return alignment.apply((pooled_D / np.linalg.norm(pooled_D))[None])[0]
+    unit_D = pooled_D / np.linalg.norm(pooled_D)
+    aligned_D: Float32Array = alignment.apply(unit_D[None])[0]
+    return aligned_D
 
 
 def _attend(weights: EncoderWeights, layer: int, x_LD: Float32Array) -> Float32Array:
@@ -45,27 +49,30 @@ def _attend(weights: EncoderWeights, layer: int, x_LD: Float32Array) -> Float32A
     scores_HLL = query @ key.transpose(0, 2, 1) / np.float32(math.sqrt(dimension // heads))
     scores_HLL = np.exp(scores_HLL - scores_HLL.max(axis=-1, keepdims=True))
     scores_HLL /= scores_HLL.sum(axis=-1, keepdims=True)
-    return (scores_HLL @ value).transpose(1, 0, 2).reshape(length, dimension)
+    mixed_HLD = scores_HLL @ value
+    return np.asarray(mixed_HLD.transpose(1, 0, 2).reshape(length, dimension), np.float32)
 
 
 def _linear(weights: EncoderWeights, name: str, x: Float32Array) -> Float32Array:
-    return x @ weights.tensors[f"{name}.weight"].T + weights.tensors[f"{name}.bias"]
+    product = x @ weights.tensors[f"{name}.weight"].T
+    return np.asarray(product + weights.tensors[f"{name}.bias"], np.float32)
 
 
 def _norm(weights: EncoderWeights, name: str, x: Float32Array) -> Float32Array:
     centered = x - x.mean(axis=-1, keepdims=True)
     variance = (centered**2).mean(axis=-1, keepdims=True)
     scaled = centered / np.sqrt(variance + np.float32(weights.architecture.norm_epsilon))
-    return scaled * weights.tensors[f"{name}.weight"] + weights.tensors[f"{name}.bias"]
+    scaled = scaled * weights.tensors[f"{name}.weight"]
+    return np.asarray(scaled + weights.tensors[f"{name}.bias"], np.float32)
 
 
 def _activate(weights: EncoderWeights, x: Float32Array) -> Float32Array:
     match weights.architecture.activation:
         case Activation.RELU:
-            return np.maximum(x, 0)
+            activated = np.maximum(x, 0)
         case Activation.GELU_TANH:
             inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-            return (0.5 * x * (1 + np.tanh(inner))).astype(np.float32)
+            activated = 0.5 * x * (1 + np.tanh(inner))
         case Activation.GELU:
-            spread = _erf(x / math.sqrt(2)).astype(np.float32)
-            return 0.5 * x * (1 + spread)
+            activated = 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+    return np.asarray(activated, np.float32)

@@ -26,9 +26,7 @@ MAX_TOKENS = 128
 class OnnxEncoder:
     """See `clickwise.encoder.port.TextEncoder`. A text's vector does not depend on its batch."""
 
-    def __init__(
-        self, manifest: Manifest, runner: Runner, tokenizer: TextTokenizer
-    ) -> None:
+    def __init__(self, manifest: Manifest, runner: Runner, tokenizer: TextTokenizer) -> None:
         marks = f"{manifest.identity} {tokenizer.prefix} {tokenizer.max_tokens}"
         mark = hashlib.sha256(marks.encode()).hexdigest()[:8]
         self.version = f"{manifest.name}-{manifest.precision}-{mark}"

@@ -22,12 +22,12 @@ from clickwise import logs
 from clickwise.encoder.alignment import neutral_sample
 from clickwise.encoder.graph import GRAPH_VERSION, Precision
 from clickwise.encoder.sources import WeightSource
-from clickwise.errors import BundleError
+from clickwise.errors import BundleError, ConfigurationError
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 _MANIFEST = "manifest.json"
-_FORMAT = 1
+FORMAT = 1  # of the folder and its manifest
 
 _log = logs.get(__name__)
 
@@ -63,7 +63,7 @@ class Built:
 def identity(source: WeightSource, precision: Precision) -> str:
     """64 hex digits that change whenever the built vectors could."""
     total = hashlib.sha256()
-    for part in (source.checksum, precision.value, str(GRAPH_VERSION), str(_FORMAT)):
+    for part in (source.checksum, precision.value, str(GRAPH_VERSION), str(FORMAT)):
         total.update(f"{part}\n".encode())
     for text in neutral_sample().texts:
         total.update(f"{text}\n".encode())
@@ -81,18 +81,20 @@ def open_or_build(
 
     Raises:
         BundleError: what was built does not agree with its weights; nothing is kept.
+        ConfigurationError: nothing can be written below `root`.
     """
     wanted = identity(source, precision)
-    root.mkdir(parents=True, exist_ok=True)
     folder = root / f"{source.name}-{precision}-{wanted[:12]}"
-    with _locked(root / f".{folder.name}.lock"):
-        if folder.exists():
-            try:
-                return Built(folder, _verified(folder, wanted))
-            except BundleError as error:
-                _log.warning("damaged encoder is rebuilt", folder=folder.name, fault=str(error))
-                shutil.rmtree(folder)
-        return _build(folder, wanted, build)
+    found = _whole(folder, wanted)
+    if found is not None:
+        return found
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / f".{folder.name}.lock"):
+            # Another process may have built it while this one waited.
+            return _whole(folder, wanted) or _build(folder, wanted, build)
+    except OSError as error:
+        raise ConfigurationError(f"the encoder cannot be built in {folder}: {error}") from error
 
 
 def file_checksum(path: Path) -> str:
@@ -107,16 +109,26 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / _MANIFEST).write_bytes(encoded + b"\n")
 
 
+def _whole(folder: Path, wanted: str) -> Built | None:
+    """The encoder in `folder` if there is one without damage."""
+    if not folder.exists():
+        return None
+    try:
+        return Built(folder, _verified(folder, wanted))
+    except BundleError as error:
+        _log.warning("damaged encoder is rebuilt", folder=folder.name, fault=str(error))
+        return None
+
+
 def _build(folder: Path, wanted: str, build: Callable[[Path, str], Manifest]) -> Built:
     for left_over in folder.parent.glob(f".{folder.name}.*.part"):
         shutil.rmtree(left_over)  # of a process that died: we hold the lock
-    part = Path(
-        tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent)
-    )
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         write_manifest(part, build(part, wanted))
         manifest = _verified(part, wanted)
         part.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -127,7 +139,7 @@ def _build(folder: Path, wanted: str, build: Callable[[Path, str], Manifest]) ->
 def _verified(folder: Path, wanted: str) -> Manifest:
     try:
         manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest)
-        if (manifest.format, manifest.identity) != (_FORMAT, wanted):
+        if (manifest.format, manifest.identity) != (FORMAT, wanted):
             raise BundleError(f"{folder.name} holds another encoder than its name says")
         for name in {MODEL, TOKENIZER, *manifest.files}:
             if file_checksum(folder / name) != manifest.files.get(name):

@@ -26,9 +26,7 @@ class TextTokenizer:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """One row of token ids per text."""
         limit = self.max_tokens * _CHARACTERS_PER_TOKEN
-        return [
-            self.tokenizer.encode(self.prefix + _encodable(text[:limit])).ids for text in texts
-        ]
+        return [self.tokenizer.encode(self.prefix + _encodable(text[:limit])).ids for text in texts]
 
 
 def load_tokenizer(definition: bytes, *, prefix: str, max_tokens: int) -> TextTokenizer:

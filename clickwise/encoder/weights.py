@@ -9,7 +9,7 @@ Shape suffixes: V = vocabulary, P = positions, H = hidden, F = feed-forward.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,16 +115,10 @@ class EncoderWeights:
                 raise ConfigurationError(f"encoder {self.name}: tensor {name} is missing")
             if tensor.shape != shape:
                 raise ConfigurationError(
-                    f"encoder {self.name}: tensor {name} has shape {tensor.shape},"
-                    f" expected {shape}"
+                    f"encoder {self.name}: tensor {name} has shape {tensor.shape}, expected {shape}"
                 )
 
 
 def as_float32(array: NDArray[np.generic]) -> Float32Array:
     """A contiguous float32 form of a weight stored in half or double precision."""
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def finite(tensors: Tensors, names: Iterable[str]) -> str | None:
-    """The first of `names` whose tensor holds a NaN or an infinity, or None."""
-    return next((name for name in names if not np.isfinite(tensors[name]).all()), None)

@@ -108,6 +108,7 @@ class Connections:
 
     def _start(self, first: Callable[[Connection], T]) -> tuple[Connection, T]:
         """A connection and what `first` did on it; once more on a fresh one if a held is dead."""
+        started = self._monotonic()
         while True:
             connection, held = self._take()
             try:
@@ -117,7 +118,8 @@ class Connections:
                 _discard(connection)
                 if dead:
                     self._drop_idle()
-                if dead and held:
+                # Only when that was known at once: whoever has waited a timeout waits no second.
+                if dead and held and self._monotonic() - started < self._seconds:
                     continue
                 raise translate(error) from error
             except BaseException:

@@ -80,6 +80,8 @@ class SqlWrite:
 
     def put_profiles(self, writes: Sequence[ProfileWrite]) -> None:
         """See Write."""
+        if len({write.user for write in writes}) != len(writes):
+            raise ValueError("expected one write per user")
         first, later = [], []
         # In one order for all, so that two transactions do not wait for each other.
         for write in sorted(writes, key=lambda write: write.user):

@@ -2,7 +2,7 @@
 
     with PostgresServer() as server:
         url = server.create_database("one")   # postgresql+psycopg://clickwise@127.0.0.1:.../one
-        server.kill()                         # SIGKILL, the power plug
+        server.kill()                         # SIGKILL: what was committed is still there
         server.start()                        # same port, same data
 
 It uses the binaries of Debian's `postgresql-NN` package and never a cluster that runs already.
@@ -38,7 +38,11 @@ class PostgresMissingError(RuntimeError):
 
 
 class PostgresServer:
-    """One cluster in a new folder. With `durable` it waits for the disk, as in production."""
+    """One cluster in a new folder.
+
+    What is committed outlives `kill`. It outlives the machine only with `durable`, which waits
+    for the disk as production does.
+    """
 
     def __init__(self, *, durable: bool = False) -> None:
         self._binaries = _newest_binaries()
@@ -53,7 +57,6 @@ class PostgresServer:
             "unix_socket_directories": str(self._data),
             "shared_buffers": "128MB",
             "fsync": wait,
-            "synchronous_commit": wait,
             "full_page_writes": wait,
         }
 

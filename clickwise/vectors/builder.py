@@ -7,11 +7,11 @@ enough has changed.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 from clickwise import logs, metrics
 from clickwise.errors import BundleError, ClickwiseError, ConfigurationError
@@ -173,17 +173,19 @@ def build_loop(
     *,
     build_after: int,
     build_interval_seconds: float,
-    stop: Event,
+    stop: threading.Event,
 ) -> None:
     """Build until `stop` is set: after `build_after` changes, or an interval with any change.
 
-    Lowers the priority of its process. A database that does not answer, or another builder,
+    Lowers the priority of its thread. Run it in a process of its own: the engine holds the
+    interpreter's lock for seconds. A database that does not answer, or another builder,
     is waited for; every other fault ends the loop.
 
     Raises:
         ConfigurationError: the index has another dimension.
     """
-    os.nice(_NICENESS)
+    # Of this thread, and of those that the engine starts from it.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
     generations = Generations(root, model)
     last_build = time.monotonic()
     pause_seconds = min(_POLL_SECONDS, build_interval_seconds)

@@ -1,0 +1,279 @@
+"""Every command and its options. Each loads what it needs when it runs: `--help` is quick."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from clickwise.cli.exits import Exit, complain, exit_of
+from clickwise.cli.options import Home, Host, Json, Port, Url, Workers, settings_from
+from clickwise.errors import ClickwiseError
+
+app = typer.Typer(
+    name="clickwise",
+    help="Turns a stream of clicks into recommendations that change before the next page loads.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+topics = typer.Typer(no_args_is_help=True, help="The Kafka topics.")
+events = typer.Typer(no_args_is_help=True, help="The log of events.")
+index = typer.Typer(no_args_is_help=True, help="The vector index (Qdrant Edge).")
+dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not be applied.")
+docs = typer.Typer(no_args_is_help=True, help="Generated pages of the documentation.")
+app.add_typer(topics, name="topics")
+app.add_typer(events, name="events")
+app.add_typer(index, name="index")
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(docs, name="docs", hidden=True)
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run one command line; faults become one line on standard error and an exit code."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(list(arguments), prog_name="clickwise", standalone_mode=False)
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return Exit.USAGE
+    except click.ClickException as error:
+        complain(f"{error.format_message()} (clickwise --help)")
+        return Exit.USAGE
+    except ClickwiseError as error:
+        complain(str(error))
+        return exit_of(error)
+    except BrokenPipeError:
+        return Exit.FAILED
+    return result if isinstance(result, int) else Exit.DONE
+
+
+@app.command()
+def up(home: Home = None, host: Host = None, port: Port = None, workers: Workers = None) -> int:
+    """Run everything in one process group and one folder, with no other services."""
+    from clickwise.cli.up import up as run
+
+    return run(settings_from(home=home, host=host, port=port, workers=workers))
+
+
+@app.command()
+def serve(home: Home = None, host: Host = None, port: Port = None, workers: Workers = None) -> int:
+    """Run the HTTP interface over Kafka and a shared database."""
+    from clickwise.cli.up import serve as run
+
+    return run(settings_from(home=home, host=host, port=port, workers=workers))
+
+
+@app.command()
+def stream(home: Home = None) -> int:
+    """Run a stream worker: Kafka's events and items into profiles, index and lists."""
+    from clickwise.cli.stream import stream as run
+
+    return run(settings_from(home=home))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit when all is lived.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    port: Port = 0,
+    home: Annotated[Path | None, typer.Option(help="Folder, made anew each time.")] = None,
+    people: Annotated[int, typer.Option(min=0, max=20, help="People to watch closely.")] = 3,
+    lanes: Annotated[int, typer.Option(min=1, max=32, help="Requests at once.")] = 2,
+    events: Annotated[int, typer.Option(min=0, hidden=True, help="Live only so many.")] = 0,
+    history: Annotated[int, typer.Option(min=0, hidden=True, help="And so many before.")] = 0,
+) -> int:
+    """Live MovieLens-100k through the HTTP interface and watch lists change."""
+    from clickwise.cli.demo import DemoOptions
+    from clickwise.cli.demo import demo as run
+
+    return run(
+        DemoOptions(
+            once=once, json=json, port=port or 0, home=home, people=people, lanes=lanes,
+            events=events, history=history,
+        )
+    )  # fmt: skip
+
+
+@app.command(name="import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="A file, or the folder of a known data set.")],
+    layout: Annotated[
+        str,
+        typer.Option("--format", help="auto, jsonl, csv, parquet, movielens, deskdrop or mind."),
+    ] = "auto",
+    url: Annotated[str, typer.Option(help="Send to a server at this address.")] = "",
+    holds: Annotated[
+        str, typer.Option("--as", help="items or events, where columns do not tell.")
+    ] = "",
+    kind: Annotated[str, typer.Option(help="Kind of items in a table that has no kind.")] = "",
+    event_type: Annotated[
+        str, typer.Option("--type", help="Type of events in a table that has no type.")
+    ] = "",
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="OURS=THEIRS, a column's other name.")
+    ] = None,
+    time: Annotated[
+        str, typer.Option(help="keep, or shift-to-now: the last event happens now.")
+    ] = "keep",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many items and events.")] = 0,
+    refused: Annotated[Path, typer.Option(help="Where refused rows go.")] = Path(
+        "clickwise-refused.jsonl"
+    ),
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Import items and events, in order of time; 1 if any was refused."""
+    from clickwise.cli.importing import ImportOptions
+    from clickwise.cli.importing import import_path as run
+
+    return run(
+        settings_from(home=home),
+        ImportOptions(
+            path=path, layout=layout, url=url, holds=holds, kind=kind, event_type=event_type,
+            mapping=tuple(mapping or ()), time=time, limit=limit, refused=refused, json=json,
+        ),
+    )  # fmt: skip
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(help="Id of the user.")],
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Also what was left out.")] = False,
+    json: Json = False,
+    url: Url = "",
+    home: Home = None,
+) -> int:
+    """Show a user's list, and why each item is in it."""
+    from clickwise.cli.recommending import recommend as run
+
+    return run(settings_from(home=home), user, limit=limit, explain=explain, json=json, url=url)
+
+
+@app.command()
+def check(json: Json = False, home: Home = None, host: Host = None, port: Port = None) -> int:
+    """Look at settings, machine and services, and say what to do."""
+    from clickwise.cli.checking import check as run
+
+    return run({"home": home, "host": host, "port": port}, json=json)
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Show the versions of Clickwise and of what it stands on."""
+    from clickwise.cli.versions import show_versions
+
+    show_versions(json=json)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> int:
+    """Measure this machine: serve, freshness, ingest, scale."""
+    from clickwise.cli.benching import bench as run
+
+    return run(context.args)
+
+
+@topics.command("create")
+def topics_create(json: Json = False) -> int:
+    """Create what is missing; existing topics are left as they are."""
+    from clickwise.cli.topics import create
+
+    return create(settings_from(), json=json)
+
+
+@topics.command("check")
+def topics_check(json: Json = False) -> int:
+    """Compare the topics with what the program needs; 1 if they differ."""
+    from clickwise.cli.topics import check as run
+
+    return run(settings_from(), json=json)
+
+
+@topics.command("show")
+def topics_show(json: Json = False) -> int:
+    """Show the table of topics; needs no Kafka."""
+    from clickwise.cli.topics import show
+
+    return show(settings_from(), json=json)
+
+
+@events.command("tail")
+def events_tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
+    last: Annotated[int, typer.Option("-n", min=0, help="So many of the newest.")] = 10,
+    user: Annotated[str, typer.Option(help="Only this user's.")] = "",
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Show events as they are in the log."""
+    from clickwise.cli.tailing import tail
+
+    return tail(settings_from(home=home), follow=follow, last=last, user=user, json=json)
+
+
+@index.command("build")
+def index_build(
+    loop: Annotated[bool, typer.Option("--loop", help="Again whenever enough changed.")] = False,
+    home: Home = None,
+) -> int:
+    """Build the next generation of the index now."""
+    from clickwise.cli.indexing import build
+
+    return build(settings_from(home=home), loop=loop)
+
+
+@dead_letters.command("list")
+def dead_letters_list(
+    pending: Annotated[bool, typer.Option("--pending", help="Not replayed yet.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """List dead letters, newest first."""
+    from clickwise.cli.dead_letters import list_letters
+
+    return list_letters(settings_from(home=home), pending=pending, limit=limit, json=json)
+
+
+@dead_letters.command("show")
+def dead_letters_show(
+    letter: Annotated[int, typer.Argument(min=1)], json: Json = False, home: Home = None
+) -> int:
+    """Show one with its bytes."""
+    from clickwise.cli.dead_letters import show_letter
+
+    return show_letter(settings_from(home=home), letter, json=json)
+
+
+@dead_letters.command("replay")
+def dead_letters_replay(
+    letter: Annotated[int | None, typer.Argument(min=1)] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that were not replayed.")] = False,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Put one, or all, back into their topics once the cause is mended."""
+    from clickwise.cli.dead_letters import replay_letters
+
+    return replay_letters(settings_from(home=home), letter, every=every, json=json)
+
+
+@docs.command("write")
+def docs_write(folder: Annotated[Path, typer.Argument()] = Path("docs")) -> int:
+    """Write the pages that are generated from the code."""
+    from clickwise.reference import write_pages
+
+    for path in write_pages(folder):
+        typer.echo(str(path))
+    return Exit.DONE

@@ -1,0 +1,114 @@
+"""Where imported rows go: a running server, or straight through the embedded handlers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from clickwise.cli import handlers
+from clickwise.cli.http import HttpSite
+from clickwise.cli.wiring import Core
+from clickwise.codec import JsonObject
+from clickwise.errors import InvalidInputError
+from clickwise.events import Event, parse_event
+from clickwise.items import Item, parse_item
+from streams.handlers import Arrival
+
+EVENTS_AT_ONCE = 1_000
+ITEMS_AT_ONCE = 100
+_VERDICTS = {"stale": "applied", "redelivered": "duplicate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one row."""
+
+    verdict: str
+    reason: str = ""
+
+
+class Sink(Protocol):
+    """Takes rows in batches; a result for each, in order."""
+
+    def items(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """Put items."""
+        ...
+
+    def events(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """Post events."""
+        ...
+
+
+class HttpSink:
+    """Over the HTTP interface."""
+
+    def __init__(self, site: HttpSite) -> None:
+        self._site = site
+
+    def items(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """See Sink."""
+        return [_told(one) for one in self._site.post("/v1/items", "items", rows)]
+
+    def events(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """See Sink."""
+        return [_told(one) for one in self._site.post("/v1/events", "events", rows)]
+
+
+class DirectSink:
+    """In this process, with the handlers that a server would use."""
+
+    def __init__(self, core: Core) -> None:
+        self._clock = core.clock
+        self._items = handlers.item_handler(core)
+        self._events = handlers.embedded_event_handler(core)
+
+    def items(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """See Sink."""
+        received = self._clock.now()
+        parsed = [_parsed_item(row, received) for row in rows]
+        good = [item for item in parsed if isinstance(item, Item)]
+        if good:
+            self._items.apply([(item.id, item) for item in good])
+        return [
+            Result("applied") if isinstance(item, Item) else Result("refused", str(item))
+            for item in parsed
+        ]
+
+    def events(self, rows: Sequence[JsonObject]) -> list[Result]:
+        """See Sink."""
+        received = self._clock.now()
+        parsed = [_parsed_event(row, received) for row in rows]
+        good = [event for event in parsed if isinstance(event, Event)]
+        outcomes = iter(
+            self._events.apply([Arrival(event=event, received=received) for event in good]).outcomes
+            if good
+            else ()
+        )
+        results = []
+        for event in parsed:
+            if isinstance(event, Event):
+                outcome = next(outcomes)
+                results.append(Result(_VERDICTS.get(outcome, outcome)))
+            else:
+                results.append(Result("refused", str(event)))
+        return results
+
+
+def _told(result: JsonObject) -> Result:
+    reason = str(result.get("reason") or "")
+    field = str(result.get("field") or "")
+    return Result(str(result["verdict"]), f"{field}: {reason}" if field else reason)
+
+
+def _parsed_item(row: JsonObject, received: datetime) -> Item | InvalidInputError:
+    try:
+        return parse_item(row, received=received)[0]
+    except InvalidInputError as error:
+        return error
+
+
+def _parsed_event(row: JsonObject, received: datetime) -> Event | InvalidInputError:
+    try:
+        return parse_event(row, received=received)[0]
+    except InvalidInputError as error:
+        return error

@@ -1,0 +1,74 @@
+"""`clickwise topics create|check|show`."""
+
+from rich.text import Text
+
+from clickwise.cli.exits import Exit
+from clickwise.cli.output import console, print_json, print_table
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings
+from clickwise.topics import TOPICS
+
+
+def create(settings: Settings, *, json: bool) -> int:
+    """Create what is missing; 1 if something could not be, or differs."""
+    from streams import topics_admin
+
+    _need_kafka(settings)
+    reports = topics_admin.create_topics(settings)
+    if json:
+        print_json(reports)
+    else:
+        print_table(
+            ("topic", "partitions", "outcome", "problems"),
+            [(r.name, str(r.partitions), r.outcome, "; ".join(r.problems)) for r in reports],
+        )
+    return Exit.FAILED if any(report.problems for report in reports) else Exit.DONE
+
+
+def check(settings: Settings, *, json: bool) -> int:
+    """Compare with what is needed; 1 if anything differs."""
+    from streams import topics_admin
+
+    _need_kafka(settings)
+    problems = topics_admin.check_topics(settings)
+    if json:
+        print_json({"problems": problems})
+    elif problems:
+        for problem in problems:
+            console().print(Text(problem))
+    else:
+        console().print(Text("all topics are as they should be"))
+    return Exit.FAILED if problems else Exit.DONE
+
+
+def show(settings: Settings, *, json: bool) -> int:
+    """The table of topics under this prefix."""
+    rows = [
+        {
+            "name": topic.full_name(settings.kafka_topic_prefix),
+            "key": topic.key,
+            "partitions": 1 if topic.single_partition else settings.kafka_partitions,
+            "replication": settings.kafka_replication,
+            "kept": kept(topic.retention.total_seconds() if topic.retention else None),
+            "holds": topic.holds,
+        }
+        for topic in TOPICS
+    ]
+    if json:
+        print_json(rows)
+    else:
+        print_table(tuple(rows[0]), [tuple(str(cell) for cell in row.values()) for row in rows])
+    return Exit.DONE
+
+
+def kept(retention_seconds: float | None) -> str:
+    """How long a topic keeps its messages."""
+    if retention_seconds is None:
+        return "newest per key"
+    days = retention_seconds / 86_400.0
+    return f"{days:g} day{'' if days == 1 else 's'}"
+
+
+def _need_kafka(settings: Settings) -> None:
+    if settings.embedded:
+        raise ConfigurationError("set CLICKWISE_KAFKA_BOOTSTRAP (and CLICKWISE_DATABASE_URL)")

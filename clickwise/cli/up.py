@@ -1,0 +1,122 @@
+"""`clickwise up` and `clickwise serve`: prepare, run the server, say where it is."""
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from clickwise import logs
+from clickwise.bundle import Bundle
+from clickwise.cli import homes, server
+from clickwise.cli.output import console, progress_console
+from clickwise.cli.waiting import wait_for
+from clickwise.cli.wiring import bundle_of, encoder_of, state_of
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings
+
+
+def up(settings: Settings) -> int:
+    """Everything in one folder, no services; returns when it is stopped.
+
+    Raises:
+        ConfigurationError: Kafka is set, the port is taken, a file is missing.
+        ConflictError: a server runs on this home.
+    """
+    if not settings.embedded:
+        raise ConfigurationError(
+            "CLICKWISE_KAFKA_BOOTSTRAP is set, and `clickwise up` runs without Kafka: unset it, or"
+            " run `clickwise stream` and `clickwise serve`"
+        )
+    return _run(settings)
+
+
+def serve(settings: Settings) -> int:
+    """The HTTP interface over Kafka and a shared database; returns when it is stopped.
+
+    Raises:
+        ConfigurationError: Kafka is not set, or what `up` raises.
+        UnavailableError: a service did not answer in time.
+    """
+    if settings.embedded:
+        raise ConfigurationError(
+            "`clickwise serve` needs CLICKWISE_KAFKA_BOOTSTRAP and CLICKWISE_DATABASE_URL;"
+            " `clickwise up` runs without them"
+        )
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    for name, file in (
+        ("TLS_CERTIFICATE", settings.tls_certificate),
+        ("TLS_KEY", settings.tls_key),
+    ):
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"CLICKWISE_{name}={file}: no such file")
+    homes.make_home(settings)
+    settings = server.with_real_port(settings)
+    lock = homes.ServerLock(settings)
+    lock.take(server.address_of(settings))
+    try:
+        asyncio.run(wait_for(settings))
+        bundle = prepare(settings)
+        return server.run_server(
+            settings,
+            model=bundle.version,
+            dimension=bundle.manifest.dimension,
+            announce=lambda: announce(settings),
+        )
+    finally:
+        lock.release()
+
+
+def prepare(settings: Settings) -> Bundle:
+    """Encoder, bundle and tables of this home, made where they are missing."""
+    with ExitStack() as stack:
+        state_of(settings, stack).migrate()
+    with Progress(
+        TextColumn("encoder: {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=progress_console(),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("opening", total=None)
+
+        def follow(stage: str, done: float) -> None:
+            bar.update(task, description=stage, total=1.0, completed=done)
+
+        return bundle_of(settings, encoder_of(settings, progress=follow))
+
+
+def announce(settings: Settings) -> None:
+    """Where it answers and what to try."""
+    address = server.address_of(settings)
+    lines: list[tuple[str, str]] = [
+        ("ready", address),
+        ("docs", f"{address}/docs"),
+        ("figures", f"{address}/metrics"),
+        ("data", str(settings.folder.absolute())),
+    ]
+    out = console()
+    for name, value in lines:
+        out.print(Text.assemble((f"{name:<8}", "bold"), value), soft_wrap=True)
+    out.print(Text(""))
+    for line in samples(address, keys=bool(settings.keys)):
+        out.print(Text(line), soft_wrap=True)
+    out.file.flush()
+
+
+def samples(address: str, *, keys: bool) -> list[str]:
+    """Lines for a shell: an item, an event, the list."""
+    key = ' -H "Authorization: Bearer $KEY"' if keys else ""
+    json = " -H 'Content-Type: application/json'"
+    return [
+        f"curl -X PUT{key}{json} {address}/v1/items/a1 \\",
+        '  -d \'{"kind": "news", "title": "A first headline", "topics": ["technology"]}\'',
+        f"curl{key}{json} {address}/v1/events \\",
+        '  -d \'{"user": "ada", "item": "a1", "type": "click"}\'',
+        f"curl{key} '{address}/v1/users/ada/recommendations?limit=5'",
+    ]
