@@ -42,6 +42,8 @@ def configure(*, level: str, output: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for chatty in ("alembic", "httpx", "httpcore"):  # a line per statement or request at info
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 class QuietRepeats(logging.Filter):

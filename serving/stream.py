@@ -170,7 +170,6 @@ class EventStream(Response):
         listening = asyncio.create_task(self._listen(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await _write(send, f"retry: {RETRY_SECONDS * 1000:.0f}\n\n".encode())
             await self._write_lists(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (OSError, TimeoutError):
@@ -188,7 +187,8 @@ class EventStream(Response):
     async def _write_lists(self, send: Send) -> None:
         subscription = self._subscription
         answer = self._first
-        await self._write_list(send, answer)
+        await _write(send, f"retry: {RETRY_SECONDS * 1000:.0f}\n".encode() + _block(answer))
+        self._shown(answer)
         told = {answer.profile_version}
         pause = self._heartbeat
         while True:
@@ -209,12 +209,14 @@ class EventStream(Response):
                 continue
             # The list may rest on a newer version than the poller has seen, or an older copy.
             told = {newest, answer.profile_version}
-            await self._write_list(send, answer)
+            await _write(send, _block(answer))
+            self._shown(answer)
 
-    async def _write_list(self, send: Send, answer: Answer) -> None:
-        lines = b"event: recommendations\nid: %d\ndata: %b\n\n"
-        await _write(send, lines % (answer.profile_version, codec.encode(answer)))
-        self._shown(answer)
+
+def _block(answer: Answer) -> bytes:
+    """A list as one server-sent event."""
+    lines = b"event: recommendations\nid: %d\ndata: %b\n\n"
+    return lines % (answer.profile_version, codec.encode(answer))
 
 
 async def _write(send: Send, body: bytes) -> None:

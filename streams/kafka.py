@@ -1,4 +1,4 @@
-"""Kafka's clients and how they log in: the one module that imports aiokafka.
+"""Kafka's clients and how they log in: with `tail`, the one module that imports aiokafka.
 
 Faults of the client become UnavailableError where a later try may succeed, ConfigurationError
 where it never will (no such topic, not allowed).
@@ -104,8 +104,8 @@ def translated(error: Exception, what: str) -> ClickwiseError:
 class Producer:
     """Writes messages so that each is in its topic once, in the order of sending.
 
-    Idempotent, acknowledged by all replicas. A message that was taken is tried until it is
-    written or the producer stops: an outage delays, it does not drop.
+    Idempotent, acknowledged by all replicas. What was taken is tried through an outage until it
+    is written, or else its sender hears of it; it is never dropped in silence.
     """
 
     def __init__(self, settings: Settings, *, linger_seconds: float = 0.0) -> None:
@@ -125,7 +125,7 @@ class Producer:
             if self._client is not None:
                 return
             client = AIOKafkaProducer(
-                **_connection(self._settings),
+                **connection_options(self._settings),
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=round(self._linger_seconds * 1000),
@@ -248,7 +248,7 @@ async def create_topics(settings: Settings, topics: Sequence[WantedTopic]) -> di
 
 async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[int, int]:
     """The offset after the last message of each partition."""
-    client = AIOKafkaConsumer(**_connection(settings), enable_auto_commit=False)
+    client = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
             await client.start()
@@ -263,7 +263,7 @@ async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[i
 
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(**_connection(settings))
+    client = AIOKafkaAdminClient(**connection_options(settings))
     try:
         # aiokafka has no deadline of its own for some of what follows.
         async with asyncio.timeout(REQUEST_SECONDS):
@@ -275,7 +275,8 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-def _connection(settings: Settings) -> dict[str, object]:
+def connection_options(settings: Settings) -> dict[str, object]:
+    """What every client of aiokafka is opened with."""
     options: dict[str, object] = {
         "bootstrap_servers": bootstrap_servers(settings),
         "client_id": "clickwise",

@@ -49,10 +49,10 @@ distinct_interactions = st.lists(interactions, unique_by=lambda one: one.event, 
 # Ids that systems like this one have stumbled over.
 awkward_ids = st.one_of(
     st.sampled_from(
-        ["a:b", "a/b", "{x}", "with space", "🦊", "שלום", "é", "e\u0301", "A", "a", "%2F", "..", "'"]
+        ["a:b", "a/b", "{x}", "with space", "🦊", "שלום", "é", "e\u0301", "A", "a", "%2F", ".."]
     ),
     st.text(min_size=1, max_size=60).filter(
-        lambda t: all(c.isprintable() or c in " " for c in t) and t.strip() != ""
+        lambda t: all(c.isprintable() or c == " " for c in t) and t.strip() != ""
     ),
 )
 

@@ -126,10 +126,10 @@ def make_events(
 def stream_of_events(
     made: Made, *, users: int, count: int, until: datetime, seed: int
 ) -> Iterator[Event]:
-    """`count` events of many readers, in order of time: some are far more active than others."""
+    """`count` events of many readers on popular items, in order of time; some read far more."""
     rng = np.random.default_rng((3, seed))
     readers = (users * rng.power(0.6, count)).astype(np.int64).tolist()
-    rows = _read_rows(rng, made, count).tolist()
+    rows = made.popular[zipf_ranks(rng, len(made.popular), count)].tolist()
     names = [kind for kind, _ in _TYPES]
     kinds = rng.choice(len(_TYPES), count, p=[share for _, share in _TYPES]).tolist()
     begin = until - timedelta(seconds=count * 0.01)

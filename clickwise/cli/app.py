@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 
 from clickwise.cli.exits import Exit, complain, exit_of
@@ -31,20 +30,27 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(docs, name="docs", hidden=True)
 
 
+# Typer carries a copy of click whose exceptions it does not name: the root of those that say
+# that a command line is wrong, told from one of them.
+_UsageFault = cast(
+    "type[typer.BadParameter]",
+    next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"),
+)
+
+
 def run_app(arguments: Sequence[str]) -> int:
     """Run one command line; faults become one line on standard error and an exit code."""
     command = typer.main.get_command(app)
     try:
         result = command.main(list(arguments), prog_name="clickwise", standalone_mode=False)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return Exit.USAGE
-    except click.ClickException as error:
-        complain(f"{error.format_message()} (clickwise --help)")
+    except _UsageFault as error:
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a group without a command: its help is the message
+            typer.echo(message)
+        else:
+            complain(f"{message} (see clickwise --help)")
         return Exit.USAGE
     except ClickwiseError as error:
         complain(str(error))

@@ -25,7 +25,7 @@ from clickwise.imports.movielens_wheel import read_movielens
 from clickwise.items import Item, parse_item
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
-from clickwise.recommend.answers import Answer, RecommendRequest
+from clickwise.recommend.answers import RecommendRequest
 from clickwise.recommend.recommender import Limits, Recommender
 from clickwise.settings import Settings
 from clickwise.state.sql import open_state
@@ -112,16 +112,7 @@ class Site:
 
     def page(self, user: str) -> Page:
         """Whose list is it now?"""
-        return page_of(self._recommender.recommend(RecommendRequest(user=user)))
-
-
-def page_of(answer: Answer) -> Page:
-    """What the tally looks at."""
-    return Page(
-        items=tuple(one.item for one in answer.items),
-        drawn=frozenset(o.item for o in answer.items if o.reason.code == "exploration"),
-        profile_version=answer.profile_version,
-    )
+        return Page.of(self._recommender.recommend(RecommendRequest(user=user)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,10 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+PIPED_COLUMNS = 160
+
 
 def console() -> Console:
-    """Standard output."""
-    return Console(highlight=False)
+    """Standard output; wide where no terminal says how wide it is."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=PIPED_COLUMNS)
 
 
 def progress_console() -> Console:

@@ -20,6 +20,7 @@ import numpy as np
 from clickwise.cli.popularity import Popularity
 from clickwise.events import Event
 from clickwise.profile import weight_of
+from clickwise.recommend.answers import Answer
 
 PAGE = 10
 DECAY_HALF_LIFE_SECONDS = 7 * 86_400.0
@@ -32,6 +33,15 @@ class Page:
     items: tuple[str, ...]
     drawn: frozenset[str]
     profile_version: int
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Page":
+        """The list in an answer."""
+        return cls(
+            items=tuple(one.item for one in answer.items),
+            drawn=frozenset(o.item for o in answer.items if o.reason.code == "exploration"),
+            profile_version=answer.profile_version,
+        )
 
 
 class HitRates(msgspec.Struct, frozen=True):

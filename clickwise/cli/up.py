@@ -109,14 +109,18 @@ def announce(settings: Settings) -> None:
     out.file.flush()
 
 
+SAMPLE_ITEMS = (
+    '{"items": [{"id": "a1", "kind": "news", "title": "A robot that cooks"},'
+    ' {"id": "a2", "kind": "news", "title": "A robot that cleans"}]}'
+)
+SAMPLE_EVENT = '{"user": "ada", "item": "a1", "type": "click"}'
+
+
 def samples(address: str, *, keys: bool) -> list[str]:
-    """Lines for a shell: an item, an event, the list."""
+    """Lines for a shell: two items, an event, the list."""
     key = ' -H "Authorization: Bearer $KEY"' if keys else ""
-    json = " -H 'Content-Type: application/json'"
     return [
-        f"curl -X PUT{key}{json} {address}/v1/items/a1 \\",
-        '  -d \'{"kind": "news", "title": "A first headline", "topics": ["technology"]}\'',
-        f"curl{key}{json} {address}/v1/events \\",
-        '  -d \'{"user": "ada", "item": "a1", "type": "click"}\'',
+        f"curl{key} {address}/v1/items -d '{SAMPLE_ITEMS}'",
+        f"curl{key} {address}/v1/events -d '{SAMPLE_EVENT}'",
         f"curl{key} '{address}/v1/users/ada/recommendations?limit=5'",
     ]

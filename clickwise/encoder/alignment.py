@@ -7,12 +7,16 @@ Both are removed with a fixed set of neutral sentences, the same twenty in eight
 (`neutral.txt`): subtract the mean of all, and project out the directions in which the means of
 the languages differ. What is left is scaled to unit length.
 
+Languages that a model cannot read take no part: all their texts are [UNK] and have nearly one
+vector, so that what is left after the subtraction is rounding noise, scaled to unit length.
+
 After Mu and Viswanath, "All-but-the-top" (ICLR 2018) for the mean, and Libovicky et al., "On
 the language neutrality of pre-trained multilingual representations" (2020) for the languages.
 
 Shape suffixes: N = texts, D = embedding dimension, R = removed directions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -55,6 +59,15 @@ def neutral_sample() -> Sample:
     )
 
 
+def readable(rows: Sequence[Sequence[int]], sample: Sample, unknown_id: int | None) -> list[int]:
+    """Indices of the sentences in languages of which `rows` (token ids) know more than half."""
+    known: dict[str, list[bool]] = {}
+    for language, row in zip(sample.languages, rows, strict=True):
+        known.setdefault(language, []).extend(token != unknown_id for token in row)
+    languages = {language for language, flags in known.items() if 2 * sum(flags) > len(flags)}
+    return [at for at, language in enumerate(sample.languages) if language in languages]
+
+
 def identity(dimension: int) -> Alignment:
     """Changes nothing."""
     return Alignment(
@@ -62,7 +75,7 @@ def identity(dimension: int) -> Alignment:
     )
 
 
-def fit(x_ND: Float32Array, languages: tuple[str, ...]) -> Alignment:
+def fit(x_ND: Float32Array, languages: Sequence[str]) -> Alignment:
     """The alignment of an encoder that gave `x_ND` for texts in `languages`.
 
     L languages differ in at most L - 1 directions; never more than a quarter of D is removed.
@@ -73,7 +86,10 @@ def fit(x_ND: Float32Array, languages: tuple[str, ...]) -> Alignment:
     spread_LD = means_LD - means_LD.mean(axis=0)
     _, _, directions = np.linalg.svd(spread_LD, full_matrices=False)
     removed = min(len(distinct) - 1, x_ND.shape[1] // 4)
+    unchanged = identity(x_ND.shape[1])
     return Alignment(
         mean=x_ND.mean(axis=0).astype(np.float32),
-        basis=np.ascontiguousarray(directions[:removed], dtype=np.float32),
+        basis=np.ascontiguousarray(directions[:removed], np.float32)
+        if removed
+        else unchanged.basis,
     )

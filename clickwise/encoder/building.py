@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from clickwise.encoder import alignment as alignments
@@ -11,8 +12,9 @@ from clickwise.encoder.graph import Precision, build_graph
 from clickwise.encoder.runner import Runner
 from clickwise.encoder.sources import WeightSource
 from clickwise.encoder.store import FORMAT, MODEL, TOKENIZER, Manifest, file_checksum
-from clickwise.encoder.tokens import load_tokenizer
+from clickwise.encoder.tokens import load_tokenizer, unknown_id
 from clickwise.encoder.weights import EncoderWeights
+from clickwise.errors import BundleError
 from clickwise.onnx_runtime import Device, open_session
 
 # `progress(stage, done)`: what is being done, and the share of the whole that is behind us.
@@ -36,7 +38,7 @@ def build_encoder(
     """Write the files of `source`'s encoder into `folder`; return their manifest, unwritten.
 
     Raises:
-        BundleError: the result does not agree with its weights.
+        BundleError: the result does not agree with its weights, or cannot be checked.
     """
     progress("reading weights", 0.0)
     weights = source.load()
@@ -50,13 +52,27 @@ def build_encoder(
     plain = alignments.identity(weights.architecture.hidden)
     _save(weights, plain, precision, path, largest_file_bytes)
     progress("comparing languages", 0.5)
-    unaligned_ND = _runner(path, weights, device).encode(tokenizer.encode(sample.texts))
-    alignment = alignments.fit(unaligned_ND, sample.languages)
+    rows = tokenizer.encode(sample.texts)
+    chosen = alignments.readable(rows, sample, unknown_id(weights.tokenizer))
+    if not chosen:
+        raise BundleError(
+            f"encoder {weights.name}: its tokenizer knows none of the languages"
+            f" {', '.join(dict.fromkeys(sample.languages))}, so it cannot be checked"
+        )
+    unaligned_ND = _runner(path, weights, device).encode([rows[at] for at in chosen])
+    if not np.isfinite(unaligned_ND).all():
+        raise BundleError(f"encoder {weights.name}: its weights give vectors that are not numbers")
+    alignment = alignments.fit(unaligned_ND, [sample.languages[at] for at in chosen])
     progress("building the graph", 0.7)
     _save(weights, alignment, precision, path, largest_file_bytes)
     progress("checking against the weights", 0.8)
     agreement = check_agreement(
-        _runner(path, weights, device), tokenizer, weights, alignment, precision
+        _runner(path, weights, device),
+        tokenizer,
+        weights,
+        alignment,
+        precision,
+        [sample.texts[at] for at in chosen],
     )
     progress("writing", 0.95)
     manifest = Manifest(

@@ -4,6 +4,7 @@ The tokenizers library would start a thread per core for a batch; texts are enco
 here, because the cores belong to serving. It releases the interpreter's lock meanwhile.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,17 @@ def load_tokenizer(definition: bytes, *, prefix: str, max_tokens: int) -> TextTo
     # Text is data: "</s>" in an article is four characters, not the end of it.
     tokenizer.encode_special_tokens = True
     return TextTokenizer(tokenizer=tokenizer, prefix=prefix, max_tokens=max_tokens)
+
+
+def unknown_id(definition: bytes) -> int | None:
+    """The id that stands for what the vocabulary does not hold; None if it holds every byte."""
+    model = json.loads(definition)["model"]
+    if isinstance(model.get("unk_id"), int):
+        return int(model["unk_id"])
+    vocabulary, unknown = model.get("vocab"), model.get("unk_token")
+    if isinstance(vocabulary, dict) and unknown in vocabulary:
+        return int(vocabulary[unknown])
+    return None
 
 
 def _encodable(text: str) -> str:

@@ -137,7 +137,11 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def __exit__(

@@ -6,15 +6,15 @@ the same events in one process: profiles byte for byte, counts of items exactly.
 """
 
 import asyncio
+import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event as Flag
@@ -30,7 +30,7 @@ from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.events import Event
 from clickwise.profile import Rules, profile_bytes
-from clickwise.settings import Settings, environment_of, load
+from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.state.sql import open_state
 from clickwise.testing.hashed_index import HashedIndex
@@ -38,11 +38,12 @@ from clickwise.testing.kafka import KafkaServer
 from clickwise.testing.postgres import PostgresServer
 from clickwise.testing.processes import Program, wait_until
 from clickwise.types import EventId, EventType, ItemId, ItemKey, UserId, item_key
-from streams import topics_admin
 from streams.handlers import Arrival, EventHandler
 from streams.kafka import Message, Producer
+from streams.waiting import persistently
 
-ENTRY = Path(__file__).with_name("worker_entry.py")
+# More of them: CLICKWISE_TEST_FAULT_SEEDS=11,12,13
+SEEDS = [int(seed) for seed in os.environ.get("CLICKWISE_TEST_FAULT_SEEDS", "11").split(",")]
 NUM_USERS = 40
 NUM_ITEMS = 60
 TYPES = (EventType.CLICK, EventType.LIKE, EventType.VIEW, EventType.HIDE, EventType.IMPRESSION)
@@ -51,11 +52,12 @@ POISON = (b"{", b"\xff\xfe", b"[]", b'{"id":"x","user":"u1","item":"i","type":"n
 
 @dataclass
 class Site:
-    """One deployment under test: topics, a database, workers, and what was sent to it."""
+    """One deployment under test, and what was sent to it."""
 
     settings: Settings
     folder: Path
-    stack: ExitStack
+    state: State
+    start_worker: Callable[..., Program]
     seed: int
     sent: list[Event] = field(default_factory=list)
     num_poison: int = 0
@@ -63,17 +65,8 @@ class Site:
 
     def worker(self, name: str, **extra: str) -> Program:
         """Start a worker, in place of one of the same name that has ended."""
-        program = Program(
-            [sys.executable, str(ENTRY)],
-            environment={**environment_of(self.settings), **extra},
-            log=self.folder / f"{name}.log",
-        )
-        self.stack.enter_context(program)
-        self.workers[name] = program
-        return program
-
-    def state(self) -> State:
-        return open_state(self.settings.database_url.reveal(), timeout_seconds=10.0, pool_size=2)
+        self.workers[name] = self.start_worker(name, **extra)
+        return self.workers[name]
 
     def traffic(self, per_second: float = 300.0) -> "Traffic":
         return Traffic(self, per_second)
@@ -81,22 +74,19 @@ class Site:
     def check(self) -> None:
         """Wait for the end, then compare with the replay."""
         wait_until(self.drained, seconds=90.0, what="all of the topics applied")
-        state = self.state()
         replayed = open_state(
             f"sqlite:///{self.folder / 'replay.db'}", timeout_seconds=10.0, pool_size=2
         )
         try:
             replay(replayed, self.sent)
             users = sorted({event.user for event in self.sent})
-            assert state.users() == users
+            assert self.state.users() == users
             for user in users:
-                assert profile_of(state, user) == profile_of(replayed, user), user
-            assert item_counts(state, self.sent) == expected_counts(self.sent)
-            letters = state.dead_letters(limit=10_000)
-            assert len(letters) == self.num_poison
+                assert profile_of(self.state, user) == profile_of(replayed, user), user
         finally:
-            state.close()
             replayed.close()
+        assert item_counts(self.state, self.sent) == expected_counts(self.sent)
+        assert len(self.state.dead_letters(limit=10_000)) == self.num_poison
 
     def drained(self) -> bool:
         return asyncio.run(self._drained())
@@ -168,7 +158,8 @@ class Traffic(Thread):
                 if self._over.is_set():
                     break
                 for producer, message in self._messages(number, draw, producers):
-                    waiting.append(asyncio.create_task(producer.write([message])))
+                    write = partial(producer.write, [message])
+                    waiting.append(asyncio.create_task(persistently(write, dependency="kafka")))
                 pause = started + number / self._per_second - time.monotonic()
                 await asyncio.sleep(max(0.0, pause))
             await asyncio.gather(*waiting)
@@ -197,27 +188,14 @@ class Traffic(Thread):
 
 @pytest.fixture
 def site(
-    kafka: KafkaServer,
-    postgres_url: str,
-    topic_prefix: str,
+    stream_settings: Settings,
+    state: State,
+    start_worker: Callable[..., Program],
     tmp_path: Path,
     request: pytest.FixtureRequest,
-) -> Iterator[Site]:
-    settings = load(
-        {},
-        kafka_bootstrap=kafka.bootstrap,
-        kafka_topic_prefix=topic_prefix,
-        kafka_group=topic_prefix,
-        kafka_session_timeout_seconds=2.0,
-        database_url=postgres_url,
-        home=str(tmp_path / "home"),
-        stream_batch=64,
-        log_format="json",
-    )
-    topics_admin.create_topics(settings)
-    seed = request.param if hasattr(request, "param") else 1
-    with ExitStack() as stack:
-        yield Site(settings, tmp_path, stack, seed)
+) -> Site:
+    seed = getattr(request, "param", 1)
+    return Site(stream_settings, tmp_path, state, start_worker, seed)
 
 
 @pytest.mark.case(17)
@@ -292,7 +270,7 @@ def test_a_database_restarted_and_killed_loses_and_repeats_nothing(
 
 
 @pytest.mark.case(17)
-@pytest.mark.parametrize("site", [11, 12], indirect=True)
+@pytest.mark.parametrize("site", SEEDS, indirect=True)
 def test_random_faults_lose_and_repeat_nothing(
     site: Site, kafka: KafkaServer, postgres: PostgresServer
 ) -> None:

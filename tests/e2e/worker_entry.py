@@ -4,6 +4,8 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
 
 - CLICKWISE_TEST_DIE=MOMENT:N kills the process with SIGKILL at a moment of its Nth batch:
   `before-commit` and `after-commit` of events, `after-activity-commit` of what they do to items.
+- CLICKWISE_TEST_DIE=raise:N lets the Nth batch of events raise what nobody expects, and
+  CLICKWISE_TEST_DIE=stand-still:N lets it never end.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
 """
 
@@ -13,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Event
 
 from clickwise import logs
 from clickwise.activity import Increment
@@ -54,6 +57,21 @@ class DyingState:
         return getattr(self._state, name)
 
 
+class FailingHandler(EventHandler):
+    """Its Nth batch does not come back as it should."""
+
+    countdown = 0
+    how = ""
+
+    def apply(self, batch: Sequence[Arrival]) -> Applied:
+        self.countdown -= 1
+        if not self.countdown:
+            if self.how == "raise":
+                raise RuntimeError("the third wheel came off")
+            Event().wait()
+        return super().apply(batch)
+
+
 class DyingHandler(EventHandler):
     """Dies when its Nth batch is committed, and before anything else comes of it."""
 
@@ -86,6 +104,13 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+HANDLERS: dict[str, type[EventHandler]] = {
+    "after-commit": DyingHandler,
+    "raise": FailingHandler,
+    "stand-still": FailingHandler,
+}
+
+
 def make_parts(settings: Settings) -> worker.Parts:
     state = open_state(
         settings.database_url.reveal(),
@@ -99,7 +124,7 @@ def make_parts(settings: Settings) -> worker.Parts:
         raise
     moment, _, number = os.environ.get("CLICKWISE_TEST_DIE", ":0").partition(":")
     event_state = DyingState(state, int(number)) if moment == "before-commit" else state
-    handler = (DyingHandler if moment == "after-commit" else EventHandler)(
+    handler = HANDLERS.get(moment, EventHandler)(
         state=event_state,
         catalog=Catalog(state=state, index=HashedIndex()),
         rules=Rules(),
@@ -110,8 +135,10 @@ def make_parts(settings: Settings) -> worker.Parts:
         state=state, half_life_seconds=72 * 3600.0
     )
     for one in (handler, activity):
-        if isinstance(one, DyingHandler | DyingActivityHandler):
+        if isinstance(one, DyingHandler | DyingActivityHandler | FailingHandler):
             one.countdown = int(number)
+        if isinstance(one, FailingHandler):
+            one.how = moment
     return worker.Parts(
         state=state,
         events=handler,

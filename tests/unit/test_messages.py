@@ -122,7 +122,7 @@ def test_a_missing_id_is_given_by_the_door_or_refused():
     data = {name: value for name, value in CLICK.items() if name != "id"}
 
     assert parse_event(data, received=NOW, default_id="events-0-7")[0].id == "events-0-7"
-    with pytest.raises(InvalidInputError, match="^id: "):
+    with pytest.raises(InvalidInputError, match=r"^id: "):
         parse_event(data, received=NOW)
 
 

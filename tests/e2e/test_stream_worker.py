@@ -1,0 +1,420 @@
+"""A stream worker as its operator sees it: how it starts, waits, stops, and what it says."""
+
+import asyncio
+import json
+import re
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from clickwise.codec import encode
+from clickwise.messages import Recommendations
+from clickwise.settings import Settings
+from clickwise.state.port import State
+from clickwise.testing.kafka import KafkaServer, free_ports
+from clickwise.testing.processes import Program, wait_until
+from clickwise.topics import EVENTS, ITEMS
+from streams import kafka as client
+from streams.dead_letters import replay
+from streams.kafka import Message, Producer, WantedTopic
+
+StartWorker = Callable[..., Program]
+
+
+def event(name: str, user: str = "u1", **more: object) -> dict[str, object]:
+    return {"id": name, "user": user, "item": "i1", "type": "click", **more}
+
+
+def produce(settings: Settings, messages: Sequence[Message]) -> None:
+    async def write() -> None:
+        producer = Producer(settings)
+        try:
+            await producer.write(messages)
+        finally:
+            await producer.stop()
+
+    asyncio.run(write())
+
+
+def events_message(settings: Settings, value: bytes | None, key: bytes | None = b"u1") -> Message:
+    return Message(EVENTS.full_name(settings.kafka_topic_prefix), key, value)
+
+
+def read_topic(settings: Settings, name: str, number: int) -> list[object]:
+    """The first `number` records of a topic."""
+
+    async def read() -> list[object]:
+        consumer = AIOKafkaConsumer(
+            f"{settings.kafka_topic_prefix}.{name}",
+            bootstrap_servers=settings.kafka_bootstrap,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            async with asyncio.timeout(30.0):
+                return [await consumer.getone() for _ in range(number)]
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(read())
+
+
+def committed(settings: Settings, topic: str) -> list[int]:
+    async def read() -> list[int]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            group_id=settings.kafka_group,
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            places = [TopicPartition(topic, n) for n in range(settings.kafka_partitions)]
+            return [await consumer.committed(place) or 0 for place in places]
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(read())
+
+
+def version(state: State, user: str = "u1") -> int:
+    return state.profile_versions([user]).get(user, 0)  # type: ignore[list-item, call-overload]  # plain text ids
+
+
+@pytest.mark.case(18)
+def test_without_a_broker_a_worker_waits_says_so_once_and_gives_up_with_a_reason(
+    stream_settings: Settings, start_worker: StartWorker
+) -> None:
+    (port,) = free_ports(1)
+    nowhere = msgspec.structs.replace(
+        stream_settings, kafka_bootstrap=f"127.0.0.1:{port}", startup_timeout_seconds=4.0
+    )
+
+    worker = start_worker("lonely", nowhere)
+
+    assert worker.wait(seconds=60.0) == 69
+    assert worker.output.count("waiting for a service") == 1
+    assert "kafka did not answer within 4 s" in worker.output
+    assert len(worker.output.splitlines()) < 10
+
+
+def test_a_worker_that_starts_before_the_broker_begins_when_it_is_there(
+    stream_settings: Settings, start_worker: StartWorker, kafka: KafkaServer, state: State
+) -> None:
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+    kafka.stop()
+    try:
+        worker = start_worker("early")
+        worker.wait_for("waiting for a service")
+    finally:
+        kafka.start()
+
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+
+def test_missing_topics_are_named_with_the_command_that_makes_them(
+    stream_settings: Settings, start_worker: StartWorker
+) -> None:
+    other = msgspec.structs.replace(stream_settings, kafka_topic_prefix="nothing-here")
+
+    worker = start_worker("lost", other)
+
+    assert worker.wait(seconds=60.0) == 78
+    assert "missing: nothing-here.events, nothing-here.items" in worker.output
+    assert "clickwise topics create" in worker.output
+
+
+def test_a_wrong_number_of_partitions_stops_the_start(
+    stream_settings: Settings, start_worker: StartWorker
+) -> None:
+    other = msgspec.structs.replace(stream_settings, kafka_partitions=8)
+
+    worker = start_worker("eight", other)
+
+    assert worker.wait(seconds=60.0) == 78
+    assert "has 4 partitions where CLICKWISE_KAFKA_PARTITIONS says 8" in worker.output
+
+
+def test_a_topic_made_anew_is_not_taken_for_the_old_one(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    worker = start_worker("before")
+    messages = [events_message(stream_settings, encode(event(f"e{n}"))) for n in range(5)]
+    produce(stream_settings, messages)
+    wait_until(lambda: bool(version(state)), seconds=60.0, what="events applied")
+    assert worker.terminate() == 0
+
+    # The same database and group, and a topic that ends before what was applied.
+    (place, applied) = next(iter(state.offsets(stream_settings.kafka_group).items()))
+    with state.write() as write:
+        write.put_offsets({place: applied + 1_000})
+    again = start_worker("after")
+
+    assert again.wait(seconds=60.0) == 78
+    assert "the topic was made anew" in again.output
+
+
+def test_sigterm_ends_a_worker_with_0_and_what_it_took_is_not_lost(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    worker = start_worker("one")
+    worker.wait_for("partitions assigned")
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+    assert worker.terminate() == 0
+    assert "Traceback" not in worker.output
+
+
+def test_an_unexpected_fault_ends_the_process_and_the_next_one_applies_the_batch(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    failing = start_worker("failing", CLICKWISE_TEST_DIE="raise:1")
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+
+    assert failing.wait(seconds=60.0) == 70
+    assert "the third wheel came off" in failing.output
+    start_worker("next")
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+
+@pytest.mark.case(19)
+def test_a_batch_that_never_ends_is_not_skipped_by_the_commit_of_later_ones(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    stuck = start_worker("stuck", CLICKWISE_TEST_DIE="stand-still:2")
+    topic = EVENTS.full_name(stream_settings.kafka_topic_prefix)
+    produce(stream_settings, [events_message(stream_settings, encode(event("e0")))])
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the first event applied")
+    wait_until(lambda: sum(committed(stream_settings, topic)) == 1, seconds=30.0, what="commit")
+    for number in range(1, 200):
+        produce_one = events_message(stream_settings, encode(event(f"e{number}")))
+        produce(stream_settings, [produce_one]) if number < 3 else None
+    produce(
+        stream_settings,
+        [
+            Message(topic, f"v{n}".encode(), encode(event(f"v{n}", user=f"v{n}")))
+            for n in range(100)
+        ],
+    )
+
+    # Longer than a commit interval; nothing after the stuck batch may have been committed.
+    time.sleep(1.5)  # a claim that something does not happen needs a while
+    assert sum(committed(stream_settings, topic)) == 1
+    stuck.kill()
+    start_worker("next")
+    wait_until(lambda: len(state.users()) == 101, seconds=60.0, what="all of them applied")
+    assert version(state) >= 2
+
+
+@pytest.mark.case(7)
+def test_poison_is_set_aside_with_its_reason_and_the_partition_goes_on(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    poison: list[tuple[bytes | None, bytes | None, str]] = [
+        (b"u1", b"{", "invalid"),
+        (b"u1", b"\xff\xfe\x00", "invalid"),
+        (b"u1", b"[1]", "invalid"),
+        (b"u1", encode(event("p1", type="nod")), "invalid"),
+        (b"u1", encode(event("p2", item=7)), "invalid"),
+        (b"u1", encode(event("p3", item="i" * 300)), "invalid"),
+        (b"u1", encode(event("p4", item="a\0b")), "invalid"),
+        (b"u1", None, "empty"),
+        (b"u1", encode(event("p5", user="u2")), "key"),
+        (None, encode(event("p6")), "key"),
+        (b"u1", encode(event("p7", note="x" * 1_000_001)), "too_large"),
+    ]
+    messages = []
+    for number, (key, value, _) in enumerate(poison):
+        messages.append(events_message(stream_settings, value, key))
+        messages.append(events_message(stream_settings, encode(event(f"good{number}"))))
+    items = ITEMS.full_name(stream_settings.kafka_topic_prefix)
+    messages.append(Message(items, None, b"{}"))
+    messages.append(Message(items, b"\xff", b"{}"))
+    messages.append(Message(items, b"i1", b'{"id":"i2","kind":"news","title":"t"}'))
+
+    produce(stream_settings, messages)
+    start_worker("one")
+
+    wanted = len(poison) + 3
+    wait_until(lambda: len(state.dead_letters()) == wanted, seconds=60.0, what="dead letters")
+    letters = state.dead_letters()
+    of_events = [one for one in letters if one.topic.endswith(".events")]
+    assert sorted((one.value, one.reason) for one in of_events if one.value) == sorted(
+        (value, reason) for _, value, reason in poison if value
+    )
+    assert sorted(one.reason for one in letters if one.topic == items) == ["invalid", "key", "key"]
+    assert all(one.detail for one in letters)
+    copies = {
+        (dict(record.headers)["topic"].decode(), dict(record.headers)["offset"]): record.value
+        for record in read_topic(stream_settings, "dead-letters", wanted)
+    }
+    for one in of_events:
+        assert (one.topic, str(one.offset).encode()) in copies
+
+
+@pytest.mark.case(7)
+def test_a_message_of_20_megabytes_is_set_aside_whole(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    # A deployment whose topic lets such messages in.
+    other = msgspec.structs.replace(
+        stream_settings, kafka_topic_prefix=f"{stream_settings.kafka_topic_prefix}big"
+    )
+    topic = EVENTS.full_name(other.kafka_topic_prefix)
+    wide = WantedTopic(topic, 4, 1, {"max.message.bytes": "32000000"})
+    assert asyncio.run(client.create_topics(other, [wide])) == {}
+    from streams import topics_admin
+
+    topics_admin.create_topics(other)
+    huge = encode(event("huge", note="x" * 20_000_000))
+
+    async def write() -> None:
+        from aiokafka import AIOKafkaProducer
+
+        producer = AIOKafkaProducer(
+            bootstrap_servers=other.kafka_bootstrap, max_request_size=32_000_000
+        )
+        await producer.start()
+        await producer.send_and_wait(topic, huge, key=b"u1")
+        await producer.send_and_wait(topic, encode(event("small")), key=b"u1")
+        await producer.stop()
+
+    asyncio.run(write())
+    start_worker("one", other)
+
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the small one applied")
+    (letter,) = state.dead_letters()
+    assert (letter.reason, letter.value) == ("too_large", huge)
+    (copy,) = read_topic(other, "dead-letters", 1)
+    assert copy.value is None  # type: ignore[attr-defined]  # untyped upstream
+    assert dict(copy.headers)["cut"] == str(len(huge)).encode()  # type: ignore[attr-defined]  # same
+
+
+@pytest.mark.case(7)
+def test_a_replayed_dead_letter_is_applied_once_its_cause_is_gone(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    # Set aside for a cause that is gone now: what the letter holds is a good event without an
+    # id, so that its identity is its first place.
+    good = encode({"user": "u1", "item": "i1", "type": "click"})
+    produce(stream_settings, [events_message(stream_settings, b"{")])
+    start_worker("one")
+    wait_until(lambda: len(state.dead_letters()) == 1, seconds=60.0, what="the dead letter")
+    (letter,) = state.dead_letters()
+    with state.write() as write:
+        write.add_dead_letters(
+            [msgspec.structs.replace(letter, offset=9_999, value=good)]
+            if isinstance(letter, msgspec.Struct)
+            else [_with(letter, offset=9_999, value=good)]
+        )
+    mended = max(state.dead_letters(), key=lambda one: one.id)
+
+    replay(stream_settings, state, mended.id)
+    replay(stream_settings, state, mended.id)
+    produce(stream_settings, [events_message(stream_settings, encode(event("after")))])
+
+    wait_until(lambda: version(state) == 2, seconds=60.0, what="both applied")
+    found = state.dead_letter(mended.id)
+    assert found is not None
+    assert found.replayed is not None
+    assert len(state.dead_letters()) == 2
+
+
+def _with(letter: object, **changes: object) -> object:
+    from dataclasses import replace
+
+    return replace(letter, id=0, **changes)  # type: ignore[type-var]  # a dataclass of the port
+
+
+@pytest.mark.case(18)
+@pytest.mark.case(20)
+def test_an_outage_is_logged_once_and_needs_no_restart(
+    stream_settings: Settings, start_worker: StartWorker, kafka: KafkaServer, state: State
+) -> None:
+    worker = start_worker("one")
+    worker.wait_for("partitions assigned")
+    before = len(worker.output.splitlines())
+    kafka.kill()
+    try:
+        time.sleep(8.0)  # an outage of some length: unfiltered, 70 lines a second
+    finally:
+        kafka.start()
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+    said = worker.output.splitlines()[before:]
+    assert len(said) < 40, "\n".join(said)
+    assert worker.running
+
+
+def test_metrics_tell_lag_outcomes_and_freshness(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    (port,) = free_ports(1)
+    settings = msgspec.structs.replace(stream_settings, stream_metrics_port=port)
+    start_worker("one", settings)
+    bodies = [encode(event("e1")), encode(event("e1")), encode(event("e2")), b"{"]
+    produce(settings, [events_message(settings, body) for body in bodies])
+    wait_until(lambda: len(state.dead_letters()) == 1, seconds=60.0, what="all of them taken")
+    topic = EVENTS.full_name(settings.kafka_topic_prefix)
+
+    def told() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def lags() -> list[str]:
+        return re.findall(rf'clickwise_lag_messages{{.*"{topic}"}} (\S+)', told())
+
+    wait_until(lambda: lags() == ["0.0"] * 4, seconds=30.0, what="no lag in four partitions")
+    text = told()
+    assert 'clickwise_events_total{outcome="applied",type="click"} 2.0' in text
+    assert 'clickwise_events_total{outcome="duplicate",type="click"} 1.0' in text
+    assert 'clickwise_dead_letters_total{reason="invalid",topic="events"} 1.0' in text
+    assert 'clickwise_event_to_profile_seconds_count{since="receipt"} 2.0' in text
+
+
+def test_a_changed_profile_is_published_at_most_once_an_interval(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    settings = msgspec.structs.replace(stream_settings, publish_interval_seconds=2.0)
+    worker = start_worker("one", settings, CLICKWISE_TEST_LISTS="1")
+    worker.wait_for("partitions assigned")
+    for number in range(30):
+        produce(settings, [events_message(settings, encode(event(f"e{number}")))])
+    wait_until(lambda: version(state) > 1, seconds=60.0, what="profiles changed")
+
+    last = version(state)
+    published: list[Recommendations] = []
+    while not published or published[-1].profile_version < last:
+        records = read_topic(settings, "recommendations", len(published) + 1)
+        published = [
+            msgspec.json.decode(r.value, type=Recommendations)  # type: ignore[attr-defined]  # untyped upstream
+            for r in records
+        ]
+        last = version(state)
+    times = [one.generated for one in published]
+    assert all(
+        (later - sooner).total_seconds() > 1.9
+        for sooner, later in zip(times, times[1:], strict=False)
+    )
+    assert len({one.id for one in published}) == len(published) < 30
+    assert {one.user for one in published} == {"u1"}
+
+
+def test_settings_in_the_log_hold_no_secret(
+    stream_settings: Settings, start_worker: StartWorker
+) -> None:
+    worker = start_worker("one")
+    worker.wait_for("partitions assigned")
+    worker.send(signal.SIGTERM)
+    worker.wait()
+
+    for line in worker.output.splitlines():
+        json.loads(line)
+    assert "postgresql+psycopg" not in worker.output
