@@ -44,7 +44,7 @@ _KEYS: dict[Topic, JsonSchema] = {
     EVENTS: {"type": "string", "description": "The user id, UTF-8."},
     ITEMS: {"type": "string", "description": "The item id, UTF-8. No value: a deletion."},
     RECOMMENDATIONS: {"type": "string", "description": "The user id, UTF-8."},
-    EXPOSURES: {"type": "string", "description": "The user id, UTF-8; empty for a guest."},
+    EXPOSURES: {"type": "string", "description": "The user id, UTF-8; the request id for a guest."},
 }
 _DEAD_LETTER_HEADERS: JsonSchema = {
     "type": "object",
@@ -74,7 +74,7 @@ def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
         payloads, ref_template="#/components/schemas/{name}"
     )
     by_topic = dict(zip(_PAYLOADS, schemas, strict=True))
-    return {
+    document = {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
             "title": "Clickwise topics",
@@ -98,6 +98,9 @@ def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
             "schemas": definitions,
         },
     }
+    # Plain JSON values: msgspec leaves tuples in defaults.
+    plain: JsonSchema = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
 
 
 def _message_name(topic: Topic) -> str:

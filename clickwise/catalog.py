@@ -42,6 +42,8 @@ class Catalog:
     def __init__(self, *, state: State, index: ItemIndex) -> None:
         self._state = state
         self.index = index
+        # Checked once: a structural check takes longer than a profile's read.
+        self._pulling = index if isinstance(index, PullingIndex) else None
 
     @property
     def model(self) -> ModelVersion:
@@ -55,8 +57,8 @@ class Catalog:
 
     def refresh(self, newest: int | None = None) -> None:
         """See every change up to `newest` (None: ask the database), or the next 4,000 of them."""
-        index = self.index
-        if not isinstance(index, PullingIndex):
+        index = self._pulling
+        if index is None:
             return
         index.refresh()
         target = self._state.newest_change() if newest is None else newest
@@ -67,16 +69,16 @@ class Catalog:
 
     def catch_up(self) -> None:
         """See every change; for start-up."""
-        index = self.index
-        if isinstance(index, PullingIndex):
+        index = self._pulling
+        if index is not None:
             index.refresh()
-            while index.covered < self._state.newest_change():
-                self._pull(index)
+            while index.covered < self._state.newest_change() and self._pull(index):
+                pass
         metrics.items.set(self.index.count())
 
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
         """After a write to the items table: make it searchable."""
-        if isinstance(self.index, PullingIndex):
+        if self._pulling is not None:
             self.refresh()
         else:
             self.index.apply(changes)
@@ -94,7 +96,8 @@ class Catalog:
             )
         }
 
-    def _pull(self, index: PullingIndex) -> None:
+    def _pull(self, index: PullingIndex) -> bool:
+        """Apply the next changes; False when there are none."""
         rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS)
         if rows:
             index.apply(
@@ -102,3 +105,4 @@ class Catalog:
                 through=rows[-1].change,
             )
             metrics.items.set(self.index.count())
+        return bool(rows)

@@ -106,7 +106,9 @@ index_delta = Gauge(
     multiprocess_mode="livemax",
 )
 index_generation = Gauge(
-    "clickwise_index_generation", "Number of the generation in use.", multiprocess_mode="livemin"
+    "clickwise_index_generation",
+    "Number of the generation in use.",
+    multiprocess_mode="livemostrecent",
 )
 index_build_seconds = Histogram(
     "clickwise_index_build_seconds",

@@ -70,7 +70,7 @@ def main() -> int:
     flows = Flows(events=counting, items=nothing, activity=nothing)
     code = run_flows(load(os.environ), lambda: flows)
     result = Floor(events_per_second=counting.per_second)
-    sys.stdout.buffer.write(msgspec.json.encode(result))
+    sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result) + b"\n")
     return code
 
 

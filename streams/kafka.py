@@ -17,9 +17,15 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
     KafkaError,
     MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
     TopicAuthorizationFailedError,
+    UnknownProducerId,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -37,8 +43,20 @@ _NOT_ALLOWED = (
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
 )
+# After these an idempotent producer writes nothing any more.
+_SESSION_LOST = (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
 MAX_REQUEST_BYTES = 8_000_000
+# Error codes of a topic that is there, or is not.
+_SETTLED = (0, UnknownTopicOrPartitionError.errno)
 REQUEST_SECONDS = 10.0
+DELIVERY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +124,22 @@ class Producer:
 
     Idempotent, acknowledged by all replicas. What was taken is tried through an outage until it
     is written, or else its sender hears of it; it is never dropped in silence.
+
+    aiokafka gives up a batch after the request timeout even when its sequence numbers are taken;
+    the broker then refuses all that follow it. So a client whose session is broken is replaced.
     """
 
-    def __init__(self, settings: Settings, *, linger_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        linger_seconds: float = 0.0,
+        delivery_seconds: float = DELIVERY_SECONDS,
+    ) -> None:
+        """`delivery_seconds`: how long a message may wait for its partition's leader."""
         self._settings = settings
         self._linger_seconds = linger_seconds
+        self._delivery_seconds = delivery_seconds
         self._client: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._stopped = False
@@ -122,10 +151,11 @@ class Producer:
             UnavailableError: no broker answered.
         """
         async with self._starting:
-            if self._client is not None:
+            if self._client is not None or self._stopped:
                 return
             client = AIOKafkaProducer(
-                **connection_options(self._settings),
+                **connection_options(self._settings)
+                | {"request_timeout_ms": round(self._delivery_seconds * 1000)},
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=round(self._linger_seconds * 1000),
@@ -148,27 +178,6 @@ class Producer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(client.stop(), 5.0)
 
-    async def hand_over(self, message: Message) -> asyncio.Future[object]:
-        """Put one message into the buffer; the future is done once it is durable.
-
-        Waits while the buffer is full.
-        """
-        client = self._client
-        if client is None:
-            raise UnavailableError("the Kafka producer is not running")
-        try:
-            future: asyncio.Future[object] = await client.send(
-                message.topic,
-                value=message.value,
-                key=message.key,
-                partition=message.partition,
-                headers=list(message.headers),
-            )
-        except (KafkaError, AssertionError) as error:
-            # aiokafka asserts that the partition exists.
-            raise translated(error, f"writing to {message.topic}") from error
-        return future
-
     async def write(self, messages: Sequence[Message]) -> None:
         """Return once all of these are durable; connects when `start` has not been called.
 
@@ -177,19 +186,49 @@ class Producer:
             ConfigurationError: the topic does not exist or may not be written.
             TooLargeError: the broker refuses the size.
         """
-        if self._client is None and not self._stopped:
+        if self._client is None:
             await self.start()
-        futures = [(m.topic, await self.hand_over(m)) for m in messages]
-        for topic, future in futures:
-            await delivered(future, topic)
+        client = self._client
+        if client is None:
+            raise UnavailableError("the Kafka producer was stopped")
+        futures: list[asyncio.Future[object]] = []
+        what = f"writing to {messages[0].topic}" if messages else ""
+        try:
+            for message in messages:
+                futures.append(await self._hand_over(client, message))  # noqa: PERF401  # keeps those before a fault
+            await asyncio.gather(*futures)
+        except (KafkaError, AssertionError) as error:  # it asserts that a partition exists
+            # The others may fail too, and nobody else looks at them.
+            await asyncio.gather(*futures, return_exceptions=True)
+            if _breaks_session(error):
+                await self._replace(client)
+                raise UnavailableError(f"{what}: {type(error).__name__}, starting anew") from error
+            raise translated(error, what) from error
+
+    async def _hand_over(
+        self, client: AIOKafkaProducer, message: Message
+    ) -> asyncio.Future[object]:
+        """Put one message into the buffer, waiting while that is full."""
+        future: asyncio.Future[object] = await client.send(
+            message.topic,
+            value=message.value,
+            key=message.key,
+            partition=message.partition,
+            headers=list(message.headers),
+        )
+        return future
+
+    async def _replace(self, client: AIOKafkaProducer) -> None:
+        current = self._client
+        if current is None or current is not client:
+            return  # another sender was first
+        self._client = None
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(current.stop(), 5.0)
 
 
-async def delivered(future: asyncio.Future[object], topic: str) -> None:
-    """Wait for one message of `Producer.hand_over`."""
-    try:
-        await future
-    except KafkaError as error:
-        raise translated(error, f"writing to {topic}") from error
+def _breaks_session(error: Exception) -> bool:
+    return isinstance(error, _SESSION_LOST) or type(error) is KafkaError
 
 
 async def ping(settings: Settings) -> None:
@@ -203,14 +242,14 @@ async def ping(settings: Settings) -> None:
 
 
 async def describe_topics(settings: Settings, names: Iterable[str]) -> dict[str, FoundTopic]:
-    """Those of the topics that exist."""
+    """Those of the topics that exist; one made a moment ago may not be among them yet."""
     wanted = sorted(names)
     async with _admin(settings) as client:
-        found = {
-            topic["topic"]: topic
-            for topic in await client.describe_topics(wanted)
-            if topic["error_code"] == 0
-        }
+        described = await client.describe_topics(wanted)
+        while any(topic["error_code"] not in _SETTLED for topic in described):
+            await asyncio.sleep(0.1)  # just made, or the broker is just starting
+            described = await client.describe_topics(wanted)
+        found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
         responses = await client.describe_configs(resources) if resources else []
     configurations = {

@@ -33,10 +33,11 @@ _log = logs.get(__name__)
 class _Buffer:
     """A producer with a bound on what waits for Kafka."""
 
-    def __init__(self, settings: Settings, *, queue: str) -> None:
+    def __init__(self, settings: Settings, *, queue: str, write_seconds: float) -> None:
         self._producer = Producer(settings, linger_seconds=LINGER_SECONDS)
         self._limit = settings.max_queued_events
         self._queue = queue
+        self._write_seconds = write_seconds
         self._waiting = 0
 
     async def start(self) -> None:
@@ -52,7 +53,7 @@ class _Buffer:
 
         Raises:
             OverloadedError: the bound is reached; none of these was taken.
-            UnavailableError: not known to be durable within `WRITE_SECONDS`.
+            UnavailableError: not known to be durable within `write_seconds`.
         """
         if self._waiting + len(messages) > self._limit:
             raise OverloadedError(
@@ -63,12 +64,12 @@ class _Buffer:
         self._count(len(messages))
         sending = asyncio.ensure_future(self._send(messages))
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
+            async with asyncio.timeout(self._write_seconds):
                 await asyncio.shield(sending)
         except TimeoutError as error:
             sending.add_done_callback(_seen)
             raise UnavailableError(
-                f"Kafka took longer than {WRITE_SECONDS:g} s; send the same ids again"
+                f"Kafka took longer than {self._write_seconds:g} s; send the same ids again"
             ) from error
 
     async def _send(self, messages: Sequence[Message]) -> None:
@@ -93,9 +94,9 @@ class _Buffer:
 class KafkaEventDoor:
     """See `clickwise.doors.EventDoor`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, write_seconds: float = WRITE_SECONDS) -> None:
         self._topic = EVENTS.full_name(settings.kafka_topic_prefix)
-        self._buffer = _Buffer(settings, queue=EVENTS.name)
+        self._buffer = _Buffer(settings, queue=EVENTS.name, write_seconds=write_seconds)
 
     async def start(self) -> None:
         """Connect; UnavailableError when Kafka does not answer."""
@@ -118,9 +119,9 @@ class KafkaEventDoor:
 class KafkaItemDoor:
     """See `clickwise.doors.ItemDoor`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, write_seconds: float = WRITE_SECONDS) -> None:
         self._topic = ITEMS.full_name(settings.kafka_topic_prefix)
-        self._buffer = _Buffer(settings, queue=ITEMS.name)
+        self._buffer = _Buffer(settings, queue=ITEMS.name, write_seconds=write_seconds)
 
     async def start(self) -> None:
         """Connect; UnavailableError when Kafka does not answer."""

@@ -4,25 +4,34 @@ Each prints a table and bars, and writes its figures as JSON when `--json` names
 with 1 when anything that it asked for failed: figures of wrong answers are worth nothing.
 """
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import msgspec
 import typer
 from rich.console import Console
 
-from clickwise.bench.loads import LoadFailedError
+from clickwise import logs
 from clickwise.bench.report import write_json
 from clickwise.cli.exits import Exit, complain
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine.", rich_markup_mode=None)
 
+T = TypeVar("T", bound=msgspec.Struct)
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 Numbers = Annotated[str, typer.Option(help="Whole numbers, separated by commas.")]
+Dimension = Annotated[int, typer.Option(min=8, max=4_096, help="Of the vectors.")]
+Kafka = Annotated[bool, typer.Option(help="Also with a real Kafka and PostgreSQL.")]
 
 
 @app.callback()
 def main() -> None:
     """Measure this machine. Each measurement cleans up what it started."""
+    logs.configure(level="warning", output="console")
+    # Children are stopped on the way out, whichever signal asks for it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def numbers(text: str) -> list[int]:
@@ -39,12 +48,12 @@ def numbers(text: str) -> list[int]:
 
 @app.command()
 def serve(
-    items: Annotated[int, typer.Option(min=300, help="Items of the made-up site.")] = 100_000,
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 100_000,
     clients: Numbers = "1,8,32",
     workers: Numbers = "1,2",
     users: Annotated[int, typer.Option(min=1, help="Users with 200 events each.")] = 2_000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each run, after a warm-up.")] = 10.0,
-    dimension: Annotated[int, typer.Option(min=8, max=4_096, help="Of the vectors.")] = 384,
+    dimension: Dimension = 384,
     site: Annotated[Path | None, typer.Option(help="Keep the site here, and use it again.")] = None,
     json: Json = None,
 ) -> int:
@@ -52,30 +61,24 @@ def serve(
     from clickwise.bench.serve import EVENTS_PER_USER, bench_serve, draw_serve
     from clickwise.bench.site import Shape
 
-    shape = Shape(
-        items=items, users=users, events_per_user=EVENTS_PER_USER, dimension=dimension
+    shape = Shape(items=items, users=users, events_per_user=EVENTS_PER_USER, dimension=dimension)
+    counts, processes = numbers(clients), numbers(workers)
+    return _reported(
+        lambda console: bench_serve(
+            shape, clients=counts, workers=processes, seconds=seconds, site=site, console=console
+        ),
+        draw_serve,
+        json,
     )
-    try:
-        report = bench_serve(
-            shape, clients=numbers(clients), workers=numbers(workers), seconds=seconds,
-            site=site, console=_progress_console(),
-        )  # fmt: skip
-    except LoadFailedError as error:
-        complain(str(error))
-        return Exit.FAILED
-    draw_serve(report, _console())
-    if json is not None:
-        write_json(json, report)
-    return Exit.DONE
 
 
 @app.command()
 def freshness(
     events: Annotated[int, typer.Option(min=1, help="Events, one after the other.")] = 500,
-    items: Annotated[int, typer.Option(min=300, help="Items of the made-up site.")] = 10_000,
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 10_000,
     users: Annotated[int, typer.Option(min=1, help="Users with 200 events each.")] = 200,
-    dimension: Annotated[int, typer.Option(min=8, max=4_096, help="Of the vectors.")] = 384,
-    kafka: Annotated[bool, typer.Option(help="Also with a real Kafka and PostgreSQL.")] = True,
+    dimension: Dimension = 384,
+    kafka: Kafka = True,
     json: Json = None,
 ) -> int:
     """Seconds from an event to the first answer that rests on it."""
@@ -83,11 +86,11 @@ def freshness(
     from clickwise.bench.site import Shape
 
     shape = Shape(items=items, users=users, events_per_user=200, dimension=dimension)
-    report = bench_freshness(shape, events=events, kafka=kafka, console=_progress_console())
-    draw_freshness(report, _console())
-    if json is not None:
-        write_json(json, report)
-    return Exit.DONE
+    return _reported(
+        lambda console: bench_freshness(shape, events=events, kafka=kafka, console=console),
+        draw_freshness,
+        json,
+    )
 
 
 @app.command()
@@ -98,29 +101,59 @@ def ingest(
     real_encoder_burst: Annotated[
         int, typer.Option(min=0, help="New items with the default model; 0: leave it out.")
     ] = 1_000,
-    kafka: Annotated[bool, typer.Option(help="Also with a real Kafka and PostgreSQL.")] = True,
+    kafka: Kafka = True,
     json: Json = None,
 ) -> int:
     """Events a second, embedded and from Kafka; lists during a burst of new items."""
     from clickwise.bench.ingest import bench_ingest, draw_ingest
 
+    return _reported(
+        lambda console: bench_ingest(
+            events=events,
+            users=users,
+            burst_items=burst,
+            real_encoder_items=real_encoder_burst,
+            kafka=kafka,
+            console=console,
+        ),
+        draw_ingest,
+        json,
+    )
+
+
+@app.command()
+def scale(
+    items: Numbers = "1000,10000,100000,1000000",
+    users: Numbers = "1000,10000,100000,1000000",
+    histories: Numbers = "200,1000,5000,20000",
+    json: Json = None,
+) -> int:
+    """Recommendation time and memory as items, users and histories grow."""
+    from clickwise.bench.scale import bench_scale, draw_scale
+
+    sizes = numbers(items), numbers(users), numbers(histories)
+    return _reported(
+        lambda console: bench_scale(
+            items=sizes[0], users=sizes[1], histories=sizes[2], console=console
+        ),
+        draw_scale,
+        json,
+    )
+
+
+def _reported(
+    measure: Callable[[Console], T], draw: Callable[[T, Console], None], json: Path | None
+) -> int:
+    """Measure, show, write; a measurement that failed is told in one line."""
     try:
-        report = bench_ingest(
-            events=events, users=users, burst_items=burst,
-            real_encoder_items=real_encoder_burst, kafka=kafka, console=_progress_console(),
-        )  # fmt: skip
-    except LoadFailedError as error:
+        report = measure(Console(stderr=True, highlight=False))
+    except ModuleNotFoundError as error:
+        complain(f"{error}: install the extra `kafka`, or say --no-kafka")
+        return Exit.USAGE
+    except (RuntimeError, TimeoutError) as error:
         complain(str(error))
         return Exit.FAILED
-    draw_ingest(report, _console())
+    draw(report, Console(highlight=False))
     if json is not None:
         write_json(json, report)
     return Exit.DONE
-
-
-def _console() -> Console:
-    return Console(highlight=False)
-
-
-def _progress_console() -> Console:
-    return Console(stderr=True, highlight=False)

@@ -4,10 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -38,7 +36,9 @@ def run_clickwise(settings: Settings, *arguments: str, seconds: float = 60.0) ->
     with clickwise(settings, *arguments) as program:
         code = program.wait(seconds=seconds)
         if code:
-            raise RuntimeError(f"clickwise {arguments[0]} ended with {code}:\n{program.output[-2000:]}")
+            raise RuntimeError(
+                f"clickwise {arguments[0]} ended with {code}:\n{program.output[-2000:]}"
+            )
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _wait_ready(program: Program, port: int) -> None:
 
 
 def probed(settings: Settings, module: str, plan: msgspec.Struct, answer: type[T]) -> T:
-    """What one of our probes says when it is given `plan`.
+    """What one of our probes says, in its last line, when it is given `plan`.
 
     Raises:
         RuntimeError: it failed; the message quotes it.
@@ -87,7 +87,11 @@ def probed(settings: Settings, module: str, plan: msgspec.Struct, answer: type[T
     if done.returncode:
         told = done.stderr.decode(errors="replace")[-3000:]
         raise RuntimeError(f"{module} ended with {done.returncode}:\n{told}")
-    return msgspec.json.decode(done.stdout, type=answer)
+    said = done.stdout.splitlines() or [b""]
+    try:
+        return msgspec.json.decode(said[-1], type=answer)
+    except msgspec.DecodeError as error:
+        raise RuntimeError(f"{module} said {done.stdout[-500:]!r}") from error
 
 
 def _inherited() -> dict[str, str]:

@@ -15,13 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.progress import Progress
 
 from clickwise.bench.children import serving
 from clickwise.bench.connection import Connection
-from clickwise.bench.distributed import Services, distributed, streaming
 from clickwise.bench.machine import Machine, machine
 from clickwise.bench.report import Percentiles, bars, percentiles, progress, shown, table
 from clickwise.bench.requests import recommendations
@@ -53,9 +51,7 @@ class FreshnessReport(msgspec.Struct, frozen=True, kw_only=True):
     kafka: Percentiles | None
 
 
-def bench_freshness(
-    shape: Shape, *, events: int, kafka: bool, console: Console
-) -> FreshnessReport:
+def bench_freshness(shape: Shape, *, events: int, kafka: bool, console: Console) -> FreshnessReport:
     """Measure both ways to run; without `kafka` the embedded one alone.
 
     Raises:
@@ -87,8 +83,17 @@ def _embedded(shape: Shape, events: int, bar: Progress) -> Percentiles:
 
 
 def _kafka(shape: Shape, events: int, bar: Progress) -> Percentiles:
+    from aiokafka import AIOKafkaProducer
+
+    from clickwise.bench.distributed import distributed, streaming
+
+    async def started() -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+        await producer.start()
+        return producer
+
     with ExitStack() as stack:
-        services: Services = stack.enter_context(distributed(bar))
+        services = stack.enter_context(distributed(bar))
         settings = services.settings(dimension=shape.dimension)
         made = make_site(settings, shape, progress=bar)
         services.create_topics(settings)
@@ -97,19 +102,13 @@ def _kafka(shape: Shape, events: int, bar: Progress) -> Percentiles:
         reader = stack.enter_context(Connection("127.0.0.1", port))
         runner = stack.enter_context(asyncio.Runner())
         topic = EVENTS.full_name(settings.kafka_topic_prefix)
-        producer = runner.run(_producer(settings.kafka_bootstrap))
+        producer = runner.run(started())
         stack.callback(lambda: runner.run(producer.stop()))
 
         def send(event: Event) -> None:
             runner.run(producer.send_and_wait(topic, encode(event), key=event.user.encode()))
 
         return _measured(reader, made, shape, events, send, bar, "freshness, Kafka")
-
-
-async def _producer(bootstrap: str) -> AIOKafkaProducer:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    await producer.start()
-    return producer
 
 
 def _measured(

@@ -1,4 +1,4 @@
-"""`clickwise bench ingest`: events a second, embedded and from Kafka, and what a burst of items does.
+"""`clickwise bench ingest`: events a second, embedded and from Kafka, and a burst of items.
 
 Embedded: over HTTP, in batches of 100 and one by one, each answered once it is durable and in
 the profile. Kafka: one `clickwise stream` worker over events that wait in the topic, with a real

@@ -48,7 +48,7 @@ class Load:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(  # noqa: S603  # our own module
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "clickwise.bench.load"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

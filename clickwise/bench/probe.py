@@ -34,6 +34,8 @@ NEAREST = 200
 ROUNDS = 1_000
 WARM_ROUNDS = 100
 
+Stages = tuple[list[float], list[float], list[float]]
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Whose lists to make, how many items each, and how often."""
@@ -44,11 +46,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds of the bare stages, one after the other, and of a whole recommendation in process."""
+    """Seconds of the bare stages, one after the other, and of a whole recommendation in process.
+
+    The floor is query and scorer alone; that the scorer's vectors have to be fetched in between
+    is `gather_seconds`, and not in it.
+    """
 
     floor_seconds: Percentiles
     vector_query_seconds: Percentiles
     scorer_seconds: Percentiles
+    gather_seconds: Percentiles
     recommend_seconds: Percentiles
     recommend_cpu_seconds: float
     stage_seconds: dict[str, float]
@@ -60,12 +67,13 @@ def probe(core: Core, plan: Plan) -> Figures:
     """Measure on an opened site."""
     tastes = [_taste(core, user) for user in plan.users]
     queries = [taste.interests_KD[0] for taste in tastes]
-    vector, scorer = _floor(core, tastes, rounds=plan.rounds)
+    vector, gather, scorer = _floor(core, tastes, rounds=plan.rounds)
     whole, cpu_seconds, stages = _recommendations(core, plan)
     return Figures(
         floor_seconds=percentiles(np.add(vector, scorer)),
         vector_query_seconds=percentiles(vector),
         scorer_seconds=percentiles(scorer),
+        gather_seconds=percentiles(gather),
         recommend_seconds=whole,
         recommend_cpu_seconds=cpu_seconds,
         stage_seconds=stages,
@@ -81,8 +89,8 @@ def _taste(core: Core, user: UserId) -> Taste:
     return taste_of(from_stored(stored.body)[0])
 
 
-def _floor(core: Core, tastes: list[Taste], *, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of a bare query of the engine, and of the bare scorer on what it found."""
+def _floor(core: Core, tastes: list[Taste], *, rounds: int) -> Stages:
+    """Seconds of a bare query of the engine, of fetching what it found, of the scorer on that."""
     generations = Generations(homes.vectors_folder(core.settings), core.bundle.version)
     number = generations.current()
     if number is None:
@@ -98,8 +106,8 @@ def _floor(core: Core, tastes: list[Taste], *, rounds: int) -> tuple[list[float]
 
 def _alternate(
     core: Core, tastes: list[Taste], columns: Columns, shard: Shard, *, rounds: int
-) -> tuple[list[float], list[float]]:
-    vector, scorer = [], []
+) -> Stages:
+    vector, gather, scorer = [], [], []
     facts_NF = np.zeros((NEAREST, len(core.bundle.manifest.facts)), np.float32)
     recents_RD = np.zeros((RECENTS, core.catalog.dimension), np.float32)
     weights_R = np.full(RECENTS, 1.0 / RECENTS, np.float32)
@@ -125,8 +133,9 @@ def _alternate(
         scored = time.perf_counter()
         if turn >= WARM_ROUNDS:
             vector.append(found - begin)
+            gather.append(ready - found)
             scorer.append(scored - ready)
-    return vector, scorer
+    return vector, gather, scorer
 
 
 def _recommendations(core: Core, plan: Plan) -> tuple[Percentiles, float, dict[str, float]]:

@@ -84,7 +84,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 def bars(title: str, values: Sequence[tuple[str, float, str]]) -> Table:
     """One bar for each (name, value, value as text), scaled to the largest."""
     largest = max((value for _, value, _ in values), default=0.0) or 1.0
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+    drawn = Table(
+        title=title, title_justify="left", title_style="bold", box=None, show_header=False
+    )
     for _ in range(3):
         drawn.add_column()
     for name, value, text in values:

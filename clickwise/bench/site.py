@@ -34,6 +34,7 @@ from clickwise.vectors.builder import Batch, ChangesAfter, build_generation
 from clickwise.vectors.rows import indexed_item, item_write, topic_codes
 
 ROWS_AT_ONCE = 1_000
+EVENTS_AT_ONCE = 500
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,6 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     users: int
     events_per_user: int
     dimension: int
-
 
     def user_ids(self) -> list[UserId]:
         """Readers that have a profile."""
@@ -156,9 +156,7 @@ class MadeItems:
         """See ItemSource."""
         rows = ((key, self._rows.get(ItemKey(key))) for key in keys)
         return {
-            key: ItemFacts(
-                self._made.vectors_ND[row], topic_codes(self._made.items[row].topics)
-            )
+            key: ItemFacts(self._made.vectors_ND[row], topic_codes(self._made.items[row].topics))
             for key, row in rows
             if row is not None
         }
@@ -182,7 +180,7 @@ def write_users(
     for number in range(shape.users):
         events = make_events(made, number, shape.events_per_user, until=now)
         interactions = [interaction_of(event) for event in events]
-        profile = folded(interactions, source, bundle=bundle)
+        profile = folded_in_turns(interactions, source, bundle=bundle)
         body = stored_body(profile, received=now.timestamp())
         writes.append(ProfileWrite(user=user_id(number), expected=0, body=body))
         _count(activity, interactions, half_life_seconds)
@@ -195,13 +193,16 @@ def write_users(
     progress.remove_task(task)
 
 
-def folded(
+def folded_in_turns(
     interactions: Sequence[Interaction], source: MadeItems, *, bundle: Bundle
 ) -> Profile:
-    """The profile of somebody who did this and nothing else."""
+    """The profile of somebody who did this and nothing else, folded some events at a time."""
     rules: Rules = bundle.manifest.rules
-    nobody = empty_profile(bundle.version, dimension=bundle.manifest.dimension, rules=rules)
-    return fold(nobody, interactions, source, rules).profile
+    profile = empty_profile(bundle.version, dimension=bundle.manifest.dimension, rules=rules)
+    for start in range(0, len(interactions), EVENTS_AT_ONCE):
+        part = interactions[start : start + EVENTS_AT_ONCE]
+        profile = fold(profile, part, source, rules).profile
+    return profile
 
 
 def _count(

@@ -7,11 +7,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from rich.progress import Progress, TaskID
 
 from clickwise.bench.children import clickwise, probed
-from clickwise.bench.distributed import distributed
 from clickwise.bench.site import Shape, make_site
 from clickwise.bench.synthetic import stream_of_events
 from clickwise.cli import wiring
@@ -58,6 +56,8 @@ def measure_stream(shape: Shape, *, events: int, users: int, bar: Progress) -> S
     Raises:
         RuntimeError: the worker ended. TimeoutError: it did not get through in ten minutes.
     """
+    from clickwise.bench.distributed import distributed
+
     with ExitStack() as stack:
         services = stack.enter_context(distributed(bar))
         settings = services.settings(dimension=shape.dimension)
@@ -90,6 +90,8 @@ def measure_stream(shape: Shape, *, events: int, users: int, bar: Progress) -> S
 
 
 async def _produce(settings: Settings, events: Sequence[Event]) -> None:
+    from aiokafka import AIOKafkaProducer
+
     topic = EVENTS.full_name(settings.kafka_topic_prefix)
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap, acks="all", linger_ms=20

@@ -168,7 +168,8 @@ def _read_rows(rng: np.random.Generator, made: Made, count: int) -> Int64Array:
 def zipf_ranks(rng: np.random.Generator, size: int, count: int) -> Int64Array:
     """Ranks below `size`, rank r about proportional to 1 / (r + 1)."""
     drawn = np.exp(rng.random(count) * np.log(size + 1.0)) - 1.0
-    return np.minimum(drawn.astype(np.int64), size - 1)
+    ranks: Int64Array = np.minimum(drawn.astype(np.int64), size - 1)
+    return ranks
 
 
 def _value(kind: EventType, value: float) -> float | None:

@@ -1,4 +1,9 @@
-"""Holds a built encoder against its weights' own output, before anybody uses it."""
+"""Holds a built encoder against its weights' own output, before anybody uses it.
+
+What is compared are aligned vectors. Before alignment all vectors are in one cone and a wrong
+graph passes easily: with positions off by two, E5's vectors keep a cosine of 0.976 with the
+right ones, and of 0.922 once aligned (the right int8 graph: 0.999 and 0.992).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

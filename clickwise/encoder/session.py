@@ -18,7 +18,7 @@ from clickwise.encoder.tokens import TextTokenizer, load_tokenizer
 from clickwise.onnx_runtime import Device, choose_device, open_session
 from clickwise.vectors.port import Float32Array
 
-# Tokens of an item that are read. Cost grows with them (16: 330 texts/s, 128: 30, 512: 6, on
+# Tokens of an item that are read. Cost grows with them (16: 330 texts/s, 128: 30, 512: 5, on
 # one core), while the titles of Deskdrop's articles alone ranked as well as 2,000 characters.
 MAX_TOKENS = 128
 

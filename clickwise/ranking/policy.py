@@ -22,6 +22,7 @@ import numpy as np
 from clickwise.vectors.port import Float32Array, Int32Array, Int64Array
 
 HEAD = 64  # candidates among which diversity is weighed
+SMALLEST_SPREAD = 1e-9  # scores closer than this are equal
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +60,12 @@ def rank(
     count: int,
     policy: Policy,
     seed: int,
+    drawable: int | None = None,
 ) -> list[Ranked]:
     """The first `count` places.
+
+    Variety and exploration are for the `drawable` best candidates (None: all); those after
+    them only continue the list.
 
     `topics_N` is the main topic of each candidate (0: none, not capped). Equal scores are
     ordered by key. The list of a smaller `count` is the beginning of that of a larger one, so
@@ -69,25 +74,30 @@ def rank(
     if not len(scores_N) or count <= 0:
         return []
     order_N = np.lexsort((keys_N, -scores_N))
-    head = order_N[:HEAD]
+    head = order_N[: HEAD if drawable is None else min(HEAD, drawable)]
     line = itertools.chain(
         (
             int(head[pick])
             for pick in _diverse(scores_N[head], vectors_ND[head], topics_N[head].tolist(), policy)
         ),
-        order_N[HEAD:].tolist(),
+        order_N[len(head) :].tolist(),
     )
-    return _explored(line, order_N.tolist(), count, policy.exploration, seed)
+    every = order_N[:drawable].tolist()
+    return _explored(line, every, count, policy.exploration, seed)
 
 
 def _diverse(
     scores_H: Float32Array, vectors_HD: Float32Array, topics: Sequence[int], policy: Policy
 ) -> Iterator[int]:
     """All of the head, one by one. Topic caps hold per run of ten places."""
+    if not len(scores_H):
+        return
     if policy.diversity <= 0.0 and policy.topic_share >= 1.0:
         yield from range(len(scores_H))
         return
-    spread = float(scores_H[0] - scores_H[-1]) or 1.0
+    spread = float(scores_H[0] - scores_H[-1])
+    if spread < SMALLEST_SPREAD:
+        spread = 1.0
     gain = (scores_H - scores_H[-1]) * np.float32((1.0 - policy.diversity) / spread)
     penalty = np.float32(policy.diversity)
     nearest = np.full(len(scores_H), -1.0, np.float32)
@@ -148,24 +158,26 @@ def _explored(
     + exploration / left.
     """
     ranked: list[Ranked] = []
-    draw = random.Random(seed) if exploration > 0.0 else None
+    draw = random.Random(seed)
+    left = dict.fromkeys(every)
     taken: set[int] = set()
     for following in line:
         if following in taken:
             continue
         while len(ranked) < count:
-            left = len(every) - len(taken)
-            chance = exploration if ranked and draw is not None else 0.0
+            chance = exploration if ranked and following in left else 0.0
             drawn = following
-            if draw is not None and draw.random() < chance:
+            if chance and draw.random() < chance:
                 drawn = draw.choice(every)
-                while drawn in taken:
+                while drawn not in left:
                     drawn = draw.choice(every)
+            share = chance / len(left) if chance else 0.0
             taken.add(drawn)
+            left.pop(drawn, None)
             if drawn == following:
-                ranked.append(Ranked(drawn, 1.0 - chance + chance / left, explored=False))
+                ranked.append(Ranked(drawn, 1.0 - chance + share, explored=False))
                 break
-            ranked.append(Ranked(drawn, chance / left, explored=True))
+            ranked.append(Ranked(drawn, share, explored=True))
         if len(ranked) >= count:
             break
     return ranked

@@ -3,6 +3,7 @@
 Shape suffixes: Q = queries, N = candidates, D = embedding dimension.
 """
 
+import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from clickwise import metrics
 from clickwise.activity import followers
+from clickwise.profile import in_older
 from clickwise.recommend.cursor import was_delivered
 from clickwise.recommend.lists import Lists
 from clickwise.recommend.taste import Taste
@@ -19,8 +21,10 @@ from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemInde
 
 SOURCES = ("interest", "similar", "co_clicked", "trending", "fresh", "catalogue")
 BIT = {name: 1 << place for place, name in enumerate(SOURCES)}
+_FOUND = {name: metrics.candidates.labels(name) for name in SOURCES}
 FOLLOWED = 5  # newest positive items whose followers are candidates
 FOLLOW_DECAY = 0.75
+FEW_READERS = 3.0  # readers added to each item's count: a few of them prove little
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class Pool:
         for key in keys:
             known[key] = known.get(key, 0) | bit
         if keys:
-            metrics.candidates.labels(source).inc(len(keys))
+            _FOUND[source].inc(len(keys))
 
     @property
     def keys_N(self) -> Int64Array:
@@ -50,14 +54,14 @@ class Pool:
 class Barred:
     """What may not be shown to this user now."""
 
-    seen: NDArray[np.int64]
+    seen: frozenset[int]
     older: bytes
-    excluded: NDArray[np.int64]
+    excluded: frozenset[int]
     delivered: NDArray[np.uint32]
 
     def without(self) -> frozenset[ItemKey]:
         """Keys for the index to leave out (the Bloom filter and the cursor hold no keys)."""
-        return frozenset(ItemKey(k) for k in (*self.seen.tolist(), *self.excluded.tolist()))
+        return frozenset(ItemKey(key) for key in self.seen | self.excluded)
 
 
 def by_vector(
@@ -74,8 +78,8 @@ def by_vector(
         pool.add(name, hits.keys_N.tolist())
 
 
-def by_co_clicks(pool: Pool, state: State, taste: Taste) -> None:
-    """What other readers of the user's newest items went on to."""
+def by_co_clicks(pool: Pool, state: State, taste: Taste, *, limit: int) -> None:
+    """What other readers of the user's newest items went on to; the strongest `limit`."""
     recents = [recent.item for recent in taste.recents[:FOLLOWED]]
     if not recents:
         return
@@ -87,16 +91,16 @@ def by_co_clicks(pool: Pool, state: State, taste: Taste) -> None:
         if row is None:
             continue
         weights = followers(row)
-        total = sum(weights.values())
-        share = FOLLOW_DECAY**place
+        share = FOLLOW_DECAY**place / (sum(weights.values()) + FEW_READERS)
         for follower, weight in weights.items():
-            gain = share * weight / (total + 3.0)  # a few readers prove little
+            gain = share * weight
             strength[follower] = strength.get(follower, 0.0) + gain
-            if gain > best.get(follower, (0.0, 0))[0]:
+            if follower not in best or gain > best[follower][0]:
                 best[follower] = (gain, item)
-    pool.co_clicked = strength
-    pool.co_clicked_from = {key: item for key, (_, item) in best.items()}
-    pool.add("co_clicked", list(strength))
+    chosen = heapq.nlargest(limit, strength, key=strength.__getitem__)
+    pool.co_clicked = {key: strength[key] for key in chosen}
+    pool.co_clicked_from = {key: best[key][1] for key in chosen}
+    pool.add("co_clicked", chosen)
 
 
 def by_lists(pool: Pool, lists: Lists, *, trending: int, fresh: int) -> None:
@@ -105,19 +109,22 @@ def by_lists(pool: Pool, lists: Lists, *, trending: int, fresh: int) -> None:
     pool.add("fresh", lists.fresh[:fresh].tolist())
 
 
-def allowed(
-    keys_N: Int64Array, barred: Barred, *, in_older_N: BoolArray
-) -> tuple[BoolArray, dict[str, int]]:
-    """Which keys may be shown as far as the user is concerned, and why the others may not."""
-    seen_N = np.isin(keys_N, barred.seen) | in_older_N
-    excluded_N = np.isin(keys_N, barred.excluded) & ~seen_N
-    delivered_N = was_delivered(barred.delivered, keys_N) & ~seen_N & ~excluded_N
-    counted = {
-        "seen": int(seen_N.sum()),
-        "excluded": int(excluded_N.sum()),
-        "delivered": int(delivered_N.sum()),
-    }
-    return ~(seen_N | excluded_N | delivered_N), counted
+def allowed(keys_N: Int64Array, barred: Barred) -> tuple[list[int], dict[str, int]]:
+    """The keys that may be shown as far as the user is concerned, and why the others may not."""
+    seen, excluded = barred.seen, barred.excluded
+    keys: list[int] = keys_N.tolist()
+    left = [key for key in keys if key not in seen and key not in excluded]
+    counted = {"seen": sum(key in seen for key in keys), "excluded": 0, "delivered": 0}
+    counted["excluded"] = len(keys) - len(left) - counted["seen"]
+    if barred.older:
+        older_N = in_older(barred.older, np.array(left, np.int64))
+        counted["seen"] += int(older_N.sum())
+        left = [key for key, older in zip(left, older_N.tolist(), strict=True) if not older]
+    if len(barred.delivered):
+        gone_N = was_delivered(barred.delivered, np.array(left, np.int64))
+        counted["delivered"] = int(gone_N.sum())
+        left = [key for key, gone in zip(left, gone_N.tolist(), strict=True) if not gone]
+    return left, counted
 
 
 def showable(table: ItemTable, where: Where) -> tuple[BoolArray, dict[str, int]]:

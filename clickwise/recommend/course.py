@@ -10,6 +10,10 @@ from clickwise.errors import UnavailableError
 
 T = TypeVar("T")
 log = logs.get(__name__)
+STAGES = {
+    name: metrics.recommend_seconds.labels(name)
+    for name in ("profile", "candidates", "score", "rank", "explain", "total")
+}
 
 
 class Course:
@@ -46,5 +50,5 @@ class Course:
     def done(self, stage: str) -> None:
         """Observe the time since the last stage ended."""
         now = time.perf_counter()
-        metrics.recommend_seconds.labels(stage).observe(now - self._last)
+        STAGES[stage].observe(now - self._last)
         self._last = now

@@ -1,12 +1,13 @@
 """Places of a page become items of an answer: ids, titles, topics, sources, reasons."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from clickwise.errors import UnavailableError
 from clickwise.ranking import Ranked
-from clickwise.recommend.answers import Because, Reason, Recommended
+from clickwise.recommend.answers import Recommended
 from clickwise.recommend.candidates import BIT, Pool
 from clickwise.recommend.course import Course
 from clickwise.recommend.features import Scored
@@ -18,6 +19,20 @@ from clickwise.vectors.port import ItemIndex, ItemTable
 
 CO_CLICKED = 0.05  # from this strength on, co-clicks are the reason
 NAMED = 2  # events that a reason names
+
+
+_PERSONAL = BIT["interest"] | BIT["co_clicked"] | BIT["catalogue"]
+_SOURCE_NAMES: dict[int, tuple[str, ...]] = {}  # at most 2 ** len(BIT) entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What one place rests on."""
+
+    place: Ranked
+    key: int
+    code: str
+    recents: list[Recent]
 
 
 class Explainer:
@@ -42,17 +57,22 @@ class Explainer:
         """The page as items. An item whose label is gone meanwhile is left out."""
         if not page:
             return ()
-        rows = [place.index for place in page]
-        keys = table.keys_N[rows].tolist()
-        known = self._labels([*keys, *(recent.item for recent in taste.recents)], labels, course)
-        nearest = _nearest(table, rows, scored.recents, taste)
+        grounds = _grounds(page, table, pool, scored, taste)
+        keys = [ground.key for ground in grounds]
+        named = {recent.item for ground in grounds for recent in ground.recents}
+        known = self._labels([*keys, *named.difference(keys)], labels, course)
         items: list[Recommended] = []
-        for place, row, key, near in zip(page, rows, keys, nearest, strict=True):
-            label = known.get(ItemKey(key))
+        for ground in grounds:
+            label = known.get(ItemKey(ground.key))
             if label is None:
                 continue
             item, title = label
+            row = ground.place.index
             topics = self._topics(table.topics_NT[row].tolist(), item, course)
+            events = [found for r in ground.recents if (found := because(r, known)) is not None]
+            code = ground.code
+            if code == "topic" and not topics:
+                code = "trending"
             items.append(
                 Recommended(
                     item=item,
@@ -61,9 +81,13 @@ class Explainer:
                     topics=topics,
                     score=round(float(scored.scores_N[row]), 6),
                     position=offset + len(items),
-                    sources=tuple(n for n, bit in BIT.items() if pool.sources.get(key, 0) & bit),
-                    propensity=max(round(place.propensity, 6), 1e-6),
-                    reason=_reason(place, key, row, near, pool, scored, taste, topics, known),
+                    sources=_names_of(pool.sources.get(ground.key, 0)),
+                    propensity=max(round(ground.place.propensity, 6), 1e-6),
+                    reason=reason(
+                        code=code,
+                        events=events,
+                        topics=topics if code in ("interest", "topic") else (),
+                    ),
                 )
             )
         return tuple(items)
@@ -83,45 +107,49 @@ class Explainer:
             return tuple(n for n in map(self._names.known, codes) if n is not None)
 
 
-def _nearest(
-    table: ItemTable, rows: list[int], recents: ItemTable, taste: Taste
-) -> list[list[Recent]]:
-    """For each row the user's newest events whose items are nearest to it, nearest first."""
-    if not len(recents):
-        return [[] for _ in rows]
+def _grounds(
+    page: Sequence[Ranked], table: ItemTable, pool: Pool, scored: Scored, taste: Taste
+) -> list[_Ground]:
+    """Why each place is in the list, and the user's newest events that it rests on."""
+    rows = [place.index for place in page]
+    keys = table.keys_N[rows].tolist()
     by_key = {recent.item: recent for recent in taste.recents}
-    cosines = table.vectors_ND[rows] @ recents.vectors_ND.T
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :NAMED].tolist()
-    keys = recents.keys_N.tolist()
-    return [[by_key[keys[place]] for place in places] for places in order]
+    known = [by_key[key] for key in scored.recents.keys_N.tolist()]
+    nearest = (
+        np.argsort(-(table.vectors_ND[rows] @ scored.recents.vectors_ND.T), axis=1)[:, :NAMED]
+        if known
+        else np.zeros((len(rows), 0), np.intp)
+    )
+    grounds = []
+    for place, key, near in zip(page, keys, nearest.tolist(), strict=True):
+        code = _code(place, key, pool, scored, taste)
+        recents: list[Recent] = []
+        if code == "co_clicked":
+            recents = [by_key[pool.co_clicked_from[key]]]
+        elif code == "interest":
+            recents = [known[at] for at in near]
+        grounds.append(_Ground(place, key, code, recents))
+    return grounds
 
 
-def _reason(
-    place: Ranked,
-    key: int,
-    row: int,
-    near: list[Recent],
-    pool: Pool,
-    scored: Scored,
-    taste: Taste,
-    topics: tuple[str, ...],
-    labels: Labels,
-) -> Reason:
-    events: list[Because] = []
-    sources = pool.sources.get(key, 0)
+def _code(place: Ranked, key: int, pool: Pool, scored: Scored, taste: Taste) -> str:
+    brought = pool.sources.get(key, 0)
+    facts_F = scored.facts_NF[place.index]
     if place.explored:
-        code = "exploration"
-    elif pool.co_clicked.get(key, 0.0) >= CO_CLICKED:
-        code = "co_clicked"
-        near = [r for r in taste.recents if r.item == pool.co_clicked_from.get(key)]
-    elif taste.known and sources & (BIT["interest"] | BIT["co_clicked"] | BIT["catalogue"]):
-        code = "interest"
-    elif scored.facts_NF[row, 2] > 0.0 and topics:
-        code = "topic"
-    elif sources & BIT["trending"] or scored.facts_NF[row, 0] > 0.0:
-        code = "trending"
-    else:
-        code = "fresh"
-    if code in ("co_clicked", "interest"):
-        events = [found for found in (because(r, labels) for r in near) if found is not None]
-    return reason(code=code, events=events, topics=topics if code in ("interest", "topic") else ())
+        return "exploration"
+    if pool.co_clicked.get(key, 0.0) >= CO_CLICKED:
+        return "co_clicked"
+    if taste.known and brought & _PERSONAL:
+        return "interest"
+    if facts_F[2] > 0.0:
+        return "topic"
+    if brought & BIT["trending"] or facts_F[0] > 0.0:
+        return "trending"
+    return "fresh"
+
+
+def _names_of(bits: int) -> tuple[str, ...]:
+    names = _SOURCE_NAMES.get(bits)
+    if names is None:
+        names = _SOURCE_NAMES[bits] = tuple(name for name, bit in BIT.items() if bits & bit)
+    return names

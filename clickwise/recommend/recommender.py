@@ -21,13 +21,13 @@ from clickwise.bundle import Bundle
 from clickwise.catalog import Catalog
 from clickwise.clock import Clock
 from clickwise.errors import InvalidInputError, UnavailableError
-from clickwise.profile import Profile, in_older
+from clickwise.profile import Profile
 from clickwise.ranking import Policy, rank
 from clickwise.recommend import candidates as sources
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.recommend.candidates import Barred, Pool
-from clickwise.recommend.course import Course
-from clickwise.recommend.cursor import decode_cursor, encode_cursor, was_delivered
+from clickwise.recommend.course import STAGES, Course
+from clickwise.recommend.cursor import decode_cursor, encode_cursor
 from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
 from clickwise.recommend.lists import GlobalLists, Lists
@@ -36,9 +36,8 @@ from clickwise.recommend.reader import Reader, Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
 from clickwise.types import ITEM_KIND_CODES, ItemKey, UserId, item_key, topic_code
-from clickwise.vectors.port import Float32Array, Int64Array, ItemTable, Where
+from clickwise.vectors.port import Float32Array, ItemTable, Where
 
-NEAREST = 64  # items asked for per vector query
 WIDER = 2_000  # more items asked for at a time when many were seen long ago
 QUERIES = 2  # vector queries per request
 REMEMBERED = 10_000  # users whose last answered profile version is kept, for freshness figures
@@ -51,6 +50,17 @@ class Limits:
     candidates: int = 200
     deadline_seconds: float = 0.25
     show_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates: the first `ranked` rows compete, those after them only continue the list."""
+
+    pool: Pool
+    table: ItemTable
+    recents: ItemTable
+    left_out: dict[str, int]
+    ranked: int
 
 
 class Recommender:
@@ -77,6 +87,7 @@ class Recommender:
         self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
         self._explainer = Explainer(catalog.index, TopicNames(state))
         self._answered: OrderedDict[str, int] = OrderedDict()
+        self._started = clock.now().timestamp()
         metrics.model_info.labels(bundle.version).set(1)
         metrics.model_created.set(bundle.manifest.created.timestamp())
 
@@ -98,10 +109,11 @@ class Recommender:
             course.fall_back("lists")
         barred = self._barred(request, reader.profile)
         where = _where(request, self._clock.now().timestamp())
-        pool, table, left_out = self._candidates(request, taste, lists, barred, where, course)
+        found = self._candidates(request, taste, lists, barred, where, course)
+        pool, table, left_out = found.pool, found.table, found.left_out
         course.done("candidates")
 
-        scored = self._score(taste, pool, table, lists, where.now, course)
+        scored = self._score(taste, found, lists, where.now, course)
         course.done("score")
         depth = request.offset + request.limit
         ranked = rank(
@@ -112,6 +124,7 @@ class Recommender:
             count=depth + 1,
             policy=self._policy,
             seed=_seed(request, reader.version, self._bundle.version, barred),
+            drawable=found.ranked,
         )
         page = ranked[request.offset : depth]
         course.done("rank")
@@ -138,16 +151,16 @@ class Recommender:
             left_out=left_out if request.explain else None,
         )
         course.done("explain")
-        metrics.recommend_seconds.labels("total").observe(time.perf_counter() - course.started)
+        STAGES["total"].observe(time.perf_counter() - course.started)
         self._observe_freshness(request.user, reader)
         return answer
 
     def _barred(self, request: RecommendRequest, profile: Profile) -> Barred:
-        seen = profile.history["item"] if not self._limits.show_seen else np.zeros(0, np.int64)
+        shows_seen = self._limits.show_seen
         return Barred(
-            seen=np.ascontiguousarray(seen),
-            older=profile.older if not self._limits.show_seen else b"",
-            excluded=np.array([item_key(item) for item in request.exclude], np.int64),
+            seen=frozenset() if shows_seen else frozenset(profile.history["item"].tolist()),
+            older=b"" if shows_seen else profile.older,
+            excluded=frozenset(item_key(item) for item in request.exclude),
             delivered=decode_cursor(request.cursor),
         )
 
@@ -159,125 +172,123 @@ class Recommender:
         barred: Barred,
         where: Where,
         course: Course,
-    ) -> tuple[Pool, ItemTable, dict[str, int]]:
-        """The merged pool, cut to what may be shown."""
+    ) -> _Found:
+        """What the sources bring, cut to what may be shown; more of the catalogue if too few.
+
+        The first part does not depend on how deep the page is, and the rest is in the index's
+        own order, so that a deeper page is a continuation.
+        """
         pool = Pool()
-        index = self._catalog.index
-        needed = request.offset + request.limit + 1
-        depth = max(NEAREST, needed)
+        most = self._limits.candidates
         if taste.known:
-            queries, names = self._queries(taste)
-            if len(queries):
+            queries_QD, names = _queries(taste)
+            if len(queries_QD):
                 course.attempt(
                     "vectors",
                     lambda: sources.by_vector(
-                        pool, index, queries, names, limit=depth, where=where
+                        pool, self._catalog.index, queries_QD, names, limit=most // 4, where=where
                     ),
                     None,
                 )
             course.attempt(
-                "co_clicks", lambda: sources.by_co_clicks(pool, self._state, taste), None
+                "co_clicks",
+                lambda: sources.by_co_clicks(pool, self._state, taste, limit=most // 4),
+                None,
             )
         if lists is not None:
-            share = max(30, needed) if taste.known else max(100, needed)
+            share = most // 10 if taste.known else most // 2
             sources.by_lists(pool, lists, trending=share, fresh=share)
-        picked = self._allowed(pool, barred, where, lists, course)
-        known = -1
-        while len(picked[0]) < needed and known != len(pool.sources):
-            known = len(pool.sources)
-            self._widen(pool, taste, barred, where, needed, course)
-            picked = self._allowed(pool, barred, where, lists, course)
-        return pool, *picked
+        left, left_out = sources.allowed(pool.keys_N, barred)
+        recents = [recent.item for recent in taste.recents]
+        table, recent_table = self._lookup(left, recents, lists, course)
+        table = _shown(table, where, left_out)
+        left_out["gone"] = len(left) - len(table) - left_out["hidden"] - left_out["expired"]
+        left_out["gone"] -= left_out["filtered"]
+        number = len(table)
+        needed = request.offset + request.limit + 1
+        while len(table) < needed:
+            more = self._more(pool, taste, barred, where, needed, lists, course)
+            if more is None:
+                break
+            table = ItemTable.joined(table, more)
+        return _Found(pool, table, recent_table, left_out, ranked=number)
 
-    def _queries(self, taste: Taste) -> tuple[Float32Array, list[str]]:
-        """The strongest interest, and the one that the newest event is in or the next one."""
-        number = min(QUERIES, int((taste.shares_K > 0.0).sum()))
-        return taste.interests_KD[:number], ["interest"] * number
-
-    def _widen(
+    def _more(
         self,
         pool: Pool,
         taste: Taste,
         barred: Barred,
         where: Where,
         needed: int,
+        lists: Lists | None,
         course: Course,
-    ) -> None:
-        """Too few are left: ask the index for any item that is allowed, nearest first.
+    ) -> ItemTable | None:
+        """Any other item that is allowed, nearest first; None when there are no more.
 
         What the user saw before the window is in a Bloom filter, which cannot tell the index its
         keys; those that came up so far are left out by key, so every round brings others.
         """
         index = self._catalog.index
-        query = taste.interests_KD[:1]
-        if not len(query) or not query.any():
-            query = np.full((1, index.dimension), index.dimension**-0.5, np.float32)
-        keys_N = pool.keys_N
-        older_N = keys_N[in_older(barred.older, keys_N) | was_delivered(barred.delivered, keys_N)]
+        query_QD = taste.interests_KD[:1]
+        if not len(query_QD) or not query_QD.any():
+            query_QD = np.full((1, index.dimension), index.dimension**-0.5, np.float32)
+        known = set(pool.sources)
         open_where = dataclasses.replace(
-            where, without=barred.without() | frozenset(ItemKey(k) for k in older_N.tolist())
+            where, without=barred.without() | frozenset(ItemKey(key) for key in known)
         )
         spare = len(barred.delivered) + (WIDER if barred.older else 0)
         course.attempt(
             "vectors",
             lambda: sources.by_vector(
-                pool, index, query, ["catalogue"], limit=needed + spare, where=open_where
+                pool, index, query_QD, ["catalogue"], limit=needed + spare, where=open_where
             ),
             None,
         )
+        found = [key for key in pool.sources if key not in known]
+        if not found:
+            return None
+        left, _ = sources.allowed(np.array(found, np.int64), barred)
+        table, _ = self._lookup(left, [], lists, course)
+        return _shown(table, where, {})
 
-    def _allowed(
-        self,
-        pool: Pool,
-        barred: Barred,
-        where: Where,
-        lists: Lists | None,
-        course: Course,
-    ) -> tuple[ItemTable, dict[str, int]]:
-        keys_N = pool.keys_N
-        mask_N, left_out = sources.allowed(
-            keys_N, barred, in_older_N=in_older(barred.older, keys_N)
-        )
-        keys_N = keys_N[mask_N]
-        table = self._lookup(keys_N, lists, course)
-        shown_N, more = sources.showable(table, where)
-        left_out.update(more)
-        left_out["gone"] = len(keys_N) - len(table)
-        if not shown_N.all():
-            table = table.take(np.flatnonzero(shown_N))
-        return table, left_out
-
-    def _lookup(self, keys_N: Int64Array, lists: Lists | None, course: Course) -> ItemTable:
-        """Facts of candidates; when the store is away, of those that the lists remember."""
+    def _lookup(
+        self, keys: list[int], recents: list[int], lists: Lists | None, course: Course
+    ) -> tuple[ItemTable, ItemTable]:
+        """Facts of candidates and of recents, in one call; when the store is away, of those
+        candidates that the lists remember.
+        """
         try:
-            return self._catalog.index.lookup(keys_N)
+            both = self._catalog.index.lookup([*keys, *recents])
         except UnavailableError:
             course.fall_back("vectors")
-        if lists is None:
-            return ItemTable.empty(self._catalog.dimension)
-        return lists.table.take(np.flatnonzero(np.isin(lists.table.keys_N, keys_N)))
+            none = ItemTable.empty(self._catalog.dimension)
+            if lists is None:
+                return none, none
+            return lists.table.take(np.flatnonzero(np.isin(lists.table.keys_N, keys))), none
+        if not recents:
+            return both, ItemTable.empty(self._catalog.dimension)
+        wanted = set(recents)
+        known: list[int] = both.keys_N.tolist()
+        begin = len(known)
+        while begin and known[begin - 1] in wanted:
+            begin -= 1
+        return both.part(0, begin), both.part(begin, len(known))
 
     def _score(
-        self,
-        taste: Taste,
-        pool: Pool,
-        table: ItemTable,
-        lists: Lists | None,
-        now: float,
-        course: Course,
+        self, taste: Taste, found: _Found, lists: Lists | None, now: float, course: Course
     ) -> Scored:
-        recents = [recent.item for recent in taste.recents]
-        recent_table = course.attempt(
-            "vectors",
-            lambda: self._catalog.index.lookup(recents),
-            ItemTable.empty(self._catalog.dimension),
-        )
+        """Scores of the candidates; the continuation's fall behind, in its own order."""
         scored = score(
-            self._bundle, taste, pool, table, recent_table, lists=lists, now=now,
+            self._bundle, taste, found.pool, found.table, found.recents, lists=lists, now=now,
             run=not course.late(),
         )  # fmt: skip
         if scored.fell_back:
             course.fall_back("score")
+        behind = len(found.table) - found.ranked
+        if behind:
+            lowest = float(scored.scores_N[: found.ranked].min(initial=0.0))
+            steps_N = np.arange(1, behind + 1, dtype=np.float32)
+            scored.scores_N[found.ranked :] = lowest - 1.0 - steps_N / np.float32(1024.0)
         return scored
 
     def _empty_reason(
@@ -308,12 +319,26 @@ class Recommender:
         self._answered[user] = reader.version
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
-        if known is None or known >= reader.version:
+        first = known is None and reader.received < self._started
+        if first or (known is not None and known >= reader.version):
             return
         now = self._clock.now().timestamp()
         own = now - reader.profile.time / 1e6
         metrics.event_to_recommendation.labels("event").observe(max(0.0, own))
         metrics.event_to_recommendation.labels("receipt").observe(max(0.0, now - reader.received))
+
+
+def _queries(taste: Taste) -> tuple[Float32Array, list[str]]:
+    """The strongest interests, and the names of their sources."""
+    number = min(QUERIES, int((taste.shares_K > 0.0).sum()))
+    return taste.interests_KD[:number], ["interest"] * number
+
+
+def _shown(table: ItemTable, where: Where, left_out: dict[str, int]) -> ItemTable:
+    """Rows that may be shown; why the others may not is added to `left_out`."""
+    shown_N, counted = sources.showable(table, where)
+    left_out.update(counted)
+    return table if shown_N.all() else table.take(np.flatnonzero(shown_N))
 
 
 def _where(request: RecommendRequest, now: float) -> Where:

@@ -56,6 +56,13 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Its process id, which is also the id of its process group."""
+        if self._process is None:
+            raise RuntimeError("it was not started")
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         """What it and its earlier runs wrote to the log file."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

@@ -198,10 +198,14 @@ class Delta:
                 np.dot(self._vectors[part], query_D, out=scores_M[part])
         return scores_QM
 
-    def shown(self, *, now: float) -> tuple[Int64Array, Float64Array]:
-        """Keys and publication times of the items that can be shown at `now`."""
+    def newest(self, limit: int, *, now: float) -> tuple[Int64Array, Float64Array]:
+        """Keys and publication times of the newest items that can be shown, in no order."""
         slots = np.flatnonzero(self._allowed(Where(now=now)))
-        return self._keys[slots], self._published[slots]
+        published = self._published[slots]
+        if len(slots) > limit:
+            newest = np.argpartition(published, len(slots) - limit)[len(slots) - limit :]
+            slots, published = slots[newest], published[newest]
+        return self._keys[slots], published
 
     def _allowed(self, where: Where) -> BoolArray:
         used = slice(self._used)

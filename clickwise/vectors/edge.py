@@ -191,7 +191,7 @@ class EdgeIndex:
     def newest(self, limit: int, *, now: float) -> Int64Array:
         """See ItemIndex."""
         with self._lock:
-            keys, published = self._delta.shown(now=now)
+            keys, published = self._delta.newest(limit, now=now)
             if self._generation is not None:
                 old_keys, old_published = self._generation.newest(limit, now=now)
                 keys = np.concatenate([keys, old_keys])

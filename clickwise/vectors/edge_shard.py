@@ -169,7 +169,7 @@ class Shard:
             params = SearchParams(exact=True)
         else:
             acorn = AcornSearchParams(enable=True, max_selectivity=1.0)
-            params = SearchParams(hnsw_ef=max(128, 2 * limit), acorn=acorn)
+            params = SearchParams(hnsw_ef=max(64, limit), acorn=acorn)
         return self._query(query, limit, match.filter if match else None, params)
 
     def exact(

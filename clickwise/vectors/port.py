@@ -81,6 +81,33 @@ class ItemTable:
             hidden_N=self.hidden_N[rows],
         )
 
+    def part(self, begin: int, end: int) -> "ItemTable":
+        """Rows from `begin` up to `end`, without copying."""
+        return ItemTable(
+            self.keys_N[begin:end],
+            self.vectors_ND[begin:end],
+            self.kinds_N[begin:end],
+            self.languages_N[begin:end],
+            self.topics_NT[begin:end],
+            self.published_N[begin:end],
+            self.expires_N[begin:end],
+            self.hidden_N[begin:end],
+        )
+
+    @classmethod
+    def joined(cls, first: "ItemTable", second: "ItemTable") -> "ItemTable":
+        """The rows of both."""
+        return cls(
+            np.concatenate([first.keys_N, second.keys_N]),
+            np.concatenate([first.vectors_ND, second.vectors_ND]),
+            np.concatenate([first.kinds_N, second.kinds_N]),
+            np.concatenate([first.languages_N, second.languages_N]),
+            np.concatenate([first.topics_NT, second.topics_NT]),
+            np.concatenate([first.published_N, second.published_N]),
+            np.concatenate([first.expires_N, second.expires_N]),
+            np.concatenate([first.hidden_N, second.hidden_N]),
+        )
+
     @classmethod
     def empty(cls, dimension: int) -> "ItemTable":
         """No items."""

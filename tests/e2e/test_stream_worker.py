@@ -7,6 +7,8 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import replace as changed
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -191,9 +193,8 @@ def test_a_batch_that_never_ends_is_not_skipped_by_the_commit_of_later_ones(
     produce(stream_settings, [events_message(stream_settings, encode(event("e0")))])
     wait_until(lambda: version(state) == 1, seconds=60.0, what="the first event applied")
     wait_until(lambda: sum(committed(stream_settings, topic)) == 1, seconds=30.0, what="commit")
-    for number in range(1, 200):
-        produce_one = events_message(stream_settings, encode(event(f"e{number}")))
-        produce(stream_settings, [produce_one]) if number < 3 else None
+    produce(stream_settings, [events_message(stream_settings, encode(event("slow")))])
+    stuck.wait_for("standing still")
     produce(
         stream_settings,
         [
@@ -208,7 +209,7 @@ def test_a_batch_that_never_ends_is_not_skipped_by_the_commit_of_later_ones(
     stuck.kill()
     start_worker("next")
     wait_until(lambda: len(state.users()) == 101, seconds=60.0, what="all of them applied")
-    assert version(state) >= 2
+    assert version(state) == 2
 
 
 @pytest.mark.case(7)
@@ -233,21 +234,21 @@ def test_poison_is_set_aside_with_its_reason_and_the_partition_goes_on(
         messages.append(events_message(stream_settings, value, key))
         messages.append(events_message(stream_settings, encode(event(f"good{number}"))))
     items = ITEMS.full_name(stream_settings.kafka_topic_prefix)
-    messages.append(Message(items, None, b"{}"))
+    # (A broker takes no record without a key for a compacted topic; see the unit test.)
     messages.append(Message(items, b"\xff", b"{}"))
     messages.append(Message(items, b"i1", b'{"id":"i2","kind":"news","title":"t"}'))
 
     produce(stream_settings, messages)
     start_worker("one")
 
-    wanted = len(poison) + 3
+    wanted = len(poison) + 2
     wait_until(lambda: len(state.dead_letters()) == wanted, seconds=60.0, what="dead letters")
     letters = state.dead_letters()
     of_events = [one for one in letters if one.topic.endswith(".events")]
     assert sorted((one.value, one.reason) for one in of_events if one.value) == sorted(
         (value, reason) for _, value, reason in poison if value
     )
-    assert sorted(one.reason for one in letters if one.topic == items) == ["invalid", "key", "key"]
+    assert sorted(one.reason for one in letters if one.topic == items) == ["invalid", "key"]
     assert all(one.detail for one in letters)
     copies = {
         (dict(record.headers)["topic"].decode(), dict(record.headers)["offset"]): record.value
@@ -307,11 +308,7 @@ def test_a_replayed_dead_letter_is_applied_once_its_cause_is_gone(
     wait_until(lambda: len(state.dead_letters()) == 1, seconds=60.0, what="the dead letter")
     (letter,) = state.dead_letters()
     with state.write() as write:
-        write.add_dead_letters(
-            [msgspec.structs.replace(letter, offset=9_999, value=good)]
-            if isinstance(letter, msgspec.Struct)
-            else [_with(letter, offset=9_999, value=good)]
-        )
+        write.add_dead_letters([changed(letter, offset=9_999, value=good, id=0)])
     mended = max(state.dead_letters(), key=lambda one: one.id)
 
     replay(stream_settings, state, mended.id)
@@ -323,12 +320,6 @@ def test_a_replayed_dead_letter_is_applied_once_its_cause_is_gone(
     assert found is not None
     assert found.replayed is not None
     assert len(state.dead_letters()) == 2
-
-
-def _with(letter: object, **changes: object) -> object:
-    from dataclasses import replace
-
-    return replace(letter, id=0, **changes)  # type: ignore[type-var]  # a dataclass of the port
 
 
 @pytest.mark.case(18)
@@ -399,17 +390,12 @@ def test_a_changed_profile_is_published_at_most_once_an_interval(
         ]
         last = version(state)
     times = [one.generated for one in published]
-    assert all(
-        (later - sooner).total_seconds() > 1.9
-        for sooner, later in zip(times, times[1:], strict=False)
-    )
+    assert all((later - sooner).total_seconds() > 1.9 for sooner, later in pairwise(times))
     assert len({one.id for one in published}) == len(published) < 30
     assert {one.user for one in published} == {"u1"}
 
 
-def test_settings_in_the_log_hold_no_secret(
-    stream_settings: Settings, start_worker: StartWorker
-) -> None:
+def test_a_log_for_machines_is_json_and_holds_no_secret(start_worker: StartWorker) -> None:
     worker = start_worker("one")
     worker.wait_for("partitions assigned")
     worker.send(signal.SIGTERM)

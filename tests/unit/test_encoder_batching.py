@@ -49,6 +49,15 @@ def eventually(condition: Callable[[], bool]) -> None:
         sleep(0.001)
 
 
+async def eventually_async(condition: Callable[[], bool]) -> None:
+    """The loop has to run for the condition to come true."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    pytest.fail("the condition did not come true")
+
+
 def submitted(
     pool: ThreadPoolExecutor, batching: BatchingEncoder, texts: list[str]
 ) -> Future[Float32Array]:
@@ -93,12 +102,14 @@ def test_one_text_does_not_wait_for_a_thousand_before_it() -> None:
 
 
 def test_a_full_queue_refuses_at_once() -> None:
-    with running(batch=1, capacity=3) as (_, batching), ThreadPoolExecutor(4) as pool:
+    with running(batch=1, capacity=3) as (gated, batching), ThreadPoolExecutor(4) as pool:
         submitted(pool, batching, ["at work"])
         submitted(pool, batching, ["1", "2"])
 
         with pytest.raises(OverloadedError, match="2 texts wait to be encoded, at most 3 may"):
             batching.encode(["3", "4"])
+
+        gated.gate.set()
 
 
 def test_a_job_larger_than_the_queue_is_taken_when_nothing_waits() -> None:
@@ -156,8 +167,7 @@ def test_closing_refuses_what_waits_and_what_comes() -> None:
 async def test_an_event_loop_goes_on_while_texts_are_encoded() -> None:
     with running(batch=4) as (gated, batching):
         calls = [asyncio.create_task(batching.encode_async([name])) for name in "abcd"]
-        while not gated.batches:
-            await asyncio.sleep(0)
+        await eventually_async(lambda: bool(gated.batches))
         gated.gate.set()
 
         vectors = await asyncio.gather(*calls)
@@ -169,11 +179,9 @@ async def test_an_event_loop_goes_on_while_texts_are_encoded() -> None:
 async def test_a_cancelled_call_is_not_encoded() -> None:
     with running(batch=1) as (gated, batching):
         first = asyncio.create_task(batching.encode_async(["first"]))
-        while not gated.batches:
-            await asyncio.sleep(0)
+        await eventually_async(lambda: bool(gated.batches))
         cancelled = asyncio.create_task(batching.encode_async(["cancelled"]))
-        while not batching._waiting:
-            await asyncio.sleep(0)
+        await eventually_async(lambda: bool(batching._waiting))
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled

@@ -8,13 +8,18 @@ import msgspec
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer, models
 
 from clickwise.encoder import open_encoder
+from clickwise.encoder.alignment import Alignment, fit, identity, neutral_sample
 from clickwise.encoder.building import build_encoder
 from clickwise.encoder.check import check_agreement
-from clickwise.encoder.graph import Precision
+from clickwise.encoder.graph import Precision, build_graph
+from clickwise.encoder.runner import Runner
 from clickwise.encoder.sources import FolderSource
 from clickwise.encoder.store import Manifest
+from clickwise.encoder.tokens import load_tokenizer
+from clickwise.encoder.weights import EncoderWeights
 from clickwise.errors import BundleError, ConfigurationError
 from clickwise.onnx_runtime import Device, choose_device, open_session
 from clickwise.testing.tiny_bert import write_tiny_bert
@@ -113,7 +118,7 @@ def test_nothing_is_kept_of_a_build_that_fails(watched: Watched) -> None:
     stored["embeddings.LayerNorm.bias"][0] = np.nan
     save_file(stored, watched.model / "model.safetensors")
 
-    with pytest.raises(BundleError, match="cosine of nan"):
+    with pytest.raises(BundleError, match="not numbers"):
         watched.open()
 
     assert [p.name for p in (watched.cache / "encoders").iterdir() if p.is_dir()] == []
@@ -176,34 +181,35 @@ def test_large_weights_lie_beside_the_graph_and_are_verified_too(tmp_path: Path)
 
 def test_a_model_whose_tokenizer_reads_no_known_language_is_refused(tmp_path: Path) -> None:
     model = write_tiny_bert(tmp_path / "tiny")
-    text = (model / "tokenizer.json").read_text()
-    (model / "tokenizer.json").write_text(text.replace('"lowercase":true', '"lowercase":false'))
-    from tokenizers import Tokenizer, models
-
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.model = models.WordPiece({"[UNK]": 0, "[CLS]": 2, "[SEP]": 3}, unk_token="[UNK]")
+    tokenizer.model = models.WordPiece({"[UNK]": 1, "[CLS]": 2, "[SEP]": 3}, unk_token="[UNK]")
     tokenizer.save(str(model / "tokenizer.json"))
 
     with pytest.raises(BundleError, match="knows none of the languages"):
         open_encoder(model=str(model), device="cpu", cache=tmp_path / "cache")
 
 
-def test_a_wrong_graph_does_not_pass_the_check(tmp_path: Path) -> None:
-    from clickwise.encoder.alignment import identity
-    from clickwise.encoder.graph import build_graph
-    from clickwise.encoder.runner import Runner
-    from clickwise.encoder.tokens import load_tokenizer
-
+@pytest.mark.parametrize("precision", list(Precision))
+def test_a_wrong_graph_does_not_pass_the_check(tmp_path: Path, precision: Precision) -> None:
     right = FolderSource(write_tiny_bert(tmp_path / "right"), "right").load()
     wrong = FolderSource(write_tiny_bert(tmp_path / "wrong", activation="relu"), "wrong").load()
-    plain = identity(right.architecture.hidden)
     tokenizer = load_tokenizer(right.tokenizer, prefix="", max_tokens=64)
-    for precision in Precision:
-        model = build_graph(wrong, plain, precision).SerializeToString()
+    sample = neutral_sample()
+    # The languages that the tiny vocabulary holds.
+    chosen = [at for at, name in enumerate(sample.languages) if name in {"en", "es", "fr", "ru"}]
+    texts = [sample.texts[at] for at in chosen]
+
+    def runner(weights: EncoderWeights, alignment: Alignment) -> Runner:
+        model = build_graph(weights, alignment, precision).SerializeToString()
         session = open_session(model, device="cpu", threads=1)
-        runner = Runner(session, Device.CPU, dimension=32, pad_id=0, batch=4)
-        with pytest.raises(BundleError, match="weights' own output"):
-            check_agreement(runner, tokenizer, right, plain, precision, TEXTS)
+        return Runner(session, Device.CPU, dimension=32, pad_id=0, batch=4)
+
+    plain_ND = runner(right, identity(32)).encode(tokenizer.encode(texts))
+    alignment = fit(plain_ND, [sample.languages[at] for at in chosen])
+
+    check_agreement(runner(right, alignment), tokenizer, right, alignment, precision, texts)
+    with pytest.raises(BundleError, match="weights' own output"):
+        check_agreement(runner(wrong, alignment), tokenizer, right, alignment, precision, texts)
 
 
 def test_cuda_without_its_provider_is_a_clear_error() -> None:

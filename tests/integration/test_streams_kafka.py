@@ -1,0 +1,227 @@
+"""Topics and doors on a real broker."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer
+from prometheus_client import REGISTRY
+
+from clickwise.codec import encode
+from clickwise.doors import Exposure, Verdict
+from clickwise.errors import ConfigurationError, OverloadedError, UnavailableError
+from clickwise.events import Event
+from clickwise.items import Item
+from clickwise.settings import Settings, load
+from clickwise.testing.kafka import KafkaServer
+from clickwise.testing.processes import wait_until
+from clickwise.topics import TOPICS
+from clickwise.types import EventId, EventType, ItemId, ItemKind, UserId
+from streams import kafka as client
+from streams import topics_admin
+from streams.kafka import Message, Producer, WantedTopic
+from streams.kafka_doors import KafkaEventDoor, KafkaExposureLog, KafkaItemDoor
+
+
+@pytest.fixture
+def settings(kafka: KafkaServer, topic_prefix: str) -> Settings:
+    return load(
+        {},
+        kafka_bootstrap=kafka.bootstrap,
+        kafka_topic_prefix=topic_prefix,
+        database_url="sqlite:///unused.db",
+    )
+
+
+@pytest.fixture
+def with_topics(settings: Settings) -> Settings:
+    topics_admin.create_topics(settings)
+    return settings
+
+
+@pytest.fixture
+def stopped(kafka: KafkaServer, with_topics: Settings) -> Iterator[KafkaServer]:
+    """The broker, which the test may stop; it runs again afterwards."""
+    del with_topics
+    yield kafka
+    if not kafka.ready():
+        kafka.start()
+
+
+def an_event(name: str, user: str = "u1") -> Event:
+    return Event(
+        id=EventId(name),
+        user=UserId(user),
+        item=ItemId("i1"),
+        type=EventType.CLICK,
+        time=datetime(2026, 11, 25, 8, 30, tzinfo=UTC),
+    )
+
+
+def an_item(name: str) -> Item:
+    return Item(id=ItemId(name), kind=ItemKind.NEWS, title=name)
+
+
+async def records(settings: Settings, topic: str, number: int) -> list[Any]:
+    consumer = AIOKafkaConsumer(
+        f"{settings.kafka_topic_prefix}.{topic}",
+        bootstrap_servers=settings.kafka_bootstrap,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        async with asyncio.timeout(60.0):
+            return [await consumer.getone() for _ in range(number)]
+    finally:
+        await consumer.stop()
+
+
+def dropped() -> float:
+    return REGISTRY.get_sample_value("clickwise_dropped_total", {"queue": "exposures"}) or 0.0
+
+
+def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Settings) -> None:
+    (missing,) = topics_admin.check_topics(settings)
+    created = topics_admin.create_topics(settings)
+
+    assert missing.endswith("run `clickwise topics create`")
+    assert {report.outcome for report in created} == {"created"}
+    wait_until(lambda: topics_admin.check_topics(settings) == [], seconds=30.0, what="topics known")
+    again = topics_admin.create_topics(settings)
+    assert {report.outcome for report in again} == {"existed"}
+    assert not any(report.problems for report in again)
+    names = [topic.full_name(settings.kafka_topic_prefix) for topic in TOPICS]
+    found = asyncio.run(client.describe_topics(settings, names))
+    for topic, name in zip(TOPICS, names, strict=True):
+        assert found[name].partitions == settings.kafka_partitions
+        policy = found[name].configuration["cleanup.policy"]
+        assert policy == ("compact" if topic.compacted else "delete")
+        if topic.retention is not None:
+            kept = int(found[name].configuration["retention.ms"])
+            assert kept == topic.retention.total_seconds() * 1000
+
+
+def test_what_differs_is_said_with_what_to_do(settings: Settings) -> None:
+    items = f"{settings.kafka_topic_prefix}.items"
+    narrow = WantedTopic(items, 2, 1, {"cleanup.policy": "delete"})
+    asyncio.run(client.create_topics(settings, [narrow]))
+
+    topics_admin.create_topics(settings)
+    wait_until(
+        lambda: not any("missing" in one for one in topics_admin.check_topics(settings)),
+        seconds=30.0,
+        what="the broker knows all topics",
+    )
+
+    partitions, policy = topics_admin.check_topics(settings)
+    assert re.search(r"items has 2 partitions where CLICKWISE_KAFKA_PARTITIONS says 4", partitions)
+    assert re.search(r"items has cleanup.policy=delete where compact is needed", policy)
+
+
+def test_a_topic_that_the_broker_refuses_is_reported(settings: Settings) -> None:
+    threefold = msgspec.structs.replace(settings, kafka_replication=3)
+
+    reports = topics_admin.create_topics(threefold)
+
+    assert {report.outcome for report in reports} == {"refused"}
+    assert all("InvalidReplicationFactor" in report.problems[0] for report in reports)
+
+
+async def test_an_accepted_event_is_in_kafka_under_its_user(with_topics: Settings) -> None:
+    door = KafkaEventDoor(with_topics)
+    await door.start()
+    verdicts = await door.post([an_event("e1"), an_event("e2", "\N{SNOWMAN}")])
+    await door.stop()
+
+    assert verdicts == [Verdict.ACCEPTED] * 2
+    found = await records(with_topics, "events", 2)
+    assert {(r.key, r.value) for r in found} == {
+        (b"u1", encode(an_event("e1"))),
+        ("\N{SNOWMAN}".encode(), encode(an_event("e2", "\N{SNOWMAN}"))),
+    }
+    assert b'"time":"2026-11-25T08:30:00Z"' in found[0].value
+
+
+async def test_items_are_put_and_deleted_under_their_id(with_topics: Settings) -> None:
+    door = KafkaItemDoor(with_topics)
+    await door.start()
+    await door.put([an_item("i1")])
+    await door.delete([ItemId("i1")])
+    await door.stop()
+
+    found = await records(with_topics, "items", 2)
+    assert [(r.key, r.value) for r in found] == [(b"i1", encode(an_item("i1"))), (b"i1", None)]
+
+
+async def test_over_the_bound_events_are_turned_away_and_none_is_taken(
+    with_topics: Settings,
+) -> None:
+    tight = msgspec.structs.replace(with_topics, max_queued_events=10)
+    door = KafkaEventDoor(tight)
+    await door.start()
+    try:
+        with pytest.raises(OverloadedError, match="10 may"):
+            await door.post([an_event(f"e{n}") for n in range(11)])
+        assert await door.post([an_event("e1")]) == [Verdict.ACCEPTED]
+    finally:
+        await door.stop()
+    (only,) = await records(with_topics, "events", 1)
+    assert only.offset == 0
+
+
+@pytest.mark.case(18)
+async def test_an_event_that_kafka_did_not_confirm_is_refused_and_never_lost_in_silence(
+    with_topics: Settings, stopped: KafkaServer
+) -> None:
+    door = KafkaEventDoor(with_topics, write_seconds=1.0)
+    await door.start()
+    stopped.kill()
+
+    with pytest.raises(UnavailableError, match="send the same ids again"):
+        await door.post([an_event("e1")])
+    await asyncio.to_thread(stopped.start)
+
+    (late,) = await records(with_topics, "events", 1)
+    assert late.value == encode(an_event("e1"))
+    assert await door.post([an_event("e2")]) == [Verdict.ACCEPTED]
+    await door.stop()
+
+
+@pytest.mark.case(18)
+async def test_exposures_wait_through_an_outage_and_are_dropped_and_counted_over_the_bound(
+    with_topics: Settings, stopped: KafkaServer
+) -> None:
+    log = KafkaExposureLog(msgspec.structs.replace(with_topics, max_queued_events=5))
+    before = dropped()
+    stopped.kill()
+    await log.start()
+    for number in range(8):
+        log.add(Exposure(user="u1", body=b'{"n":%d}' % number))
+    await asyncio.to_thread(stopped.start)
+
+    found = await records(with_topics, "exposures", 5)
+    assert [r.value for r in found] == [b'{"n":%d}' % number for number in range(5)]
+    assert dropped() - before == 3
+    await log.stop()
+
+
+async def test_a_producer_says_what_will_never_work(with_topics: Settings) -> None:
+    producer = Producer(with_topics, delivery_seconds=2.0)
+    with pytest.raises(ConfigurationError, match="clickwise topics create"):
+        await producer.write([Message("no-such-topic", b"k", b"v")])
+    await producer.stop()
+
+
+def test_a_broker_that_is_away_is_named(with_topics: Settings, stopped: KafkaServer) -> None:
+    stopped.stop()
+
+    with pytest.raises(UnavailableError, match=with_topics.kafka_bootstrap):
+        topics_admin.check_topics(with_topics)
+    stopped.start()
+    wait_until(
+        lambda: topics_admin.check_topics(with_topics) == [], seconds=30.0, what="the topics again"
+    )

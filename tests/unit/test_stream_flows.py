@@ -1,0 +1,344 @@
+"""A batch on its way: what is durable before it may be acknowledged, and what a fault does."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from clickwise.activity import Increment, counts
+from clickwise.catalog import Catalog
+from clickwise.clock import SystemClock
+from clickwise.codec import encode
+from clickwise.errors import BundleError, ConflictError, InvalidInputError, UnavailableError
+from clickwise.items import Item
+from clickwise.profile import Rules
+from clickwise.state.port import State
+from clickwise.state.sql import open_state
+from clickwise.testing.hashed_index import HashedIndex
+from clickwise.types import ItemId, UserId
+from streams.activity_messages import decode_increments, joined, messages_of
+from streams.dead_letters import MAX_COPIED_BYTES, letter_message, replay_message
+from streams.flows import ActivityFlow, EventFlow, ItemFlow, SetAside
+from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
+from streams.kafka import Message
+from streams.records import Record, dead_letter
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Outlet:
+    """Keeps what is written; fails as often as it is told to first."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.written: list[Message] = []
+        self.faults = list(faults)
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.written += messages
+
+    def to(self, topic: str) -> list[Message]:
+        return [message for message in self.written if message.topic == topic]
+
+
+class Items:
+    """Takes items; refuses the one named `bad`."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.taken: list[tuple[ItemId, Item | None]] = []
+        self.fault = fault
+
+    def apply(self, changes: Sequence[tuple[ItemId, Item | None]]) -> None:
+        if self.fault is not None and any(name == "bad" for name, _ in changes):
+            raise self.fault
+        self.taken += changes
+
+
+class Deployment:
+    """Flows on a database of their own."""
+
+    def __init__(self, state: State, thread: ThreadPoolExecutor) -> None:
+        self.state = state
+        self.thread = thread
+        self.outlet = Outlet()
+        self.changed: list[UserId] = []
+        self.handler = EventHandler(
+            state=state,
+            catalog=Catalog(state=state, index=HashedIndex()),
+            rules=Rules(),
+            clock=SystemClock(),
+            keep_bodies=False,
+        )
+
+    @property
+    def aside(self) -> SetAside:
+        return SetAside(
+            state=self.state, outlet=self.outlet, topic="dead-letters", clock=SystemClock()
+        )
+
+    def events(self, handler: EventHandler | None = None) -> EventFlow:
+        return EventFlow(
+            handler or self.handler,
+            aside=self.aside,
+            outlet=self.outlet,
+            thread=self.thread,
+            consumer="workers",
+            activity_topic="item-activity",
+            partitions=4,
+            changed=self.changed.extend,
+        )
+
+    def items(self, handler: Items) -> ItemFlow:
+        return ItemFlow(handler, aside=self.aside, thread=self.thread)
+
+    def activity(self) -> ActivityFlow:
+        handler = ActivityHandler(state=self.state, half_life_seconds=3600.0)
+        return ActivityFlow(handler, aside=self.aside, thread=self.thread, consumer="workers")
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    state = open_state(f"sqlite:///{tmp_path / 'state.db'}", timeout_seconds=5.0, pool_size=2)
+    state.migrate()
+    with ThreadPoolExecutor(1) as thread:
+        yield Deployment(state, thread)
+    state.close()
+
+
+def record(offset: int, value: bytes | None, key: bytes | None = b"u1", **more: str) -> Record:
+    return Record("events", 0, offset, key, value, NOW.timestamp(), **more)
+
+
+def click(offset: int, name: str = "", user: str = "u1") -> Record:
+    body = {"id": name or f"e{offset}", "user": user, "item": f"i{offset}", "type": "click"}
+    return record(offset, encode(body), user.encode())
+
+
+def item_record(offset: int, name: str, value: bytes | None = None) -> Record:
+    body = encode({"id": name, "kind": "news", "title": name}) if value is None else value
+    return Record("items", 0, offset, name.encode(), body, NOW.timestamp())
+
+
+def take(flow: EventFlow | ItemFlow | ActivityFlow, *records: Record) -> None:
+    asyncio.run(flow.take(records))
+
+
+def test_effects_are_sent_on_before_the_batch_may_be_acknowledged(deployment: Deployment) -> None:
+    take(deployment.events(), click(0), click(1), click(2, user="u2"))
+
+    sent = deployment.outlet.to("item-activity")
+    increments = [one for message in sent for one in json.loads(message.value or b"")]
+    assert {one[0] % 4 for one in increments} == {message.partition for message in sent}
+    assert len({message.partition for message in sent}) == len(sent)
+    assert len([one for one in increments if one[1] == 0]) == 3
+    assert sorted(deployment.changed) == ["u1", "u2"]
+
+
+def test_a_redelivered_batch_changes_nothing_and_is_sent_on_again(deployment: Deployment) -> None:
+    take(deployment.events(), click(0), click(1))
+    before = deployment.state.profile(UserId("u1"))
+    first = list(deployment.outlet.written)
+
+    take(deployment.events(), click(0), click(1))
+
+    assert deployment.state.profile(UserId("u1")) == before
+    assert deployment.outlet.written == first * 2
+
+
+@pytest.mark.case(4)
+def test_a_repeated_id_is_not_sent_on_even_when_redelivered(deployment: Deployment) -> None:
+    take(deployment.events(), click(0, "same"))
+    take(deployment.events(), click(1, "same"))
+    take(deployment.events(), click(1, "same"))
+
+    assert len(deployment.outlet.to("item-activity")) == 1
+
+
+@pytest.mark.case(18)
+def test_an_outage_of_kafka_is_waited_out_and_nothing_is_sent_twice(
+    deployment: Deployment,
+) -> None:
+    deployment.outlet.faults = [UnavailableError("away"), UnavailableError("away")]
+
+    take(deployment.events(), click(0), record(1, b"{"))
+
+    assert len(deployment.outlet.to("item-activity")) == 1
+    assert len(deployment.outlet.to("dead-letters")) == 1
+
+
+@pytest.mark.case(18)
+def test_an_outage_of_the_database_dead_letters_nothing(deployment: Deployment) -> None:
+    class Away(EventHandler):
+        tries = 0
+
+        def apply(self, batch: Sequence[Arrival]) -> Applied:
+            self.tries += 1
+            if self.tries < 3:
+                raise UnavailableError("the database is away")
+            return super().apply(batch)
+
+    flow = deployment.events(_as(Away, deployment))
+
+    take(flow, click(0))
+
+    assert deployment.state.dead_letters() == []
+    assert deployment.state.profile_versions([UserId("u1")]) == {"u1": 1}
+
+
+@pytest.mark.case(7)
+def test_one_event_that_its_handler_refuses_does_not_take_the_others_with_it(
+    deployment: Deployment,
+) -> None:
+    class Picky(EventHandler):
+        def apply(self, batch: Sequence[Arrival]) -> Applied:
+            if any(arrival.event.id == "e1" for arrival in batch):
+                raise InvalidInputError("not this one", field="item")
+            return super().apply(batch)
+
+    take(deployment.events(_as(Picky, deployment)), click(0), click(1), click(2))
+
+    (letter,) = deployment.state.dead_letters()
+    assert (letter.offset, letter.reason, letter.detail) == (1, "invalid", "item: not this one")
+    assert deployment.state.profile_versions([UserId("u1")]) == {"u1": 2}
+
+
+def test_a_fault_that_no_record_is_to_blame_for_is_raised(deployment: Deployment) -> None:
+    class Broken(EventHandler):
+        def apply(self, batch: Sequence[Arrival]) -> Applied:
+            raise BundleError(f"the model does not fit {len(batch)} events")
+
+    with pytest.raises(BundleError):
+        take(deployment.events(_as(Broken, deployment)), click(0))
+
+    assert deployment.state.dead_letters() == []
+
+
+@pytest.mark.case(7)
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (b"u1", None, "empty"),
+        (None, b'{"id":"e","user":"u1","item":"i","type":"click"}', "key"),
+        (b"u2", b'{"id":"e","user":"u1","item":"i","type":"click"}', "key"),
+        (b"u1", b"\xff", "invalid"),
+        (
+            b"u1",
+            b'{"id":"e","user":"u1","item":"i","type":"click","time":1764000000000}',
+            "invalid",
+        ),
+        (b"u1", b"[" * 100_000, "invalid"),
+        (b"u1", b'"' + b"x" * 1_000_001 + b'"', "too_large"),
+    ],
+)
+def test_a_record_that_is_no_event_becomes_a_dead_letter_as_it_came(
+    deployment: Deployment, key: bytes | None, value: bytes | None, reason: str
+) -> None:
+    take(deployment.events(), record(7, value, key))
+    take(deployment.events(), record(7, value, key))
+
+    (letter,) = deployment.state.dead_letters()
+    assert (letter.topic, letter.partition, letter.offset) == ("events", 0, 7)
+    assert (letter.key, letter.value, letter.reason) == (key, value, reason)
+    assert letter.detail
+
+
+@pytest.mark.case(7)
+def test_an_item_needs_a_key_and_a_tombstone_deletes(deployment: Deployment) -> None:
+    handler = Items()
+    keyless = Record("items", 0, 0, None, b"{}", NOW.timestamp())
+    tombstone = Record("items", 0, 2, b"old", None, NOW.timestamp())
+
+    take(deployment.items(handler), keyless, item_record(1, "new"), tombstone)
+
+    assert [(name, item is None) for name, item in handler.taken] == [("new", False), ("old", True)]
+    assert [letter.reason for letter in deployment.state.dead_letters()] == ["key"]
+
+
+@pytest.mark.parametrize("fault", [InvalidInputError("no"), ConflictError("the key is taken")])
+def test_an_item_at_fault_is_set_aside_alone(deployment: Deployment, fault: Exception) -> None:
+    handler = Items(fault)
+    records = [item_record(n, name) for n, name in enumerate(("a", "bad", "b"))]
+
+    take(deployment.items(handler), *records)
+
+    assert [name for name, _ in handler.taken] == ["a", "b"]
+    assert [letter.key for letter in deployment.state.dead_letters()] == [b"bad"]
+
+
+def test_increments_sent_again_within_a_batch_count_once(deployment: Deployment) -> None:
+    first, second = increment(5), increment(6)
+    messages = messages_of([first, second], topic="item-activity", partitions=4)
+    again = messages_of([second, increment(7)], topic="item-activity", partitions=4)
+    records = [
+        Record("item-activity", m.partition or 0, n, None, m.value, NOW.timestamp())
+        for n, m in enumerate([*messages, *again])
+    ]
+
+    take(deployment.activity(), *records)
+    take(deployment.activity(), *records)
+
+    ((_, row),) = deployment.state.activity([1]).items()  # type: ignore[list-item]  # a plain key
+    assert sum(counts(row).values()) == 3
+
+
+def test_joined_keeps_all_increments_of_one_event() -> None:
+    one = [increment(5), increment(5, item=9)]
+
+    assert joined([one, one, [increment(6)]]) == [*one, increment(6)]
+
+
+def test_what_is_no_list_of_increments_is_refused() -> None:
+    for value in (None, b"{}", b"[[1]]", b"\xff"):
+        with pytest.raises(InvalidInputError):
+            decode_increments(record(0, value))
+
+
+def test_a_letter_too_large_for_the_topic_goes_without_its_value() -> None:
+    huge = record(3, b"x" * (MAX_COPIED_BYTES + 1))
+    letter = dead_letter(huge, InvalidInputError("no"), at=NOW)
+
+    message = letter_message("dead-letters", letter)
+
+    assert message.value is None
+    assert dict(message.headers)["cut"] == str(MAX_COPIED_BYTES + 1).encode()
+    assert letter.value == huge.value
+
+
+def test_a_replayed_event_without_an_id_keeps_the_identity_of_its_first_place(
+    deployment: Deployment,
+) -> None:
+    body = encode({"user": "u1", "item": "i1", "type": "click"})
+    take(deployment.events(), record(3, body))
+
+    take(deployment.events(), record(9, body, replay_of="events-0-3"))
+
+    assert deployment.state.profile_versions([UserId("u1")]) == {"u1": 1}
+
+
+def test_letters_of_other_topics_are_not_replayed() -> None:
+    letter = dead_letter(record(3, b"{"), InvalidInputError("no"), at=NOW)
+
+    with pytest.raises(InvalidInputError, match="takes no replays"):
+        replay_message(letter, topics=frozenset({"items"}))
+    assert replay_message(letter, topics=frozenset({"events"})).headers == (
+        ("replay-of", b"events-0-3"),
+    )
+
+
+def increment(offset: int, item: int = 1) -> Increment:
+    return Increment(item, 0, 1, 1.0, NOW.timestamp(), 0, offset)
+
+
+def _as(kind: type[EventHandler], deployment: Deployment) -> EventHandler:
+    return kind(
+        state=deployment.state,
+        catalog=Catalog(state=deployment.state, index=HashedIndex()),
+        rules=Rules(),
+        clock=SystemClock(),
+        keep_bodies=False,
+    )
