@@ -98,7 +98,7 @@ class Activity:
     def _follow(self, follower: int, weight: float) -> None:
         count = self.followers.get(follower)
         if count is None and len(self.followers) >= MAX_FOLLOWERS:
-            smallest = min(self.followers, key=lambda key: (self.followers[key], key))
+            _, smallest = min(zip(self.followers.values(), self.followers, strict=True))
             count = self.followers.pop(smallest)
         self.followers[follower] = (count or 0.0) + weight
 

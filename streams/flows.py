@@ -116,6 +116,7 @@ class EventFlow:
         self._activity_topic = activity_topic
         self._partitions = partitions
         self._changed = changed
+        self._places: dict[tuple[str, int], Partition] = {}
 
     async def take(self, records: Sequence[Record]) -> None:
         """Apply events; see the module.
@@ -151,7 +152,10 @@ class EventFlow:
         return applied, letters
 
     def _arrival(self, record: Record) -> Arrival:
-        place = Partition(self._consumer, record.topic, record.partition)
+        key = (record.topic, record.partition)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Partition(self._consumer, *key)
         return Arrival(event_of(record), record.received, place, record.offset)
 
 

@@ -4,8 +4,9 @@ The reasons are a small closed set (they label a metric): `key`, `too_large`, `i
 and the kinds of `clickwise.errors` for what only a handler can see.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from clickwise import metrics
 from clickwise.codec import decode_object
@@ -20,8 +21,7 @@ MAX_DETAIL_CHARACTERS = 500
 REPLAY_HEADER = "replay-of"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as it came from a topic; `timestamp` is in seconds since 1970.
 
     `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`).

@@ -3,7 +3,6 @@
 It commits nothing and takes no partitions from the workers.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
-from streams.kafka import connection_options, translated
+from streams.kafka import connection_options, describe_topics, translated
 
 POLL_SECONDS = 0.25
 SILENT_SECONDS = 5.0
@@ -33,13 +32,13 @@ async def tail_topic(
         ConfigurationError: there is no such topic.
         UnavailableError: Kafka does not answer.
     """
+    found = (await describe_topics(settings, [topic])).get(topic)
+    if found is None:
+        raise ConfigurationError(f"{topic}: no such topic; run `clickwise topics create`")
+    places = [TopicPartition(topic, number) for number in range(found.partitions)]
     client = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     try:
         await client.start()
-        numbers = client.partitions_for_topic(topic) or await _listed(client, topic)
-        if not numbers:
-            raise ConfigurationError(f"{topic}: no such topic; run `clickwise topics create`")
-        places = [TopicPartition(topic, number) for number in sorted(numbers)]
         client.assign(places)
         for body in await _newest(client, places, last, wanted):
             show(body)
@@ -52,11 +51,6 @@ async def tail_topic(
         raise translated(error, f"reading {topic}") from error
     finally:
         await client.stop()
-
-
-async def _listed(client: AIOKafkaConsumer, topic: str) -> set[int]:
-    known = await client.topics()
-    return client.partitions_for_topic(topic) or set() if topic in known else set()
 
 
 async def _newest(
@@ -83,5 +77,4 @@ async def _newest(
                 for record in records
                 if record.value is not None and wanted(record.value)
             ]
-        await asyncio.sleep(0)
     return [body for _, _, body in sorted(found, key=lambda one: one[:2])[-last:]] if last else []

@@ -97,6 +97,7 @@ def freshness(
 def ingest(
     events: Annotated[int, typer.Option(min=1_000, help="Events of each measurement.")] = 60_000,
     users: Annotated[int, typer.Option(min=1, help="Users that they are of.")] = 3_000,
+    items: Annotated[int, typer.Option(min=1_000, help="Items before the burst.")] = 20_000,
     burst: Annotated[int, typer.Option(min=100, help="New items in the burst.")] = 20_000,
     real_encoder_burst: Annotated[
         int, typer.Option(min=0, help="New items with the default model; 0: leave it out.")
@@ -111,6 +112,7 @@ def ingest(
         lambda console: bench_ingest(
             events=events,
             users=users,
+            items=items,
             burst_items=burst,
             real_encoder_items=real_encoder_burst,
             kafka=kafka,

@@ -20,7 +20,9 @@ from clickwise.bench.site import Shape, make_site, settings_for
 from clickwise.bench.synthetic import make_item
 from clickwise.codec import encode
 
-SITE = Shape(items=20_000, users=500, events_per_user=200, dimension=384)
+DIMENSION = 384
+USERS = 300
+EVENTS_PER_USER = 200
 CLIENTS = 4
 LIMIT = 10
 BULK = 100
@@ -47,20 +49,21 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float
 
 
-def measure_burst(items: int, *, encoder: str, bar: Progress) -> Burst:
-    """Send `items` new items in bulks of 100 while 4 clients ask for lists.
+def measure_burst(items: int, *, onto: int, encoder: str, bar: Progress) -> Burst:
+    """Send `items` new items, in bulks of 100, to a site of `onto` while 4 clients ask for lists.
 
     Raises:
         LoadFailedError: a list or an item was not answered as it should be.
     """
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="clickwise-bench-"))
-        settings = settings_for(Path(home), dimension=SITE.dimension)
+        settings = settings_for(Path(home), dimension=DIMENSION)
         settings = msgspec.structs.replace(settings, encoder_model=encoder)
-        make_site(settings, SITE, progress=bar)
+        shape = Shape(items=onto, users=USERS, events_per_user=EVENTS_PER_USER, dimension=DIMENSION)
+        make_site(settings, shape, progress=bar)
         port = stack.enter_context(serving(settings, "up", workers=1))
         task = bar.add_task(f"burst of {items:,} items, {encoder}", total=None)
-        with Load(_asking(port)) as load:
+        with Load(_asking(port, shape)) as load:
             time.sleep(WARMUP_SECONDS + QUIET_SECONDS)
             begin = time.perf_counter()
             bulks = measure(_putting(port, items))
@@ -99,12 +102,12 @@ def _burst(
     )
 
 
-def _asking(port: int) -> Plan:
+def _asking(port: int, shape: Shape) -> Plan:
     return Plan(
         host="127.0.0.1",
         port=port,
         clients=CLIENTS,
-        requests=[requests.recommendations(user, limit=LIMIT) for user in SITE.user_ids()],
+        requests=[requests.recommendations(user, limit=LIMIT) for user in shape.user_ids()],
         repeat=True,
         warmup_seconds=WARMUP_SECONDS,
         seconds=LONGEST_SECONDS,

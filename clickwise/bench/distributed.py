@@ -17,6 +17,7 @@ from clickwise.testing.postgres import PostgresServer
 from clickwise.testing.processes import Program
 
 ASSIGNED = "partitions assigned"
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,24 @@ def distributed(bar: Progress) -> Iterator[Services]:
         task = bar.add_task("start Kafka and PostgreSQL", total=None)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clickwise-bench-")))
         postgres = stack.enter_context(PostgresServer(durable=True))
-        kafka = stack.enter_context(KafkaServer(folder / "kafka"))
+        kafka = _broker(folder, stack)
         bar.remove_task(task)
         yield Services(kafka, postgres, folder)
+
+
+def _broker(folder: Path, stack: ExitStack) -> KafkaServer:
+    """A broker that runs; with other ports when somebody was faster to take one."""
+    for attempt in range(ATTEMPTS):
+        broker = KafkaServer(folder / f"kafka-{attempt}")
+        try:
+            broker.start()
+        except RuntimeError as error:
+            if attempt + 1 == ATTEMPTS or "Address already in use" not in str(error):
+                raise
+        else:
+            stack.callback(broker.stop)
+            return broker
+    raise AssertionError
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def bench_ingest(
     *,
     events: int,
     users: int,
+    items: int,
     burst_items: int,
     real_encoder_items: int,
     kafka: bool,
@@ -81,9 +82,9 @@ def bench_ingest(
         embedded = _embedded(events, users, bar)
         if kafka:
             streamed = measure_stream(SITE, events=events, users=users, bar=bar)
-        burst = measure_burst(burst_items, encoder="hashing:384", bar=bar)
+        burst = measure_burst(burst_items, onto=items, encoder="hashing:384", bar=bar)
         if real_encoder_items:
-            real = measure_burst(real_encoder_items, encoder="default", bar=bar)
+            real = measure_burst(real_encoder_items, onto=items, encoder="default", bar=bar)
     return IngestReport(
         machine=facts,
         embedded_events_per_second=embedded,

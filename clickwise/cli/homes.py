@@ -34,7 +34,7 @@ def bundles_folder(settings: Settings) -> Path:
 
 def encoder_folder(settings: Settings) -> Path:
     """Encoders made from their weights."""
-    return settings.folder / "models" / "encoders"
+    return settings.folder / "models"
 
 
 def metrics_folder(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
+from zlib import crc32
 
 import httpx
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from clickwise.cli.tally import PAGE, Page, Tally
 from clickwise.codec import encode
 from clickwise.doors import Verdict
-from clickwise.errors import UnavailableError
+from clickwise.errors import ClickwiseError, UnavailableError
 from clickwise.events import Event
 from clickwise.profile import weight_of
 from clickwise.recommend.answers import Answer
@@ -74,6 +75,12 @@ class Living:
         Raises:
             UnavailableError: the server stopped answering.
         """
+        try:
+            await self._run(events)
+        except* ClickwiseError as faults:
+            raise _first(faults) from faults
+
+    async def _run(self, events: Sequence[Event]) -> None:
         queues: list[asyncio.Queue[Event | None]] = [asyncio.Queue() for _ in range(self.lanes)]
         slots = asyncio.Semaphore(self.lanes * AHEAD)
         limits = httpx.Limits(max_connections=self.lanes)
@@ -87,7 +94,7 @@ class Living:
                 group.create_task(self._lane(client, queue, slots))
             for event in events:
                 await slots.acquire()
-                queues[hash(event.user) % self.lanes].put_nowait(event)
+                queues[crc32(event.user.encode()) % self.lanes].put_nowait(event)
             for queue in queues:
                 queue.put_nowait(None)
 
@@ -100,7 +107,7 @@ class Living:
         while (event := await queue.get()) is not None:
             try:
                 await self._one(client, event)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, TimeoutError) as error:
                 raise UnavailableError(f"{self.address}: {error!r}") from error
             slots.release()
 
@@ -144,6 +151,14 @@ class Living:
         answer = await client.get(path)
         answer.raise_for_status()
         return _answers.decode(answer.content)
+
+
+def _first(faults: BaseExceptionGroup[ClickwiseError]) -> ClickwiseError:
+    """The first of the lanes' faults: the others follow from it."""
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault if isinstance(fault, ClickwiseError) else UnavailableError(str(fault))
 
 
 def watched_people(events: Sequence[Event], number: int) -> frozenset[str]:

@@ -21,6 +21,7 @@ from clickwise import metrics
 from clickwise.cli import homes
 from clickwise.cli.children import Child
 from clickwise.cli.exits import Exit
+from clickwise.cli.pruning import Pruner
 from clickwise.errors import ConfigurationError
 from clickwise.settings import PREFIX, Settings, environment_of
 from clickwise.types import ModelVersion
@@ -92,6 +93,8 @@ def run_server(
     if not settings.qdrant_url:
         builder = Child("clickwise.cli.builder", [model, str(dimension)], environment=os.environ)
         builder.start()
+    pruner = Pruner(settings)
+    pruner.start()
     stopped = threading.Event()
     watcher = threading.Thread(
         target=_announce_when_ready, args=(settings, announce, stopped), daemon=True
@@ -101,6 +104,7 @@ def run_server(
         return _serve(settings)
     finally:
         stopped.set()
+        pruner.stop()
         if builder is not None:
             builder.stop()
 

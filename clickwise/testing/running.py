@@ -1,4 +1,4 @@
-"""A running `clickwise up`, started as a user starts it, and a client of it.
+"""A running server, started as a user starts it, and a client of it.
 
 It has the encoder without a model, so that it starts in a second or two.
 """
@@ -28,14 +28,20 @@ class RunningSite:
     """One server on one home; a context manager. It can be stopped and started again."""
 
     def __init__(
-        self, home: Path, *, workers: int = 1, environment: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        *,
+        command: str = "up",
+        workers: int = 1,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`command` is `up`, or `serve` with an environment that names its services."""
         self.home = home
         (self.port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{self.port}"
         home.mkdir(parents=True, exist_ok=True)
         self.program = Program(
-            [*COMMAND, "up", "--home", str(home), "--port", str(self.port)],
+            [*COMMAND, command, "--home", str(home), "--port", str(self.port)],
             environment={
                 **HASHING,
                 "CLICKWISE_WORKERS": str(workers),

@@ -1,0 +1,58 @@
+"""Forgetting event ids that are too old to come again: a thread of the server's parent process.
+
+Several servers on one database may all do so; what one has forgotten the others do not find.
+"""
+
+import threading
+from contextlib import ExitStack
+from datetime import timedelta
+
+from clickwise import logs
+from clickwise.cli.wiring import state_of
+from clickwise.clock import Clock, SystemClock
+from clickwise.errors import ClickwiseError
+from clickwise.settings import Settings
+from clickwise.state.port import State
+
+EVERY_SECONDS = 3_600.0
+
+log = logs.get(__name__)
+
+
+def prune_once(state: State, *, dedupe_days: float, clock: Clock) -> int:
+    """Forget what was received more than `dedupe_days` ago; how many events that were."""
+    return state.prune(events_before=clock.now() - timedelta(days=dedupe_days))
+
+
+class Pruner:
+    """Prunes at the start and every hour until `stop`; a database that is away waits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clickwise-pruner", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with ExitStack() as stack:
+            state = state_of(self._settings, stack)
+            while True:
+                try:
+                    forgotten = prune_once(
+                        state, dedupe_days=self._settings.dedupe_days, clock=SystemClock()
+                    )
+                except ClickwiseError as error:
+                    log.warning("prune_put_off", kind=error.kind, reason=str(error))
+                else:
+                    if forgotten:
+                        log.info("events_forgotten", number=forgotten)
+                if self._stopped.wait(EVERY_SECONDS):
+                    return

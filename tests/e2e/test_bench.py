@@ -1,0 +1,96 @@
+"""The benchmarks run, and their JSON has the fields that others read. No time is asserted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clickwise.testing.kafka import KafkaMissingError, libraries
+from clickwise.testing.postgres import PostgresMissingError, PostgresServer
+from clickwise.testing.services import missing
+
+LATENCIES = {"p50", "p90", "p99"}
+
+
+def bench(tmp_path, *arguments):
+    out = tmp_path / "out.json"
+    command = [Path(sys.executable).parent / "clickwise", "bench", *arguments, "--json", out]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(out.read_text())
+    assert report["machine"]["cores"] >= 1
+    return report
+
+
+@pytest.fixture
+def services():
+    try:
+        libraries()
+        PostgresServer().remove()
+    except (KafkaMissingError, PostgresMissingError) as error:
+        missing(str(error))
+
+
+def test_serve_reports_every_run_the_floor_and_the_recall(tmp_path):
+    report = bench(
+        tmp_path, "serve", "--items", "1000", "--users", "20", "--dimension", "32",
+        "--clients", "1,3", "--workers", "1", "--seconds", "0.5",
+    )  # fmt: skip
+
+    assert [(run["workers"], run["clients"]) for run in report["runs"]] == [(1, 1), (1, 3)]
+    for run in report["runs"]:
+        assert run["requests_per_second"] > 0
+        assert run["latency_seconds"].keys() >= LATENCIES
+        assert run["degraded"] == 0
+    assert report["floor_seconds"] > 0
+    assert report["ratio_to_floor"] > 0
+    assert report["recall_at_200"] >= 0.95
+
+
+@pytest.mark.usefixtures("services")
+def test_freshness_reports_both_engines(tmp_path):
+    report = bench(
+        tmp_path, "freshness", "--events", "5", "--items", "1000", "--users", "10",
+        "--dimension", "32",
+    )  # fmt: skip
+
+    assert report["embedded"].keys() >= LATENCIES
+    assert report["kafka"].keys() >= LATENCIES
+
+
+@pytest.mark.usefixtures("services")
+def test_ingest_reports_rates_floor_and_burst(tmp_path):
+    report = bench(
+        tmp_path, "ingest", "--events", "1000", "--users", "50", "--items", "1000",
+        "--burst", "200", "--real-encoder-burst", "0",
+    )  # fmt: skip
+
+    assert report["embedded_events_per_second"].keys() == {"batched", "single"}
+    assert report["stream_events_per_second"] > 0
+    assert report["faust_floor_events_per_second"] > 0
+    assert report["burst"]["ratio"] > 0
+
+
+def test_scale_reports_every_size(tmp_path):
+    report = bench(
+        tmp_path, "scale", "--items", "1000,2000", "--users", "500,600", "--histories", "50,400"
+    )
+
+    assert [size["items"] for size in report["by_items"]] == [1000, 2000]
+    assert [size["users"] for size in report["by_users"]] == [500, 600]
+    for size in (*report["by_items"], *report["by_users"]):
+        assert size["figures"]["recommend_seconds"].keys() >= LATENCIES
+        assert size["figures"]["memory"]["resident"] > 0
+        assert size["figures"]["shortest"] == 10
+    assert [size["events"] for size in report["by_history"]] == [50, 400]
+
+
+def test_a_wrong_number_is_said_and_nothing_is_measured():
+    command = [Path(sys.executable).parent / "clickwise", "bench", "serve", "--clients", "none"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert "1,8,32" in done.stderr

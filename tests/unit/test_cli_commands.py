@@ -1,0 +1,244 @@
+"""The command line: exit codes, one line for a fault, JSON for machines."""
+
+import json
+
+import pytest
+
+from clickwise.cli import run
+from clickwise.cli.exits import Exit, exit_of
+from clickwise.cli.homes import ServerLock, make_home
+from clickwise.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
+from clickwise.settings import Settings
+from clickwise.testing.kafka import free_ports
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLICKWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", "hashing:64")
+
+
+@pytest.fixture
+def free_port():
+    (port,) = free_ports(1)
+    return port
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], "No such command"),
+        (["up", "--prot", "1"], "No such option"),
+        (["recommend"], "Missing argument"),
+        (["up", "--port", "many"], "--port"),
+        (["import", "/nowhere.csv"], "no such file"),
+        (["import", "/nowhere.csv", "--format", "xml"], "expected one of"),
+        (["import", "/nowhere.csv", "--map", "user"], "OURS=THEIRS"),
+        (["import", "/nowhere.csv", "--time", "soon"], "shift-to-now"),
+        (["serve"], "CLICKWISE_KAFKA_BOOTSTRAP"),
+        (["stream"], "CLICKWISE_KAFKA_BOOTSTRAP"),
+        (["topics", "create"], "CLICKWISE_KAFKA_BOOTSTRAP"),
+        (["dead-letters", "replay", "--all"], "CLICKWISE_KAFKA_BOOTSTRAP"),
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(capsys, arguments, words):
+    code = run(arguments)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert code == Exit.USAGE
+    assert len(lines) == 1
+    assert lines[0].startswith("clickwise: ")
+    assert words in lines[0]
+
+
+def test_an_unknown_variable_is_code_2_with_a_suggestion(capsys, monkeypatch):
+    monkeypatch.setenv("CLICKWISE_WORKRES", "2")
+
+    assert run(["events", "tail"]) == Exit.USAGE
+    assert "did you mean CLICKWISE_WORKERS?" in capsys.readouterr().err
+
+
+def test_kafka_and_up_do_not_go_together(capsys, monkeypatch):
+    monkeypatch.setenv("CLICKWISE_KAFKA_BOOTSTRAP", "localhost:1")
+    monkeypatch.setenv("CLICKWISE_DATABASE_URL", "sqlite:///x")
+
+    assert run(["up"]) == Exit.USAGE
+    assert "clickwise serve" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigurationError("x"), 2),
+        (UnavailableError("x"), 3),
+        (ConflictError("x"), 3),
+        (NotFoundError("x"), 1),
+        (InvalidInputError("x"), 1),
+    ],
+)
+def test_each_kind_of_fault_has_its_code(error, code):
+    assert exit_of(error) == code
+
+
+def test_help_lists_every_command(capsys):
+    assert run(["--help"]) == Exit.DONE
+
+    text = capsys.readouterr().out
+    for command in (
+        "up", "demo", "serve", "stream", "topics", "import", "events", "recommend",
+        "dead-letters", "check", "bench", "version",
+    ):  # fmt: skip
+        assert command in text
+
+
+def test_versions_are_told_as_json(capsys):
+    assert run(["version", "--json"]) == Exit.DONE
+
+    assert {"python", "clickwise", "granian"} <= json.loads(capsys.readouterr().out).keys()
+
+
+def test_the_table_of_topics_needs_no_kafka(capsys):
+    assert run(["topics", "show", "--json"]) == Exit.DONE
+
+    rows = json.loads(capsys.readouterr().out)
+    assert "clickwise.events" in [row["name"] for row in rows]
+
+
+class TestCheck:
+    def test_a_sound_machine_passes(self, capsys, free_port):
+        code = run(["check", "--json", "--port", str(free_port)])
+
+        found = json.loads(capsys.readouterr().out)
+        names = {one["name"] for one in found["findings"]}
+        assert (code, found["ok"]) == (Exit.DONE, True)
+        assert {"settings", "disk", "clock", "database", "vectors", "encoder", "port"} <= names
+
+    def test_wrong_settings_fail_with_what_to_do(self, capsys, monkeypatch):
+        monkeypatch.setenv("CLICKWISE_PORT", "99999999")
+
+        code = run(["check", "--json"])
+
+        (finding,) = json.loads(capsys.readouterr().out)["findings"]
+        assert code == Exit.FAILED
+        assert finding["level"] == "fail"
+        assert "CLICKWISE_PORT" in finding["text"]
+
+    def test_a_service_that_is_away_fails_and_the_rest_is_still_looked_at(
+        self, capsys, monkeypatch, free_port
+    ):
+        monkeypatch.setenv("CLICKWISE_QDRANT_URL", f"http://127.0.0.1:{free_port}")
+
+        code = run(["check", "--json"])
+
+        levels = {
+            one["name"]: one["level"] for one in json.loads(capsys.readouterr().out)["findings"]
+        }
+        assert code == Exit.FAILED
+        assert levels["vectors"] == "fail"
+        assert levels["encoder"] == "warn"
+
+
+class TestOnAHome:
+    LINES = (
+        '{"id": "a", "kind": "news", "title": "robot factory"}\n'
+        '{"id": "b", "kind": "news", "title": "robot kitchen [red]"}\n'
+        '{"id": "e1", "user": "ada", "item": "a", "type": "click"}\n'
+        '{"id": "e1", "user": "ada", "item": "a", "type": "click"}\n'
+    )
+
+    @pytest.fixture
+    def filled(self, tmp_path, capsys):
+        path = tmp_path / "site.jsonl"
+        path.write_text(self.LINES)
+        assert run(["import", str(path), "--json"]) == Exit.DONE
+        return json.loads(capsys.readouterr().out)
+
+    def test_an_import_counts_items_events_and_duplicates(self, filled):
+        assert filled["items"] == 2
+        assert filled["events_applied"] == 1
+        assert filled["duplicates"] == 1
+        assert filled["refused"] == 0
+
+    def test_refused_rows_are_told_kept_and_code_1(self, tmp_path, capsys):
+        path, refused = tmp_path / "site.jsonl", tmp_path / "refused.jsonl"
+        path.write_text(self.LINES + '{"id": "e2", "user": "ada", "type": "click"}\nnonsense\n')
+
+        code = run(["import", str(path), "--json", "--refused", str(refused)])
+
+        summary = json.loads(capsys.readouterr().out)
+        kept = [json.loads(line) for line in refused.read_text().splitlines()]
+        assert code == Exit.FAILED
+        assert summary["refused"] == 2
+        assert summary["events_applied"] == 1
+        assert {one["place"] for one in kept} == {"site.jsonl:5", "site.jsonl:6"}
+        assert any("item" in one["reason"] for one in kept)
+
+    @pytest.mark.usefixtures("filled")
+    def test_a_list_with_its_reasons(self, capsys):
+        assert run(["recommend", "ada", "--explain"]) == Exit.DONE
+
+        text = capsys.readouterr().out
+        assert "robot kitchen [red]" in text
+        assert "left out: 1 seen" in text
+
+    @pytest.mark.usefixtures("filled")
+    def test_the_log_is_shown_as_json_lines(self, capsys):
+        assert run(["events", "tail", "--json", "--user", "ada"]) == Exit.DONE
+
+        (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (event["id"], event["item"]) == ("e1", "a")
+
+    @pytest.mark.usefixtures("filled")
+    def test_no_dead_letters_is_said(self, capsys):
+        assert run(["dead-letters", "list"]) == Exit.DONE
+        assert "no dead letters" in capsys.readouterr().out
+
+    @pytest.mark.usefixtures("filled")
+    def test_a_dead_letter_that_is_not_there_is_code_1(self, capsys):
+        assert run(["dead-letters", "show", "7"]) == Exit.FAILED
+        assert capsys.readouterr().err == "clickwise: no dead letter 7\n"
+
+    @pytest.mark.usefixtures("filled")
+    def test_the_index_is_built_on_request_and_only_when_something_changed(self, capsys):
+        assert run(["index", "build"]) == Exit.DONE
+        assert "2 items" in capsys.readouterr().out
+
+        assert run(["index", "build"]) == Exit.DONE
+        assert "nothing has changed" in capsys.readouterr().out
+
+    def test_a_limit_and_a_shift_to_now(self, tmp_path, capsys):
+        path = tmp_path / "old.jsonl"
+        lines = [
+            f'{{"id": "e{n}", "user": "u", "item": "a", "type": "click", "time": {978307200 + n}}}'
+            for n in range(5)
+        ]
+        path.write_text("\n".join(lines))
+
+        code = run(["import", str(path), "--json", "--limit", "3", "--time", "shift-to-now"])
+        capsys.readouterr()
+        run(["events", "tail", "--json"])
+
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert code == Exit.DONE
+        assert [event["id"] for event in events] == ["e0", "e1", "e2"]
+        assert all(event["time"] > "2026" for event in events)
+
+
+def test_a_home_has_one_server(tmp_path):
+    settings = Settings(home=str(tmp_path / "h"))
+    make_home(settings)
+    first, second = ServerLock(settings), ServerLock(settings)
+
+    first.take("http://127.0.0.1:1")
+
+    assert second.address() == "http://127.0.0.1:1"
+    with pytest.raises(ConflictError, match=r"127\.0\.0\.1:1"):
+        second.take("http://127.0.0.1:2")
+    first.release()
+    assert second.address() == ""

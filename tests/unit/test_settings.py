@@ -1,0 +1,134 @@
+"""Settings: what is refused, with which words, and what never shows."""
+
+from typing import get_args, get_type_hints
+
+import pytest
+
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings, environment_of, is_loopback, load
+
+KEY = "a-key-of-20-letters!"
+
+
+def test_nothing_set_gives_the_defaults():
+    assert load({}) == Settings()
+
+
+def test_variables_of_others_are_left_alone():
+    assert load({"PATH": "/bin", "CLICKWISE_TEST_QDRANT_URL": "x"}) == Settings()
+
+
+def test_an_unknown_variable_stops_with_a_suggestion():
+    with pytest.raises(ConfigurationError, match=r"did you mean CLICKWISE_PORT\?"):
+        load({"CLICKWISE_PROT": "9000"})
+
+
+def test_a_variable_like_none_gets_no_suggestion():
+    with pytest.raises(ConfigurationError) as caught:
+        load({"CLICKWISE_XQZZY": "1"})
+
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("CLICKWISE_PORT", "70000"),
+        ("CLICKWISE_PORT", "http"),
+        ("CLICKWISE_WORKERS", "0"),
+        ("CLICKWISE_EXPLORATION", "0.9"),
+        ("CLICKWISE_LOG_LEVEL", "loud"),
+        ("CLICKWISE_SHOW_SEEN", "perhaps"),
+        ("CLICKWISE_KAFKA_TOPIC_PREFIX", "no spaces"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_by_name(variable, text):
+    with pytest.raises(ConfigurationError, match=variable):
+        load({variable: text})
+
+
+def test_options_win_over_the_environment_and_missing_ones_do_not():
+    settings = load({"CLICKWISE_PORT": "9000"}, port=9001, host=None)
+
+    assert settings.port == 9001
+    assert settings.host == Settings().host
+
+
+@pytest.mark.case(20)
+def test_secrets_do_not_show():
+    settings = load(
+        {
+            "CLICKWISE_API_KEYS": KEY,
+            "CLICKWISE_DATABASE_URL": "postgresql+psycopg://u:hunter2@h/d",
+            "CLICKWISE_QDRANT_API_KEY": "qdrant-secret",
+        }
+    )
+
+    shown = f"{settings!r} {settings} {[settings.api_keys]}"
+
+    assert not any(word in shown for word in (KEY, "hunter2", "qdrant-secret"))
+    assert settings.keys[0].matches(KEY)
+
+
+@pytest.mark.case(20)
+def test_a_refusal_does_not_quote_a_secret():
+    with pytest.raises(ConfigurationError) as caught:
+        load({"CLICKWISE_DATABASE_URL": "mysql://u:hunter2@h/d"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "example.org"])  # noqa: S104
+def test_beyond_loopback_it_wants_keys(host):
+    with pytest.raises(ConfigurationError, match="CLICKWISE_API_KEYS"):
+        load({"CLICKWISE_HOST": host})
+
+    assert load({"CLICKWISE_HOST": host, "CLICKWISE_API_KEYS": KEY}).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_needs_none(host):
+    assert is_loopback(host)
+    assert load({"CLICKWISE_HOST": host}).keys == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"CLICKWISE_API_KEYS": "short"}, "16 characters"),
+        ({"CLICKWISE_TLS_KEY": "k.pem"}, "go together"),
+        ({"CLICKWISE_KAFKA_BOOTSTRAP": "h:1"}, "CLICKWISE_DATABASE_URL"),
+        ({"CLICKWISE_DATABASE_URL": "mysql://h/d"}, "postgresql"),
+        (
+            {
+                "CLICKWISE_KAFKA_BOOTSTRAP": "h:1",
+                "CLICKWISE_DATABASE_URL": "sqlite:///x",
+                "CLICKWISE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            },
+            "CLICKWISE_KAFKA_USERNAME",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_told(environment, words):
+    with pytest.raises(ConfigurationError, match=words):
+        load(environment)
+
+
+def test_a_child_process_gets_the_same_settings():
+    settings = load(
+        {
+            "CLICKWISE_API_KEYS": f"{KEY},{KEY}2",
+            "CLICKWISE_SHOW_SEEN": "true",
+            "CLICKWISE_EXPLORATION": "0.125",
+            "CLICKWISE_HOME": "/a b/c",
+            "CLICKWISE_DATABASE_URL": "sqlite:///x",
+        }
+    )
+
+    assert load(environment_of(settings)) == settings
+
+
+def test_every_setting_has_a_sentence():
+    hints = get_type_hints(Settings, include_extras=True)
+
+    assert all(get_args(hint)[1].description for hint in hints.values())
