@@ -88,7 +88,7 @@ def stream(home: Home = None) -> int:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when all is lived.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
-    port: Port = 0,
+    port: Port = None,
     home: Annotated[Path | None, typer.Option(help="Folder, made anew each time.")] = None,
     people: Annotated[int, typer.Option(min=0, max=20, help="People to watch closely.")] = 3,
     lanes: Annotated[int, typer.Option(min=1, max=32, help="Requests at once.")] = 2,
@@ -101,7 +101,7 @@ def demo(
 
     return run(
         DemoOptions(
-            once=once, json=json, port=port or 0, home=home, people=people, lanes=lanes,
+            once=once, json=json, port=port, home=home, people=people, lanes=lanes,
             events=events, history=history,
         )
     )  # fmt: skip

@@ -22,6 +22,7 @@ from clickwise.cli.http import HttpSite
 from clickwise.cli.importing import RefusedFile, Summary, run_import
 from clickwise.cli.living import Living, watched_people
 from clickwise.cli.options import settings_from
+from clickwise.cli.server import claimable_port
 from clickwise.cli.sinks import HttpSink
 from clickwise.cli.tally import Freshness, HitRates, Tally
 from clickwise.clock import SystemClock
@@ -30,6 +31,7 @@ from clickwise.errors import ClickwiseError, ConfigurationError
 from clickwise.events import Event, parse_event
 from clickwise.imports.feed import Feed, Row
 from clickwise.imports.movielens_wheel import read_movielens
+from clickwise.settings import Settings
 
 HISTORY_SHARE = 0.9
 MARK = ".clickwise-demo"  # only a folder with this file in it is ever emptied
@@ -37,16 +39,27 @@ MARK = ".clickwise-demo"  # only a folder with this file in it is ever emptied
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The command's options. `events` and `history` 0: all of them."""
+    """The command's options. `events` and `history` 0: all of them. `port` None: the usual one
+    if it is free, since the reader is going to type it.
+    """
 
     once: bool
     json: Path | None
-    port: int
+    port: int | None
     home: Path | None
     people: int
     lanes: int
     events: int
     history: int
+
+
+def _port(options: DemoOptions) -> int:
+    if options.port is not None:
+        return options.port
+    try:
+        return 0 if options.once else claimable_port("127.0.0.1", Settings().port)
+    except ConfigurationError:
+        return 0
 
 
 class DemoFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +90,7 @@ def demo(options: DemoOptions) -> int:
     empty_home(home)
     view = DemoView(people=options.people)
     with ExitStack() as stack:
-        server = stack.enter_context(DemoServer(home, port=options.port))
+        server = stack.enter_context(DemoServer(home, port=_port(options)))
         view.say("starting `clickwise up` (the first start makes the text encoder) ...")
         server.wait_until_ready()
         site = stack.enter_context(HttpSite(server.address, server.settings))

@@ -19,6 +19,7 @@ from rich.text import Text
 from clickwise.cli.living import Moment
 from clickwise.cli.output import console, plain
 from clickwise.cli.tally import Tally
+from clickwise.cli.up import JSON_HEADER
 from clickwise.recommend.answers import Answer
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # places of a list
 LINE_EVERY = 1_000
 PICTURES_PER_SECOND = 4
+SAMPLE_LIKE = '{"user": "you", "item": "50", "type": "like"}'  # 50: Star Wars
 
 
 class DemoView:
@@ -94,7 +96,7 @@ class DemoView:
         user = next(iter(moments), "1")
         for line in (
             f"curl '{address}/v1/users/{user}/recommendations?limit=5'",
-            f'curl {address}/v1/events -d \'{{"user": "you", "item": "50", "type": "like"}}\'',
+            f"curl {address}/v1/events {JSON_HEADER} -d '{SAMPLE_LIKE}'",
             f"curl '{address}/v1/users/you/recommendations?limit=5'",
             f"{address}/docs",
         ):

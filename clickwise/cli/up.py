@@ -109,6 +109,7 @@ def announce(settings: Settings) -> None:
     out.file.flush()
 
 
+JSON_HEADER = "-H 'content-type: application/json'"
 SAMPLE_ITEMS = (
     '{"items": [{"id": "a1", "kind": "news", "title": "A robot that cooks"},'
     ' {"id": "a2", "kind": "news", "title": "A robot that cleans"}]}'
@@ -120,7 +121,7 @@ def samples(address: str, *, keys: bool) -> list[str]:
     """Lines for a shell: two items, an event, the list."""
     key = ' -H "Authorization: Bearer $KEY"' if keys else ""
     return [
-        f"curl{key} {address}/v1/items -d '{SAMPLE_ITEMS}'",
-        f"curl{key} {address}/v1/events -d '{SAMPLE_EVENT}'",
+        f"curl{key} {address}/v1/items {JSON_HEADER} -d '{SAMPLE_ITEMS}'",
+        f"curl{key} {address}/v1/events {JSON_HEADER} -d '{SAMPLE_EVENT}'",
         f"curl{key} '{address}/v1/users/ada/recommendations?limit=5'",
     ]

@@ -4,7 +4,6 @@ The same in every process, with nothing to load: what a test of the streams need
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
@@ -83,5 +82,5 @@ class HashedIndex:
         if vector is None:
             drawn = np.random.default_rng(key).standard_normal(self.dimension)
             vector = (drawn / np.linalg.norm(drawn)).astype(np.float32)
-            self._vectors[key] = cast("Float32Array", vector)
+            self._vectors[key] = vector
         return vector
