@@ -10,27 +10,24 @@ whoever supervises it starts it again.
 
 import asyncio
 import contextlib
-import logging
-import os
-import signal
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import faust
-import uvloop
 from faust.types import TP
 
 from clickwise import logs, metrics
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, ITEM_ACTIVITY, ITEMS
+from streams.exits import end_process
 from streams.kafka import REQUEST_SECONDS, bootstrap_servers, ssl_context
 from streams.records import REPLAY_HEADER, Record
 
-EX_SOFTWARE = 70
 LAG_SECONDS = 1.0
-STOP_SECONDS = 10.0
 ITEM_BATCH = 64
+
+FaustApp = faust.App
 
 _log = logs.get(__name__)
 
@@ -84,16 +81,18 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     )
     prefix = settings.kafka_topic_prefix
     progress: dict[TP, int] = {}
-    for topic, flow, batch in (
-        (EVENTS, flows.events, settings.stream_batch),
-        (ITEM_ACTIVITY, flows.activity, settings.stream_batch),
-        (ITEMS, flows.items, min(ITEM_BATCH, settings.stream_batch)),
+    linger = settings.stream_linger_seconds
+    for topic, flow, batch, linger_seconds in (
+        (EVENTS, flows.events, settings.stream_batch, linger),
+        # Nobody waits for counts: fewer, larger transactions leave room for the profiles.
+        (ITEM_ACTIVITY, flows.activity, settings.stream_batch, 5 * linger),
+        (ITEMS, flows.items, min(ITEM_BATCH, settings.stream_batch), linger),
     ):
         agent = _agent(
             topic.full_name(prefix),
             flow,
             batch=batch,
-            linger_seconds=settings.stream_linger_seconds,
+            linger_seconds=linger_seconds,
             progress=progress,
         )
         source = app.topic(topic.full_name(prefix), key_serializer="raw", value_serializer="raw")
@@ -102,47 +101,8 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     for job in flows.beside:
         app.task(_guarded(job))
     _connect_signals(app, progress)
-    return app
-
-
-def run_flows(settings: Settings, make_flows: Callable[[], Flows]) -> int:
-    """Run an application in this thread until a signal or a fault ends it; its exit code.
-
-    `make_flows` is called in the application's event loop.
-    """
-    for name in ("faust", "mode", "aiokafka"):  # they tell of each of their services and groups
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-    # Faust makes a second loop, in the consumer's thread: the policy serves both.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_supervise(settings, make_flows))
-
-
-async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int:
-    told_to_stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
-    flows = make_flows()
-    app = create_app(settings, flows)
     app.in_worker = True
-    try:
-        await app.start()
-        ends = [told_to_stop, app._crashed, app._stopped]  # noqa: SLF001  # no public ones
-        waiting = [asyncio.ensure_future(end.wait()) for end in ends]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for one in waiting:
-            one.cancel()
-    except Exception:  # noqa: BLE001  # the process edge
-        _end_process("Faust could not start")
-    reason = app.crash_reason
-    _log.info("stopping", fault=repr(reason) if reason else None)
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await app.stop()
-            for job in flows.at_end:
-                await job()
-    except TimeoutError:
-        _log.warning("stopped without waiting for Kafka", seconds=STOP_SECONDS)
-    return EX_SOFTWARE if reason else 0
+    return app
 
 
 def _agent(
@@ -153,7 +113,7 @@ def _agent(
             try:
                 await flow.take([_record(event.message) for event in events])
             except Exception:  # noqa: BLE001  # the process edge
-                _end_process(f"{topic}: a batch failed")
+                end_process(f"{topic}: a batch failed")
             for event in events:
                 await stream.ack(event)
                 progress[event.message.tp] = event.message.offset + 1
@@ -185,17 +145,9 @@ def _guarded(
         try:
             await job()
         except Exception:  # noqa: BLE001  # the process edge
-            _end_process("a task beside the agents failed")
+            end_process("a task beside the agents failed")
 
     return run
-
-
-def _end_process(what: str) -> None:
-    """End without committing: the records come again after the restart."""
-    _log.exception(what)
-    metrics.errors.labels("internal", "stream").inc()
-    logging.shutdown()
-    os._exit(EX_SOFTWARE)
 
 
 async def _report_lag(app: faust.App, progress: dict[TP, int]) -> None:

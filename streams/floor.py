@@ -16,8 +16,9 @@ from collections.abc import Sequence
 import msgspec
 
 from clickwise.settings import load
-from streams.app import Flows, run_flows
+from streams.app import Flows
 from streams.records import Record
+from streams.supervision import run_flows
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

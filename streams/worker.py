@@ -1,8 +1,6 @@
 """One stream worker: waits for its services, checks the topics, runs the agents until stopped.
 
-Exit codes follow sysexits.h: 0 stopped by a signal, 69 a service did not answer in time, 70 an
-unexpected fault (start it again), 78 a setting or a topic is wrong (starting again will not
-help).
+Its exit codes are those of `streams.exits`.
 """
 
 import asyncio
@@ -21,23 +19,27 @@ from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
 from streams import kafka, topics_admin
-from streams.app import Flows, run_flows
+from streams.app import Flows
+from streams.exits import EX_CONFIG, EX_UNAVAILABLE
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, EventHandler
 from streams.publish import Publisher, Recommend
+from streams.supervision import run_flows
 from streams.waiting import Probe, wait_for_services
 
-EX_UNAVAILABLE = 69
-EX_CONFIG = 78
+__all__ = ["EX_CONFIG", "EX_UNAVAILABLE", "Parts", "PartsFactory", "Recommend", "run"]
 
 _log = logs.get(__name__)
+
+# Apart, so that items to encode or a slow count do not hold up the profiles.
+_THREADS = ("profiles", "activity", "items", "lists")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a worker is wired from; `recommend` None: no lists are published.
 
-    `events` and `activity` are used by one thread, `items` by another, `recommend` by a third.
+    `events`, `activity`, `items` and `recommend` are each used by one thread of its own.
     """
 
     state: State
@@ -128,7 +130,7 @@ async def _ping_qdrant(settings: Settings) -> None:
 
 
 def _run_agents(settings: Settings, parts: Parts, clock: Clock) -> int:
-    threads = {name: ThreadPoolExecutor(1, name) for name in ("profiles", "items", "lists")}
+    threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
     try:
         return run_flows(settings, lambda: _flows(settings, parts, clock, threads))
     finally:
@@ -168,7 +170,7 @@ def _flows(
         activity=ActivityFlow(
             parts.activity,
             aside=aside,
-            thread=threads["profiles"],
+            thread=threads["activity"],
             consumer=settings.kafka_group,
         ),
         beside=(publisher.run,) if publisher else (),

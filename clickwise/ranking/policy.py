@@ -21,7 +21,7 @@ import numpy as np
 
 from clickwise.vectors.port import Float32Array, Int32Array, Int64Array
 
-HEAD = 64  # candidates among which diversity is weighed
+HEAD = 48  # candidates among which diversity is weighed
 SMALLEST_SPREAD = 1e-9  # scores closer than this are equal
 
 
@@ -104,7 +104,8 @@ def _diverse(
     caps = _TopicCaps(topics, policy.topic_share)
     value = gain
     for place in range(len(scores_H)):
-        pick = int((value + caps.closed(place)).argmax())
+        closed = caps.closed(place)
+        pick = int((value if closed is None else value + closed).argmax())
         if caps.blocks(pick) or not math.isfinite(float(value[pick])):
             pick = int(value.argmax())  # every open candidate's topic is full: the best of them
         yield pick
@@ -126,13 +127,18 @@ class _TopicCaps:
                 self._members.setdefault(topic, []).append(index)
         self._counts: dict[int, int] = {}
         self._closed = np.zeros(len(topics), np.float32)
+        self._any = False
 
-    def closed(self, place: int) -> Float32Array:
-        """-inf for candidates whose topic is full, else 0; a new run of ten starts afresh."""
+    def closed(self, place: int) -> Float32Array | None:
+        """-inf for candidates whose topic is full, else 0 (None: no topic is full).
+
+        A new run of ten starts afresh.
+        """
         if place % 10 == 0 and place:
             self._counts.clear()
             self._closed[:] = 0.0
-        return self._closed
+            self._any = False
+        return self._closed if self._any else None
 
     def blocks(self, index: int) -> bool:
         """True when the topic of this candidate is full."""
@@ -146,6 +152,7 @@ class _TopicCaps:
         self._counts[topic] = self._counts.get(topic, 0) + 1
         if self._counts[topic] >= self._most:
             self._closed[self._members[topic]] = -np.inf
+            self._any = True
 
 
 def _explored(

@@ -14,10 +14,11 @@ from clickwise.activity import followers
 from clickwise.profile import in_older
 from clickwise.recommend.cursor import was_delivered
 from clickwise.recommend.lists import Lists
+from clickwise.recommend.neighbors import Neighbors
 from clickwise.recommend.taste import Taste
 from clickwise.state.port import State
 from clickwise.types import ItemKey
-from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemIndex, ItemTable, Where
+from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemTable, Where
 
 SOURCES = ("interest", "similar", "co_clicked", "trending", "fresh", "catalogue")
 BIT = {name: 1 << place for place, name in enumerate(SOURCES)}
@@ -66,16 +67,16 @@ class Barred:
 
 def by_vector(
     pool: Pool,
-    index: ItemIndex,
+    neighbors: Neighbors,
     queries_QD: Float32Array,
-    names: list[str],
+    source: str,
     *,
     limit: int,
     where: Where,
 ) -> None:
     """Items near each query."""
-    for name, hits in zip(names, index.search(queries_QD, limit=limit, where=where), strict=True):
-        pool.add(name, hits.keys_N.tolist())
+    for keys in neighbors.near(queries_QD, limit=limit, where=where):
+        pool.add(source, keys)
 
 
 def by_co_clicks(pool: Pool, state: State, taste: Taste, *, limit: int) -> None:

@@ -61,6 +61,7 @@ class Explainer:
         keys = [ground.key for ground in grounds]
         named = {recent.item for ground in grounds for recent in ground.recents}
         known = self._labels([*keys, *named.difference(keys)], labels, course)
+        told = {r.item: because(r, known) for ground in grounds for r in ground.recents}
         items: list[Recommended] = []
         for ground in grounds:
             label = known.get(ItemKey(ground.key))
@@ -69,7 +70,7 @@ class Explainer:
             item, title = label
             row = ground.place.index
             topics = self._topics(table.topics_NT[row].tolist(), item, course)
-            events = [found for r in ground.recents if (found := because(r, known)) is not None]
+            events = [event for r in ground.recents if (event := told[r.item]) is not None]
             code = ground.code
             if code == "topic" and not topics:
                 code = "trending"

@@ -79,7 +79,9 @@ def facts(
         facts_NF[:, 2] = _affinity(taste.topics, table)
     if pool.co_clicked:
         strength = pool.co_clicked
-        facts_NF[:, 3] = [min(1.0, strength.get(key, 0.0)) for key in table.keys_N.tolist()]
+        for row, key in enumerate(table.keys_N.tolist()):
+            if key in strength:
+                facts_NF[row, 3] = min(1.0, strength[key])
     return facts_NF
 
 

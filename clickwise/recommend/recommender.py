@@ -32,6 +32,7 @@ from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
+from clickwise.recommend.neighbors import Neighbors
 from clickwise.recommend.reader import Reader, Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
@@ -86,6 +87,7 @@ class Recommender:
         self._lists = GlobalLists(state=state, index=catalog.index, clock=clock)
         self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
         self._explainer = Explainer(catalog.index, TopicNames(state))
+        self._neighbors = Neighbors(catalog)
         self._answered: OrderedDict[str, int] = OrderedDict()
         self._started = clock.now().timestamp()
         metrics.model_info.labels(bundle.version).set(1)
@@ -181,12 +183,12 @@ class Recommender:
         pool = Pool()
         most = self._limits.candidates
         if taste.known:
-            queries_QD, names = _queries(taste)
+            queries_QD = _queries(taste)
             if len(queries_QD):
                 course.attempt(
                     "vectors",
                     lambda: sources.by_vector(
-                        pool, self._catalog.index, queries_QD, names, limit=most // 4, where=where
+                        pool, self._neighbors, queries_QD, "interest", limit=most // 4, where=where
                     ),
                     None,
                 )
@@ -240,7 +242,7 @@ class Recommender:
         course.attempt(
             "vectors",
             lambda: sources.by_vector(
-                pool, index, query_QD, ["catalogue"], limit=needed + spare, where=open_where
+                pool, self._neighbors, query_QD, "catalogue", limit=needed + spare, where=open_where
             ),
             None,
         )
@@ -328,10 +330,9 @@ class Recommender:
         metrics.event_to_recommendation.labels("receipt").observe(max(0.0, now - reader.received))
 
 
-def _queries(taste: Taste) -> tuple[Float32Array, list[str]]:
-    """The strongest interests, and the names of their sources."""
-    number = min(QUERIES, int((taste.shares_K > 0.0).sum()))
-    return taste.interests_KD[:number], ["interest"] * number
+def _queries(taste: Taste) -> Float32Array:
+    """The strongest interests."""
+    return taste.interests_KD[: min(QUERIES, int((taste.shares_K > 0.0).sum()))]
 
 
 def _shown(table: ItemTable, where: Where, left_out: dict[str, int]) -> ItemTable:

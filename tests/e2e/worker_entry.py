@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event
+from typing import cast
 
 from clickwise import logs
 from clickwise.activity import Increment
@@ -126,7 +127,7 @@ def make_parts(settings: Settings) -> worker.Parts:
     moment, _, number = os.environ.get("CLICKWISE_TEST_DIE", ":0").partition(":")
     event_state = DyingState(state, int(number)) if moment == "before-commit" else state
     handler = HANDLERS.get(moment, EventHandler)(
-        state=event_state,
+        state=cast("State", event_state),
         catalog=Catalog(state=state, index=HashedIndex()),
         rules=Rules(),
         clock=SystemClock(),

@@ -1,0 +1,100 @@
+"""The life of a worker's Faust application: started, watched, stopped.
+
+Faust survives outages, with one exception: when the broker goes away just as partitions are being
+taken over, its recovery task is cancelled from within, without a word, and the application waits
+for ever. So the flow of messages is watched: where it stands still although Kafka answers, the
+process starts anew.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine
+
+import uvloop
+
+from clickwise import logs
+from clickwise.errors import ClickwiseError
+from clickwise.settings import Settings
+from streams import kafka
+from streams.app import FaustApp, Flows, create_app
+from streams.exits import EX_SOFTWARE, end_process, start_anew
+
+STOP_SECONDS = 10.0
+STALL_SECONDS = 20.0
+
+_log = logs.get(__name__)
+
+
+def run_flows(settings: Settings, make_flows: Callable[[], Flows]) -> int:
+    """Run an application in this thread until a signal or a fault ends it; its exit code.
+
+    `make_flows` is called in the application's event loop.
+    """
+    for name in ("faust", "mode", "aiokafka"):  # they tell of each of their services and groups
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # Faust makes a second loop, in the consumer's thread: the policy serves both.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return asyncio.run(_supervise(settings, make_flows))
+
+
+async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int:
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    flows = make_flows()
+    app = create_app(settings, flows)
+    try:
+        await _first_of(
+            told_to_stop.wait(),
+            app._crashed.wait(),  # noqa: SLF001  # no public one
+            _started_and_stopped(app),
+            _stalled(app, settings),
+        )
+    except Exception:  # noqa: BLE001  # the process edge
+        end_process("Faust failed")
+    reason = app.crash_reason
+    if reason is None and not told_to_stop.is_set():
+        start_anew("partitions are not taken over although Kafka answers")
+    _log.info("stopping", fault=repr(reason) if reason else None)
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await app.stop()
+            for job in flows.at_end:
+                await job()
+    except TimeoutError:
+        _log.warning("stopped without waiting for Kafka", seconds=STOP_SECONDS)
+    return EX_SOFTWARE if reason else 0
+
+
+async def _first_of(*coroutines: Coroutine[None, None, object]) -> None:
+    """Wait for the first to end; raise what it raised; cancel the others."""
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+async def _started_and_stopped(app: FaustApp) -> None:
+    await app.start()
+    await app.wait_until_stopped()
+
+
+async def _stalled(app: FaustApp, settings: Settings) -> None:
+    """Return when no message has been let through for too long, and Kafka is not to blame."""
+    limit = max(STALL_SECONDS, 3 * settings.kafka_session_timeout_seconds)
+    since = time.monotonic()
+    while True:
+        await asyncio.sleep(1.0)
+        if app.flow_control.is_active():
+            since = time.monotonic()
+        elif time.monotonic() - since > limit:
+            try:
+                await kafka.ping(settings)
+            except ClickwiseError:
+                since = time.monotonic()  # an outage: count anew from its end
+            else:
+                return
