@@ -34,6 +34,8 @@ from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
 from clickwise.types import EventKey, ItemKey, UserId
 
 ATTEMPTS = 5
+_SINCE_EVENT = metrics.event_to_profile.labels("event")
+_SINCE_RECEIPT = metrics.event_to_profile.labels("receipt")
 T = TypeVar("T")
 
 
@@ -199,10 +201,8 @@ class EventHandler:
             key = (arrival.event.type.value, outcome)
             counted[key] = counted.get(key, 0) + 1
             if outcome == "applied":
-                own = (now - arrival.event.time).total_seconds()
-                metrics.event_to_profile.labels("event").observe(max(0.0, own))
-                received = (now - arrival.received).total_seconds()
-                metrics.event_to_profile.labels("receipt").observe(max(0.0, received))
+                _SINCE_EVENT.observe(max(0.0, (now - arrival.event.time).total_seconds()))
+                _SINCE_RECEIPT.observe(max(0.0, (now - arrival.received).total_seconds()))
         for (kind, outcome), number in counted.items():
             metrics.events.labels(kind, outcome).inc(number)
 

@@ -155,7 +155,7 @@ def _with_fresh(
         (int(history[-1]["time"]), int(history[-1]["event"]))
         < (int(fresh[0]["time"]), int(fresh[0]["event"]))
     )
-    joined = np.concatenate([history, fresh])
+    joined = window.joined(history, fresh)
     if not in_order:
         joined = window.ordered(joined)
     begin = window.start(joined, rules)

@@ -15,7 +15,7 @@ from clickwise.profile.rules import Rules
 from clickwise.types import ModelVersion
 from clickwise.vectors.port import Float32Array
 
-FORMAT = 1
+FORMAT = 2
 MICROSECONDS = 1_000_000
 OLDER_BYTES = 8_192
 _OLDER_HASHES = 7
@@ -145,9 +145,9 @@ def to_bytes(profile: Profile) -> bytes:
             format=FORMAT,
             model=profile.model,
             shape=(profile.interests_KD.shape[0], profile.interests_KD.shape[1]),
-            interests=profile.interests_KD.tobytes(),
+            interests=profile.interests_KD[profile.masses_K > 0.0].tobytes(),
             masses=profile.masses_K.tobytes(),
-            aversion=profile.aversion_D.tobytes(),
+            aversion=profile.aversion_D.tobytes() if profile.aversion_mass else b"",
             aversion_mass=profile.aversion_mass,
             topics=profile.topic_weights,
             landmark=profile.landmark,
@@ -168,17 +168,27 @@ def from_bytes(data: bytes) -> Profile:
     """
     try:
         packed = _decoder.decode(data)
-    except (msgspec.DecodeError, struct.error) as error:
+    except msgspec.DecodeError as error:
         raise InvalidInputError("stored profile is damaged", field="profile") from error
     if packed.format != FORMAT:
         raise InvalidInputError(
             f"stored profile has format {packed.format}, expected {FORMAT}", field="profile"
         )
+    masses_K = np.frombuffer(packed.masses, np.float32)
+    alive_K = masses_K > 0.0
+    kept_KD = np.frombuffer(packed.interests, np.float32).reshape(-1, packed.shape[1])
+    if len(kept_KD) < packed.shape[0]:  # free slots are not stored
+        interests_KD = np.zeros(packed.shape, np.float32)
+        interests_KD[alive_K] = kept_KD
+    else:
+        interests_KD = kept_KD
     return Profile(
         model=ModelVersion(packed.model),
-        interests_KD=np.frombuffer(packed.interests, np.float32).reshape(packed.shape),
-        masses_K=np.frombuffer(packed.masses, np.float32),
-        aversion_D=np.frombuffer(packed.aversion, np.float32),
+        interests_KD=interests_KD,
+        masses_K=masses_K,
+        aversion_D=np.frombuffer(packed.aversion, np.float32)
+        if packed.aversion
+        else np.zeros(packed.shape[1], np.float32),
         aversion_mass=packed.aversion_mass,
         topic_weights=packed.topics,
         landmark=packed.landmark,

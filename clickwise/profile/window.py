@@ -31,6 +31,11 @@ def empty() -> History:
     return np.empty(0, ENTRY)
 
 
+def joined(history: History, more: History) -> History:
+    """Both, one after the other (as bytes: numpy takes long to agree on a joint record type)."""
+    return np.frombuffer(bytearray(history.tobytes() + more.tobytes()), ENTRY)
+
+
 def ordered(history: History) -> History:
     """The same events by (time, key)."""
     order = np.lexsort((history["event"], history["time"]))

@@ -8,7 +8,8 @@ text does not depend on its length.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Dialect,
     FromClause,
     String,
     Table,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
@@ -109,8 +112,38 @@ class ArrayBulk:
         connection.execute(_hold, {"numbers": sorted(numbers)})
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A statement as the driver takes it. `statement` is kept so that its id stays its own."""
+
+    statement: UpdateBase
+    text: str
+    values: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+
+    @classmethod
+    def of(cls, statement: UpdateBase, dialect: Dialect) -> "_Made":
+        """Compile `statement`; each value with what its type does to it on the way in."""
+        compiled = statement.compile(dialect=dialect)
+        if not isinstance(compiled, SQLCompiler):
+            raise TypeError("expected a statement with positional values")
+        return cls(
+            statement,
+            str(compiled),
+            tuple(
+                (
+                    name.removeprefix(_PREFIX),
+                    compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
+                )
+                for name in compiled.positiontup or ()
+            ),
+        )
+
+
 class RowBulk:
     """SQLite: see Bulk."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, _Made] = {}
 
     def insert(self, table: Table) -> Insert:
         """See Bulk."""
@@ -134,9 +167,16 @@ class RowBulk:
         self, connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, object]]
     ) -> int:
         """See Bulk."""
-        names = [(_PREFIX + name, name) for name in rows[0]]
-        values = [{given: row[name] for given, name in names} for row in rows]
-        return connection.execute(statement, values, execution_options=_COUNTED).rowcount
+        # The driver takes rows as tuples; SQLAlchemy's own way builds three dicts for each.
+        made = self._made.get(id(statement))
+        if made is None:
+            made = self._made[id(statement)] = _Made.of(statement, connection.dialect)
+        columns = [
+            [row[name] for row in rows] if convert is None else [convert(row[name]) for row in rows]
+            for name, convert in made.values
+        ]
+        values = list(zip(*columns, strict=True))
+        return connection.exec_driver_sql(made.text, values, execution_options=_COUNTED).rowcount
 
     def hold(self, connection: Connection, numbers: Sequence[int]) -> None:
         """See Bulk. SQLite has one writer, who holds everything."""

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from clickwise.codec import encode
 from clickwise.messages import Recommendations
@@ -22,6 +22,7 @@ from clickwise.testing.kafka import KafkaServer, free_ports
 from clickwise.testing.processes import Program, wait_until
 from clickwise.topics import EVENTS, ITEMS
 from streams import kafka as client
+from streams import topics_admin
 from streams.dead_letters import replay
 from streams.kafka import Message, Producer, WantedTopic
 
@@ -269,14 +270,11 @@ def test_a_message_of_20_megabytes_is_set_aside_whole(
     topic = EVENTS.full_name(other.kafka_topic_prefix)
     wide = WantedTopic(topic, 4, 1, {"max.message.bytes": "32000000"})
     assert asyncio.run(client.create_topics(other, [wide])) == {}
-    from streams import topics_admin
 
     topics_admin.create_topics(other)
     huge = encode(event("huge", note="x" * 20_000_000))
 
     async def write() -> None:
-        from aiokafka import AIOKafkaProducer
-
         producer = AIOKafkaProducer(
             bootstrap_servers=other.kafka_bootstrap, max_request_size=32_000_000
         )
@@ -288,6 +286,7 @@ def test_a_message_of_20_megabytes_is_set_aside_whole(
     asyncio.run(write())
     start_worker("one", other)
 
+    wait_until(lambda: bool(state.dead_letters()), seconds=60.0, what="the dead letter")
     wait_until(lambda: version(state) == 1, seconds=60.0, what="the small one applied")
     (letter,) = state.dead_letters()
     assert (letter.reason, letter.value) == ("too_large", huge)
