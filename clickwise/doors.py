@@ -1,7 +1,7 @@
 """The doors behind the HTTP interface: where accepted events and items go.
 
 `serving` calls these ports and does not know which engine runs. `streams` implements them
-twice: in process (`streams.embedded`) and over Kafka (`streams.publish`); the CLI wires one.
+twice: in process (`streams.embedded`) and over Kafka (`streams.kafka_doors`); the CLI wires one.
 All are asynchronous, bounded, and durable before they return.
 """
 

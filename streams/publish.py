@@ -25,7 +25,7 @@ from streams.waiting import persistently
 
 MAX_WAITING = 20_000
 SLICE = 8
-REST = 3.0  # seconds of rest per second of work
+REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
 
 Recommend = Callable[[RecommendRequest], Answer]
 

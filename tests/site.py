@@ -75,9 +75,7 @@ class Site:
             state=state, catalog=self.catalog, bundle=self.bundle, policy=policy,
             limits=Limits(**limits), clock=self.clock,
         )  # fmt: skip
-        self.views = Views(
-            state=state, catalog=self.catalog, rules=self.rules, clock=self.clock
-        )
+        self.views = Views(state=state, catalog=self.catalog, rules=self.rules, clock=self.clock)
         self._ids = itertools.count()
 
     def put(self, *items, **common):

@@ -278,8 +278,8 @@ def test_random_faults_lose_and_repeat_nothing(
     faults: list[Callable[[], object]] = [
         lambda: draw.choice(list(site.workers.values())).kill(),
         lambda: draw.choice(list(site.workers.values())).terminate(),
-        lambda: (kafka.kill(), kafka.start()),
-        lambda: (postgres.kill(), postgres.start()),
+        lambda: bounced(kafka),
+        lambda: bounced(postgres),
     ]
     site.worker("0").wait_for("partitions assigned")
     with site.traffic() as traffic:
@@ -337,3 +337,8 @@ def item_counts(state: State, events: list[Event]) -> Counter[tuple[ItemKey, Eve
 
 def expected_counts(events: list[Event]) -> Counter[tuple[ItemKey, EventType]]:
     return Counter((item_key(event.item), event.type) for event in events)
+
+
+def bounced(service: KafkaServer | PostgresServer) -> None:
+    service.kill()
+    service.start()
