@@ -18,7 +18,14 @@ from prometheus_client import (
     Histogram,
     generate_latest,
     multiprocess,
+    values,
 )
+
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    # The library asks for the process id at every increment, forty times a request. Our
+    # processes are spawned, never forked, so theirs is the one they were imported in.
+    _PID = os.getpid()
+    values.ValueClass = values.MultiProcessValue(lambda: _PID)  # type: ignore[no-untyped-call]  # untyped upstream
 
 # 0.5 ms to 5 s: the targets are 3 ms p50, 6 ms p99, 20 ms freshness embedded, 150 ms on Kafka.
 SECONDS = (

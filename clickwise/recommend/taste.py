@@ -47,26 +47,32 @@ class Taste:
 
 def taste_of(profile: Profile) -> Taste:
     """The taste in a profile; pure."""
-    masses_K = profile.masses_K
-    order = np.argsort(-masses_K, kind="stable")
-    interests_KD = profile.interests_KD[order]
-    norms_K = np.sqrt(np.einsum("kd,kd->k", interests_KD, interests_KD))
-    alive_K = (masses_K[order] > 0.0) & (norms_K > 0.0)
-    unit_KD = np.where(
-        alive_K[:, None], interests_KD / np.where(norms_K > 0.0, norms_K, 1.0)[:, None], 0.0
-    ).astype(np.float32)
-    total = float(masses_K.sum()) or 1.0
-    shares_K = np.where(alive_K, masses_K[order] / total, 0.0).astype(np.float32)
-    strongest = float(shares_K[0]) if len(shares_K) and shares_K[0] > 0.0 else 1.0
-    gains_K = np.where(alive_K, 0.6 + 0.4 * shares_K / strongest, 0.0).astype(np.float32)
-    norm = float(np.sqrt(profile.aversion_D.dot(profile.aversion_D)))
-    aversion_D = profile.aversion_D / np.float32(norm) if norm > 0.0 else profile.aversion_D
+    # A handful of short rows: one by one is faster than array operations over all of them.
+    masses: list[float] = profile.masses_K.tolist()
+    total = sum(masses) or 1.0
+    interests_KD = np.zeros_like(profile.interests_KD)
+    shares: list[float] = []
+    for slot in sorted(range(len(masses)), key=lambda slot: -masses[slot]):
+        row_D = profile.interests_KD[slot]
+        square = float(row_D.dot(row_D))
+        if masses[slot] > 0.0 and square > 0.0:
+            np.multiply(row_D, np.float32(square**-0.5), out=interests_KD[len(shares)])
+            shares.append(masses[slot] / total)
+    shares_K = np.zeros(len(masses), np.float32)
+    gains_K = np.zeros(len(masses), np.float32)
+    if shares:
+        shares_K[: len(shares)] = shares
+        gains_K[: len(shares)] = [0.6 + 0.4 * share / shares[0] for share in shares]
+    aversion_D = profile.aversion_D
+    if profile.aversion_mass:
+        norm = float(aversion_D.dot(aversion_D)) ** 0.5
+        aversion_D = aversion_D / np.float32(norm) if norm > 0.0 else aversion_D
     largest = max((abs(w) for w in profile.topic_weights.values()), default=0.0) or 1.0
     return Taste(
-        interests_KD=unit_KD,
+        interests_KD=interests_KD,
         shares_K=shares_K,
         gains_K=gains_K,
-        aversion_D=aversion_D.astype(np.float32),
+        aversion_D=aversion_D,
         topics={code: weight / largest for code, weight in profile.topic_weights.items()},
         recents=_recents(profile),
     )
