@@ -1,8 +1,10 @@
 """The topics as an AsyncAPI 3 document, generated from the table of topics and the types.
 
+What is produced may leave out what the door fills in: an event its id and time.
 Whoever produces to the topics or consumes from them generates clients and checks from it.
 """
 
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -30,9 +32,16 @@ _SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 
 JsonSchema = dict[str, Any]
 
-# What an application does with a topic: those it reads it receives from.
-_READ = (EVENTS, ITEMS, ITEM_ACTIVITY)
-_WRITTEN = (ITEM_ACTIVITY, RECOMMENDATIONS, EXPOSURES, DEAD_LETTERS)
+# What the processes do with the topics: `clickwise stream` receives, both send.
+_RECEIVED = (EVENTS, ITEMS, ITEM_ACTIVITY)
+_SENT_BY = {
+    EVENTS: "clickwise serve",
+    ITEMS: "clickwise serve",
+    EXPOSURES: "clickwise serve",
+    ITEM_ACTIVITY: "clickwise stream",
+    RECOMMENDATIONS: "clickwise stream",
+    DEAD_LETTERS: "clickwise stream",
+}
 _PAYLOADS: dict[Topic, tuple[str, object]] = {
     EVENTS: ("Event", Event),
     ITEMS: ("Item", Item),
@@ -67,18 +76,19 @@ _DEAD_LETTER_HEADERS: JsonSchema = {
 }
 
 
-def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
+def asyncapi(prefix: str) -> JsonSchema:
     """The document for a deployment whose topics begin with `prefix`."""
     payloads = [kind for _, kind in _PAYLOADS.values()]
     schemas, definitions = msgspec.json.schema_components(
         payloads, ref_template="#/components/schemas/{name}"
     )
     by_topic = dict(zip(_PAYLOADS, schemas, strict=True))
+    _open_to_producers(definitions)
     document = {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
             "title": "Clickwise topics",
-            "version": version,
+            "version": version("clickwise"),
             "description": (
                 "Events in, recommendations out. Values are JSON; unknown fields are ignored and"
                 " counted, wrong ones set aside as dead letters."
@@ -88,8 +98,14 @@ def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic, prefix) for topic in TOPICS},
         "operations": {
-            **{f"receive-{t.name}": _operation(t, "receive") for t in _READ},
-            **{f"send-{t.name}": _operation(t, "send") for t in _WRITTEN},
+            **{
+                f"receive-{topic.name}": _operation(topic, "receive", by="clickwise stream")
+                for topic in _RECEIVED
+            },
+            **{
+                f"send-{topic.name}": _operation(topic, "send", by=sender)
+                for topic, sender in _SENT_BY.items()
+            },
         },
         "components": {
             "messages": {
@@ -101,6 +117,28 @@ def asyncapi(prefix: str, *, version: str = "0.1.0") -> JsonSchema:
     # Plain JSON values: msgspec leaves tuples in defaults.
     plain: JsonSchema = msgspec.json.decode(msgspec.json.encode(document))
     return plain
+
+
+def _open_to_producers(definitions: dict[str, JsonSchema]) -> None:
+    """Describe events and items as the consumer takes them, not only as they are stored."""
+    event, item = definitions["Event"], definitions["Item"]
+    event["required"] = [name for name in event["required"] if name not in ("id", "time")]
+    event["properties"]["id"]["description"] += " Missing: its place in the topic."
+    _or_seconds(event["properties"], "time", "Missing or null: when the log took it.")
+    for name in ("published", "expires"):
+        _or_seconds(item["properties"], name, "")
+
+
+def _or_seconds(properties: JsonSchema, name: str, more: str) -> None:
+    description = f"{properties[name].get('description', '')} {more}".strip()
+    properties[name] = {
+        "description": description,
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "number", "description": "Seconds since 1970."},
+            {"type": "null"},
+        ],
+    }
 
 
 def _message_name(topic: Topic) -> str:
@@ -129,10 +167,11 @@ def _channel(topic: Topic, prefix: str) -> JsonSchema:
     }
 
 
-def _operation(topic: Topic, action: str) -> JsonSchema:
+def _operation(topic: Topic, action: str, *, by: str) -> JsonSchema:
     name = _message_name(topic)
     return {
         "action": action,
+        "summary": f"By `{by}`.",
         "channel": {"$ref": f"#/channels/{topic.name}"},
         "messages": [{"$ref": f"#/channels/{topic.name}/messages/{name}"}],
     }

@@ -15,7 +15,7 @@ from clickwise.vectors.port import IndexedItem, ItemIndex, Removed
 from clickwise.vectors.rows import indexed
 
 PULL_ROWS = 500
-PULLS_AT_ONCE = 8  # per refresh: 4,000 rows, so that a burst does not hold up one request
+PULLS_AT_ONCE = 8  # per request: 4,000 rows, so that a burst does not hold one up
 
 
 @runtime_checkable
@@ -44,16 +44,20 @@ class PullingIndex(Protocol):
 class Catalog:
     """The items as this process sees them."""
 
-    def __init__(self, *, state: State, index: ItemIndex) -> None:
+    def __init__(
+        self, *, state: State, index: ItemIndex, model: ModelVersion | None = None
+    ) -> None:
+        """`model` names the bundle that profiles are folded for (None: as the vectors)."""
         self._state = state
+        self._model = model if model is not None else index.model
         self.index = index
         # Checked once: a structural check takes longer than a profile's read.
         self._pulling = index if isinstance(index, PullingIndex) else None
 
     @property
     def model(self) -> ModelVersion:
-        """The model whose vectors the index holds."""
-        return self.index.model
+        """The model that profiles belong to."""
+        return self._model
 
     @property
     def dimension(self) -> int:
@@ -66,20 +70,24 @@ class Catalog:
         index = self._pulling
         return None if index is None else (index.generation, index.covered)
 
-    def refresh(self, newest: int | None = None) -> None:
-        """See every change up to `newest` (None: ask the database), or the next 4,000 of them."""
+    def refresh(self, newest: int | None = None) -> bool:
+        """See changes up to `newest` (None: ask the database); False when there are more yet.
+
+        At most 4,000 at a time, so that a burst of items does not hold up one request.
+        """
         index = self._pulling
         if index is None:
-            return
+            return True
         index.refresh()
         target = self._state.newest_change() if newest is None else newest
         for _ in range(PULLS_AT_ONCE):
             if index.covered >= target:
-                return
+                return True
             self._pull(index)
+        return index.covered >= target
 
     def catch_up(self) -> None:
-        """See every change; for start-up."""
+        """See every change: at start-up, and before a writer acknowledges its own."""
         index = self._pulling
         if index is not None:
             index.refresh()
@@ -88,11 +96,12 @@ class Catalog:
         metrics.items.set(self.index.count())
 
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
-        """After a write to the items table: make it searchable."""
+        """After a write to the items table: searches of this process see it from here on."""
         if self._pulling is not None:
-            self.refresh()
+            self.catch_up()
         else:
             self.index.apply(changes)
+            metrics.items.set(self.index.count())
 
     def facts(self, keys: Sequence[int]) -> Mapping[int, ItemFacts]:
         """See profile.ItemSource."""
@@ -112,7 +121,7 @@ class Catalog:
         rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS)
         if rows:
             index.apply(
-                [indexed(row, self.model) for row in rows],
+                [indexed(row, self.index.model) for row in rows],
                 through=rows[-1].change,
             )
             metrics.items.set(self.index.count())

@@ -8,7 +8,6 @@
     ├── ConflictError            somebody else wrote first; read again and retry
     ├── OverloadedError          a queue or a limit is full; come back later
     ├── UnavailableError         Kafka, Qdrant or the database did not answer in time
-    ├── DeadlineError            the request's own time ran out
     ├── ConfigurationError       a setting, or a combination of them, cannot work
     └── BundleError              a model bundle is damaged or does not fit
 
@@ -100,14 +99,6 @@ class UnavailableError(ClickwiseError):
     def __init__(self, message: str, *, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
-
-
-class DeadlineError(ClickwiseError):
-    """The request's time ran out before its first useful result."""
-
-    kind = "deadline"
-    status = 504
-    retryable = True
 
 
 class ConfigurationError(ClickwiseError):

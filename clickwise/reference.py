@@ -1,9 +1,10 @@
-"""Pages of the documentation that are made from the code: settings, metrics, topics.
+"""Pages of the documentation that are made from the code: settings, metrics, topics,
+and the topics as AsyncAPI.
 
 `clickwise docs write` writes them; a test compares what is there with what would be written.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
@@ -12,6 +13,7 @@ from msgspec import Meta
 from prometheus_client import Counter, Gauge, Histogram
 
 from clickwise import metrics
+from clickwise.asyncapi import asyncapi
 from clickwise.secret import Secret
 from clickwise.settings import PREFIX, Settings
 from clickwise.topics import TOPICS, Topic
@@ -81,29 +83,41 @@ def topics_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {
+def asyncapi_document() -> str:
+    """The topics as an AsyncAPI document."""
+    return document(asyncapi(Settings().kafka_topic_prefix))
+
+
+def document(value: object) -> str:
+    """JSON that is read, and compared, line by line."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+Pages = Mapping[str, Callable[[], str]]
+PAGES: Pages = {
+    "asyncapi.json": asyncapi_document,
     "configuration.md": settings_page,
     "metrics.md": metrics_page,
     "topics.md": topics_page,
 }
 
 
-def write_pages(folder: Path) -> list[Path]:
+def write_pages(folder: Path, pages: Pages = PAGES) -> list[Path]:
     """Write every page; the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, make in PAGES.items():
+    for name, make in pages.items():
         path = folder / name
         path.write_text(make(), encoding="utf-8")
         written.append(path)
     return written
 
 
-def stale_pages(folder: Path) -> list[str]:
+def stale_pages(folder: Path, pages: Pages = PAGES) -> list[str]:
     """Names of pages that are missing or differ from what the code says."""
     return [
         name
-        for name, make in PAGES.items()
+        for name, make in pages.items()
         if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != make()
     ]
 

@@ -7,6 +7,7 @@ process. `docs/configuration.md` is generated from this module and tested agains
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,10 @@ from clickwise.errors import ConfigurationError
 from clickwise.secret import Secret
 
 PREFIX = "CLICKWISE_"
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+):[0-9]{1,5}\Z")
+_QDRANT = re.compile(r"https?://[^\s@/]+(/[^\s@]*)?\Z")
 # Read by the test suite and the release tooling, not by the program.
-FOREIGN = frozenset({"CLICKWISE_TEST_DATA", "CLICKWISE_REQUIRE_SERVICES"})
-FOREIGN_PREFIXES = ("CLICKWISE_TEST_",)
+FOREIGN = ("CLICKWISE_TEST_", "CLICKWISE_REQUIRE_SERVICES")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_days: Annotated[
         float,
         Meta(
-            gt=0,
+            ge=7,
             le=3650,
             description="How long event ids are remembered; at least the retention of `events`.",
         ),
@@ -220,7 +222,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.2
     topic_share: Annotated[
         float,
-        Meta(gt=0, le=1, description="Largest share of a page that one topic may take."),
+        Meta(gt=0, le=1, description="Largest share of each ten places that one topic may take."),
     ] = 0.6
     show_seen: Annotated[
         bool, Meta(description="Recommend items again that the user has engaged with.")
@@ -275,9 +277,7 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
     names = Settings.__struct_fields__
     raw: dict[str, Any] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable in FOREIGN:
-            continue
-        if variable.startswith(FOREIGN_PREFIXES):
+        if not variable.startswith(PREFIX) or variable.startswith(FOREIGN):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in names:
@@ -363,4 +363,13 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             "CLICKWISE_KAFKA_BOOTSTRAP is set: stream workers and servers share their state, set"
             " CLICKWISE_DATABASE_URL too"
+        )
+    if settings.kafka_bootstrap and not all(
+        _BROKER.match(broker.strip()) for broker in settings.kafka_bootstrap.split(",")
+    ):
+        raise ConfigurationError("CLICKWISE_KAFKA_BOOTSTRAP: expected HOST:PORT[,HOST:PORT...]")
+    if settings.qdrant_url and not _QDRANT.match(settings.qdrant_url):
+        raise ConfigurationError(  # not quoted: there may be a password in it
+            "CLICKWISE_QDRANT_URL: expected http://HOST[:PORT] or https://HOST[:PORT]; the key"
+            " goes into CLICKWISE_QDRANT_API_KEY"
         )

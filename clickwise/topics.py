@@ -13,7 +13,6 @@ class Topic:
     holds: str
     compacted: bool
     retention: timedelta | None
-    single_partition: bool = False
 
     def full_name(self, prefix: str) -> str:
         """The name on the broker: `clickwise.events` for prefix `clickwise`."""

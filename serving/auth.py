@@ -18,6 +18,9 @@ class Keys:
     def __init__(self, keys: Sequence[Secret]) -> None:
         self._keys = tuple(keys)
 
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
     def check(self, headers: Headers) -> None:
         """Return when `headers` hold a known key, or when none is asked for.
 

@@ -16,7 +16,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     """The whole body, at most `limit` bytes.
 
     Raises:
-        MediaTypeError: declared as something else than JSON in UTF-8, or compressed.
+        MediaTypeError: not declared as JSON in UTF-8, or compressed.
         TooLargeError: declared or found to be longer than `limit`; the rest is not read.
         SlowBodyError: not complete after 30 seconds.
         ClientDisconnect: the client went away.
@@ -46,13 +46,17 @@ async def _read(receive: Receive, limit: int) -> bytes:
 
 
 def _check_headers(scope: Scope, limit: int) -> None:
+    typed = False
     for name, value in scope["headers"]:
         if name == b"content-type":
+            typed = True
             _check_type(value.decode("latin-1"))
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise MediaTypeError("compressed bodies are not taken")
         elif name == b"content-length" and value.isdigit() and int(value) > limit:
             raise TooLargeError(f"expected a body of at most {limit} bytes, got {int(value)}")
+    if not typed:  # a page of another site can send such a body without asking first
+        raise MediaTypeError("expected the header Content-Type: application/json")
 
 
 def _check_type(declared: str) -> None:

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope
 
 from clickwise import codec
 from clickwise.codec import JsonObject
-from clickwise.errors import InvalidInputError
+from clickwise.errors import InvalidInputError, UnauthorizedError
 from clickwise.limits import check_id
 from serving.body import read_body
 from serving.door import Door
@@ -34,6 +34,14 @@ class Call:
             if name == b"x-request-id" and _CLIENT_ID.match(value):
                 return str(value, "ascii")
         return None
+
+    def trusted(self) -> bool:
+        """Whether it came with a known key, or none is set and only this machine can ask."""
+        try:
+            self.door.keys.check(self._scope["headers"])
+        except UnauthorizedError:
+            return False
+        return True
 
     def path_id(self) -> str:
         """The id in the address, percent-decoded.

@@ -2,6 +2,7 @@
 
     ClickwiseError
     ├── MethodNotAllowedError    the address exists, the method does not
+    ├── ForeignError             a page of another site asks, and no key is set
     ├── MediaTypeError           the body is not JSON in UTF-8
     └── SlowBodyError            the client did not send its body in time
 
@@ -31,6 +32,13 @@ class MethodNotAllowedError(ClickwiseError):
     def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
         super().__init__(f"{method} is not possible here; possible: {', '.join(allowed)}")
         self.allowed = allowed
+
+
+class ForeignError(ClickwiseError):
+    """Without keys only this machine is answered: no other host's name, no other site's page."""
+
+    kind = "forbidden"
+    status = 403
 
 
 class MediaTypeError(ClickwiseError):

@@ -1,10 +1,11 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key, a place among the requests in work, the handler; and on
+In this order: a request id, the key (or, without keys, that this machine asks), a place among the requests in work, the handler; and on
 the way out: faults as JSON, the headers that all answers share, the figures. One layer, because
 each wrapped layer costs a request tens of microseconds.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -18,6 +19,7 @@ from clickwise.errors import ClickwiseError, NotFoundError
 from serving.call import Call
 from serving.door import Door
 from serving.errors import MethodNotAllowedError, error_response
+from serving.local import check_local
 from serving.operation import Operation
 
 UNMATCHED = "unmatched"
@@ -59,13 +61,18 @@ class Gate:
         placed = False
         try:
             try:
-                if not self._keyless:
+                if not self._door.keys:
+                    check_local(scope["headers"], linkable=self._keyless)
+                elif not self._keyless:
                     self._door.keys.check(scope["headers"])
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
+                    # A handler that waits for nothing would run before the next request takes
+                    # its place: all that have arrived take theirs, or are refused, first.
+                    await asyncio.sleep(0)
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
                 response = await operation.handler(call)

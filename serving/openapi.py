@@ -36,6 +36,7 @@ _STATUS_TEXTS = {
     202: "Durable, not applied yet.",
     307: "Elsewhere.",
     401: "No API key, or one that is not known.",
+    403: "No key is set, and this machine did not ask.",
     404: "No such item or user.",
     408: "The body did not arrive in time.",
     409: "Somebody else wrote first, or the id's key is taken.",
@@ -151,8 +152,8 @@ def _responses(operation: Operation, named: dict[type, Schema]) -> dict[str, Sch
 def _fault_statuses(operation: Operation) -> set[int]:
     """Faults that follow from the operation's form, and its own."""
     if operation.keyless:
-        return set(operation.faults)
-    statuses = {401, 500, *operation.faults}
+        return {403, *operation.faults}
+    statuses = {401, 403, 500, *operation.faults}
     if operation.tag != "service":
         statuses |= {422, 503}
     if operation.request is not None:

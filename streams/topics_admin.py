@@ -91,7 +91,7 @@ def wanted_topic(topic: Topic, settings: Settings) -> WantedTopic:
         configuration["retention.ms"] = str(round(topic.retention.total_seconds() * 1000))
     return WantedTopic(
         topic.full_name(settings.kafka_topic_prefix),
-        1 if topic.single_partition else settings.kafka_partitions,
+        settings.kafka_partitions,
         settings.kafka_replication,
         configuration,
     )

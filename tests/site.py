@@ -47,6 +47,7 @@ class Site:
     def __init__(
         self, folder, *, policy=CERTAIN, state=None, index=None, rules=None, encoder=None, **limits
     ):
+        self.folder = folder
         self.clock = ManualClock()
         self.encoder = encoder if encoder is not None else HashingEncoder(dimension=64)
         self.rules = rules if rules is not None else Rules()
@@ -60,12 +61,12 @@ class Site:
             state.migrate()
         self.state = state
         if index is None:
-            index = ExactIndex(model=self.bundle.version, dimension=self.encoder.dimension)
+            index = ExactIndex(model=self.bundle.vectors, dimension=self.encoder.dimension)
         self.index = index
-        self.catalog = Catalog(state=state, index=index)
+        self.catalog = Catalog(state=state, index=index, model=self.bundle.version)
         self.activity = ActivityHandler(state=state, half_life_seconds=3 * 86_400.0)
         self.items = ItemHandler(
-            state=state, catalog=self.catalog, encoder=self.encoder, model=self.bundle.version
+            state=state, catalog=self.catalog, encoder=self.encoder, model=self.bundle.vectors
         )
         self.events = EventHandler(
             state=state, catalog=self.catalog, rules=self.rules, clock=self.clock,
@@ -81,12 +82,13 @@ class Site:
     def put(self, *items, **common):
         """Add items given as (id, title) or as dicts."""
         data = [i if isinstance(i, dict) else {"id": i[0], "title": i[1]} for i in items]
-        parsed = [
-            parse_item({"kind": "news", **common, **one}, received=self.clock.now())[0]
-            for one in data
-        ]
+        parsed = [self.parsed({**common, **one}) for one in data]
         self.items.apply([(item.id, item) for item in parsed])
         self.settle()
+
+    def parsed(self, data):
+        """A valid item."""
+        return parse_item({"kind": "news", **data}, received=self.clock.now())[0]
 
     def delete(self, *items):
         self.items.apply([(item, None) for item in items])

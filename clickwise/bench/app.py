@@ -4,7 +4,6 @@ Each prints a table and bars, and writes its figures as JSON when `--json` names
 with 1 when anything that it asked for failed: figures of wrong answers are worth nothing.
 """
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -14,8 +13,9 @@ import typer
 from rich.console import Console
 
 from clickwise import logs
-from clickwise.bench.report import write_json
+from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit, complain
+from clickwise.cli.stopping import signals_unwind
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine.", rich_markup_mode=None)
 
@@ -30,8 +30,6 @@ Kafka = Annotated[bool, typer.Option(help="Also with a real Kafka and PostgreSQL
 def main() -> None:
     """Measure this machine. Each measurement cleans up what it started."""
     logs.configure(level="warning", output="console")
-    # Children are stopped on the way out, whichever signal asks for it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def numbers(text: str) -> list[int]:
@@ -147,8 +145,11 @@ def _reported(
     measure: Callable[[Console], T], draw: Callable[[T, Console], None], json: Path | None
 ) -> int:
     """Measure, show, write; a measurement that failed is told in one line."""
+    if json is not None:
+        check_writable(json)
     try:
-        report = measure(Console(stderr=True, highlight=False))
+        with signals_unwind():  # children are stopped on the way out
+            report = measure(Console(stderr=True, highlight=False))
     except ModuleNotFoundError as error:
         complain(f"{error}: install the extra `kafka`, or say --no-kafka")
         return Exit.USAGE

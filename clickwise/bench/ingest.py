@@ -44,6 +44,20 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     single: float
 
 
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one of these rates rests on."""
+
+    clients: int
+    num_events: int
+
+
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the two rates of Embedded."""
+
+    batched: Run
+    single: Run
+
+
 class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
     """None where it was not measured. `burst` is with the encoder that needs no model,
     `burst_real_encoder` with the default model and fewer items.
@@ -51,6 +65,7 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: Machine
     embedded_events_per_second: Embedded
+    embedded_runs: Runs
     batch: int
     num_events: int
     stream_events_per_second: float | None
@@ -79,7 +94,7 @@ def bench_ingest(
     facts = machine()
     streamed = real = None
     with progress(console) as bar:
-        embedded = _embedded(events, users, bar)
+        embedded, runs = _embedded(events, users, bar)
         if kafka:
             streamed = measure_stream(SITE, events=events, users=users, bar=bar)
         burst = measure_burst(burst_items, onto=items, encoder="hashing:384", bar=bar)
@@ -88,6 +103,7 @@ def bench_ingest(
     return IngestReport(
         machine=facts,
         embedded_events_per_second=embedded,
+        embedded_runs=runs,
         batch=BATCH,
         num_events=events,
         stream_events_per_second=streamed.stream_events_per_second if streamed else None,
@@ -99,7 +115,7 @@ def bench_ingest(
     )
 
 
-def _embedded(events: int, users: int, bar: Progress) -> Embedded:
+def _embedded(events: int, users: int, bar: Progress) -> tuple[Embedded, Runs]:
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="clickwise-bench-"))
         settings = settings_for(Path(home), dimension=SITE.dimension)
@@ -107,24 +123,30 @@ def _embedded(events: int, users: int, bar: Progress) -> Embedded:
         port = stack.enter_context(serving(settings, "up", workers=1))
         task = bar.add_task("events, embedded", total=2)
         _events_per_second(port, _events(made, users, WARM_EVENTS, seed=1), batch=1, clients=1)
-        batched = _events_per_second(
+        batched, num_batched = _events_per_second(
             port, _events(made, users, events, seed=2), batch=BATCH, clients=BATCH_CLIENTS
         )
         bar.advance(task)
-        single = _events_per_second(
+        single, num_single = _events_per_second(
             port, _events(made, users, max(events // 4, 1), seed=3), batch=1,
             clients=SINGLE_CLIENTS,
         )  # fmt: skip
         bar.remove_task(task)
-    return Embedded(batched=batched, single=single)
+    runs = Runs(
+        batched=Run(clients=BATCH_CLIENTS, num_events=num_batched),
+        single=Run(clients=SINGLE_CLIENTS, num_events=num_single),
+    )
+    return Embedded(batched=batched, single=single), runs
 
 
 def _events(made: Made, users: int, count: int, *, seed: int) -> Iterable[Event]:
     return stream_of_events(made, users=users, count=count, until=datetime.now(UTC), seed=seed)
 
 
-def _events_per_second(port: int, events: Iterable[Event], *, batch: int, clients: int) -> float:
-    """From the first request to the last answer; every event has to be applied."""
+def _events_per_second(
+    port: int, events: Iterable[Event], *, batch: int, clients: int
+) -> tuple[float, int]:
+    """From the first request to the last answer, and of how many; each has to be applied."""
     bodies = [encode(event) for event in events]
     whole = len(bodies) // batch * batch
     requests = [_post(bodies[start : start + batch]) for start in range(0, whole, batch)]
@@ -143,7 +165,7 @@ def _events_per_second(port: int, events: Iterable[Event], *, batch: int, client
     )
     begin = float((measured.ends_N - measured.latencies_N).min())
     answered = len(measured.ends_N) * batch
-    return round(answered / (float(measured.ends_N.max()) - begin), 1)
+    return round(answered / (float(measured.ends_N.max()) - begin), 1), answered
 
 
 def _post(bodies: Sequence[bytes]) -> bytes:

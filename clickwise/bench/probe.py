@@ -91,7 +91,7 @@ def _taste(core: Core, user: UserId) -> Taste:
 
 def _floor(core: Core, tastes: list[Taste], *, rounds: int) -> Stages:
     """Seconds of a bare query of the engine, of fetching what it found, of the scorer on that."""
-    generations = Generations(homes.vectors_folder(core.settings), core.bundle.version)
+    generations = Generations(homes.vectors_folder(core.settings), core.bundle.vectors)
     number = generations.current()
     if number is None:
         raise ValueError("the site has no generation of its index")
@@ -168,7 +168,7 @@ def _stage_sums() -> dict[str, float]:
 
 def _recall(core: Core, queries: list[Float32Array]) -> float:
     """Share of the exact 200 nearest that the index finds."""
-    generations = Generations(homes.vectors_folder(core.settings), core.bundle.version)
+    generations = Generations(homes.vectors_folder(core.settings), core.bundle.vectors)
     columns = Columns.open(generations.path(generations.current() or 0) / "columns")
     now = time.time()
     open_N = ~columns.hidden_N & (columns.expires_N > now)

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float64Array
 
 _BAR_CELLS = 40
@@ -106,8 +107,35 @@ def progress(console: Console) -> Progress:
     )
 
 
+def check_writable(path: Path) -> None:
+    """Return if `write_json` could write there: asked before the work whose report it is.
+
+    Raises:
+        ConfigurationError: it could not.
+    """
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"{path} cannot be written: it is no file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def write_json(path: Path, report: msgspec.Struct) -> None:
-    """Write the report so that the file is there whole or as it was before."""
+    """Write the report so that the file is there whole or as it was before.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        _replace(path, report)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _replace(path: Path, report: msgspec.Struct) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(report), indent=2)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

@@ -9,13 +9,13 @@ APPLIED = b'"verdict":"applied"'  # once for each event or item that took effect
 
 def get(path: str) -> bytes:
     """A GET of `path`, on a connection that stays."""
-    return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
 
 
 def post(path: str, body: bytes) -> bytes:
     """A POST of JSON."""
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

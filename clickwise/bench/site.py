@@ -106,7 +106,7 @@ def write_items(state: State, made: Made, bundle: Bundle, *, progress: Progress)
     for start in range(0, len(made.items), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         rows = [
-            item_write(item, vector_D, bundle.version)
+            item_write(item, vector_D, bundle.vectors)
             for item, vector_D in zip(made.items[part], made.vectors_ND[part], strict=True)
         ]
         with state.write() as write:
@@ -120,7 +120,7 @@ def index_items(settings: Settings, made: Made, bundle: Bundle, *, change: int) 
     """Build the generation that a server of these settings opens."""
     build_generation(
         homes.vectors_folder(settings),
-        bundle.version,
+        bundle.vectors,
         bundle.manifest.dimension,
         _changes_of(made, change),
     )

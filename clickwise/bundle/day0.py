@@ -4,7 +4,7 @@ score = interest * max_k gain_k <c, i_k>  +  recent * sum_r a_r <c, x_r>  -  ave
         + facts . weights,   with target attention  a = softmax(sharpness * <c, x> + log w)
 
 (the attention form follows DIN: Zhou et al., 2018). Its version covers encoder, rules and
-weights, so any change of them makes another model, with a collection of its own.
+weights; item vectors depend on the encoder alone and are named after it.
 """
 
 from datetime import UTC, datetime
@@ -58,6 +58,7 @@ def day0_bundle(
             pass  # damaged: written again below
     manifest = Manifest(
         version=version,
+        vectors=ModelVersion(encoder_version),
         created=datetime.now(UTC),
         encoder=encoder_version,
         dimension=dimension,

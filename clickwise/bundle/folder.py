@@ -18,13 +18,18 @@ from clickwise.errors import BundleError
 from clickwise.profile import Rules
 from clickwise.types import ModelVersion
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bundle holds and what it was made for."""
+    """What a bundle holds and what it was made for.
+
+    `vectors` names the space that item vectors live in: it is in the name of their collection.
+    Bundles that differ in rules or scorer alone share it, so that items stay as they are.
+    """
 
     version: ModelVersion
+    vectors: ModelVersion
     created: datetime
     encoder: str
     dimension: int
@@ -45,8 +50,13 @@ class Bundle:
 
     @property
     def version(self) -> ModelVersion:
-        """Names the model everywhere: answers, collections, profiles."""
+        """Names the model in answers, exposures and profiles."""
         return self.manifest.version
+
+    @property
+    def vectors(self) -> ModelVersion:
+        """Names the space of its item vectors: collections and stored vectors."""
+        return self.manifest.vectors
 
 
 def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:

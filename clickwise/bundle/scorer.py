@@ -50,17 +50,22 @@ class Scorer:
         self._dimension = dimension
 
     def score(self, given: ScorerInput) -> Float32Array:
-        """Scores (N,), higher is better."""
-        (scores_N,) = self._session.run(
-            ["scores"],
-            {
-                "interests": given.interests_KD,
-                "interest_gains": given.interest_gains_K,
-                "recents": given.recents_RD,
-                "recent_weights": given.recent_weights_R,
-                "aversion": given.aversion_D,
-                "candidates": given.candidates_ND,
-                "facts": given.facts_NF,
-            },
-        )
+        """Scores (N,), higher is better.
+
+        Raises:
+            BundleError: the graph cannot be run on this.
+        """
+        values = {
+            "interests": given.interests_KD,
+            "interest_gains": given.interest_gains_K,
+            "recents": given.recents_RD,
+            "recent_weights": given.recent_weights_R,
+            "aversion": given.aversion_D,
+            "candidates": given.candidates_ND,
+            "facts": given.facts_NF,
+        }
+        try:
+            (scores_N,) = self._session.run(["scores"], values)
+        except Exception as error:  # its exceptions have no root of their own
+            raise BundleError(f"the scorer failed: {type(error).__name__}") from error
         return np.asarray(scores_N, np.float32)

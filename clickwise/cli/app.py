@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -278,8 +278,14 @@ def dead_letters_replay(
 @docs.command("write")
 def docs_write(folder: Annotated[Path, typer.Argument()] = Path("docs")) -> int:
     """Write the pages that are generated from the code."""
-    from clickwise.reference import write_pages
+    from clickwise.cli.documents import write
 
-    for path in write_pages(folder):
-        typer.echo(str(path))
-    return Exit.DONE
+    return write(folder)
+
+
+@docs.command("show")
+def docs_show(name: Annotated[Literal["asyncapi", "openapi"], typer.Argument()]) -> int:
+    """Print the interface as a document: topics (asyncapi) or HTTP (openapi)."""
+    from clickwise.cli.documents import show
+
+    return show(name)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from rich.text import Text
 
 from clickwise.cli.exits import Exit, complain
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json, print_table
 from clickwise.cli.wiring import state_of
 from clickwise.errors import ClickwiseError, ConfigurationError, InvalidInputError, NotFoundError
@@ -72,7 +73,8 @@ def replay_letters(settings: Settings, letter: int | None, *, every: bool, json:
         raise ConfigurationError(
             "dead letters come from Kafka and go back there: set CLICKWISE_KAFKA_BOOTSTRAP"
         )
-    from streams.dead_letters import replay
+    with kafka_extra():
+        from streams.dead_letters import replay
 
     replayed: list[int] = []
     failed: dict[int, str] = {}

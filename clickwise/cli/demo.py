@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from clickwise.bench.report import check_writable, write_json
+from clickwise.cli import homes
 from clickwise.cli.demo_server import DemoServer
 from clickwise.cli.demo_view import DemoView
 from clickwise.cli.exits import Exit
@@ -24,16 +26,19 @@ from clickwise.cli.living import Living, watched_people
 from clickwise.cli.options import settings_from
 from clickwise.cli.server import claimable_port
 from clickwise.cli.sinks import HttpSink
+from clickwise.cli.stopping import signals_unwind
 from clickwise.cli.tally import Freshness, HitRates, Tally
+from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
 from clickwise.codec import JsonObject
-from clickwise.errors import ClickwiseError, ConfigurationError
+from clickwise.errors import ConfigurationError, ConflictError
 from clickwise.events import Event, parse_event
 from clickwise.imports.feed import Feed, Row
 from clickwise.imports.movielens_wheel import read_movielens
 from clickwise.settings import Settings
 
 HISTORY_SHARE = 0.9
+LETTERS_AT_ONCE = 1_000
 MARK = ".clickwise-demo"  # only a folder with this file in it is ever emptied
 
 
@@ -63,13 +68,16 @@ def _port(options: DemoOptions) -> int:
 
 
 class DemoFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--json` writes."""
+    """What `--json` writes. `dead_letters`: events that were `refused`, and what the server put
+    aside later.
+    """
 
     items: int
     events_applied: int
     lived_events: int
     positive_events: int
     duplicates: int
+    refused: int
     dead_letters: int
     changed_after_click: float
     next_item_hit_rate_at_10: HitRates
@@ -82,14 +90,18 @@ def demo(options: DemoOptions) -> int:
     """Run it; 1 if anything was refused.
 
     Raises:
-        ConfigurationError: MovieLens is not installed, or the folder is somebody else's.
+        ConfigurationError: MovieLens is not installed, the folder is somebody else's, or the
+            file for the figures cannot be written.
+        ConflictError: a server runs on the folder.
         UnavailableError: the server did not start.
     """
+    if options.json is not None:
+        check_writable(options.json)
     data = read_movielens().shifted(SystemClock().now().timestamp())
     home = options.home if options.home is not None else settings_from().folder / "demo"
     empty_home(home)
     view = DemoView(people=options.people)
-    with ExitStack() as stack:
+    with signals_unwind(), ExitStack() as stack:
         server = stack.enter_context(DemoServer(home, port=_port(options)))
         view.say("starting `clickwise up` (the first start makes the text encoder) ...")
         server.wait_until_ready()
@@ -107,10 +119,12 @@ def demo(options: DemoOptions) -> int:
         living = _live(server.address, _parsed(lived), tally, view, options)
         seconds = time.perf_counter() - started
         model = str(site.get("/v1/users/nobody/recommendations")["model"])
-        figures = _figures(imported, living, tally, seconds=seconds, model=model)
+        figures = _figures(
+            imported, living, tally, letters=_letters(server.settings), seconds=seconds, model=model
+        )
         view.summary(figures, living.moments, server.address)
         if options.json is not None:
-            _write(options.json, figures)
+            write_json(options.json, figures)
         if not options.once:
             view.say("the server is still up; Ctrl-C ends it")
             server.wait_until_stopped()
@@ -122,13 +136,22 @@ def empty_home(home: Path) -> None:
 
     Raises:
         ConfigurationError: the folder holds something that no demo put there.
+        ConflictError: a server runs on it.
     """
+    running = homes.ServerLock(Settings(home=str(home))).address()
+    if running:
+        raise ConflictError(
+            f"a server runs on {home}, at {running}: stop it, or give --home another folder"
+        )
     mark = home / MARK
     if home.exists() and any(home.iterdir()) and not mark.exists():
         raise ConfigurationError(
             f"{home} is not empty and not a demo's: give --home a folder that may be emptied"
         )
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        homes.make_folder(home)
+    except OSError as error:
+        raise ConfigurationError(f"{home} cannot be made: {error.strerror}") from error
     for entry in home.iterdir():
         if entry.name in (MARK, "models"):
             continue
@@ -167,15 +190,17 @@ def _parsed(events: Sequence[JsonObject]) -> list[Event]:
 
 
 def _figures(
-    imported: Summary, living: Living, tally: Tally, *, seconds: float, model: str
+    imported: Summary, living: Living, tally: Tally, *, letters: int, seconds: float, model: str
 ) -> DemoFigures:
+    refused = imported.refused + living.refused
     return DemoFigures(
         items=imported.items,
         events_applied=imported.events_applied + living.applied,
         lived_events=tally.lived,
         positive_events=tally.positive,
         duplicates=imported.duplicates + living.duplicates,
-        dead_letters=imported.refused + living.refused,
+        refused=refused,
+        dead_letters=refused + letters,
         changed_after_click=tally.changed_after_click,
         next_item_hit_rate_at_10=tally.hit_rates,
         freshness_seconds=tally.freshness_seconds,
@@ -184,9 +209,12 @@ def _figures(
     )
 
 
-def _write(path: Path, figures: DemoFigures) -> None:
-    content = msgspec.json.format(msgspec.json.encode(figures), indent=2)
-    try:
-        path.write_bytes(content + b"\n")
-    except OSError as error:
-        raise ClickwiseError(f"{path} cannot be written: {error.strerror}") from error
+def _letters(settings: Settings) -> int:
+    """Dead letters in the database of the demo's server."""
+    number, before = 0, None
+    with ExitStack() as stack:
+        state = state_of(settings, stack)
+        while page := state.dead_letters(limit=LETTERS_AT_ONCE, before=before):
+            number += len(page)
+            before = page[-1].id
+    return number

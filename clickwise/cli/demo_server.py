@@ -17,6 +17,11 @@ from clickwise.settings import Settings, environment_of
 START_SECONDS = 300.0
 STOP_SECONDS = 20.0
 QUOTED = 1_500
+# Stopped by the demo; should that be killed, it stops by itself.
+_UP = (
+    "from clickwise.cli.parents import end_with_parent; end_with_parent();"
+    " from clickwise.cli import main; main()"
+)
 
 
 class DemoServer:
@@ -36,7 +41,7 @@ class DemoServer:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "clickwise.cli", "up"],
+                [sys.executable, "-c", _UP, "up"],
                 env=inherited | environment_of(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

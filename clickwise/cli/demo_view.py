@@ -82,7 +82,7 @@ class DemoView:
             (f"{figures.items:,}", "films"),
             (f"{figures.events_applied:,}", "ratings applied"),
             (f"{figures.duplicates:,}", "duplicates"),
-            (f"{figures.dead_letters:,}", "refused"),
+            (f"{figures.dead_letters:,}", "refused or put aside"),
             (f"{figures.lived_events:,}", f"of them lived, in {figures.lived_seconds:.0f} s"),
             (f"{figures.changed_after_click:.1%}", "of positive ratings changed the next list"),
             (f"{rates.recommender:.1%}", "of next films were among the ten shown"),

@@ -44,7 +44,7 @@ def item_handler(core: Core) -> ItemHandler:
         state=core.state,
         catalog=core.catalog,
         encoder=core.encoder,
-        model=core.bundle.version,
+        model=core.bundle.vectors,
     )
 
 

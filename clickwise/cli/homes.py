@@ -33,7 +33,7 @@ def bundles_folder(settings: Settings) -> Path:
 
 
 def encoder_folder(settings: Settings) -> Path:
-    """Encoders made from their weights."""
+    """Where `open_encoder` makes a folder `encoders` of those made from their weights."""
     return settings.folder / "models"
 
 
@@ -49,11 +49,18 @@ def make_home(settings: Settings) -> None:
         ConfigurationError: it cannot be made.
     """
     try:
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(settings.folder)
     except OSError as error:
         raise ConfigurationError(
             f"CLICKWISE_HOME={settings.home} cannot be made: {error.strerror}"
         ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for its owner alone, and so every parent that is missing."""
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    for path in (*reversed(missing), folder):
+        path.mkdir(exist_ok=True, mode=0o700)
 
 
 class ServerLock:

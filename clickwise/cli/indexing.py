@@ -29,14 +29,14 @@ def build(settings: Settings, *, loop: bool) -> int:
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        builder.build(settings, bundle.version, dimension, stop)
+        builder.build(settings, bundle.vectors, dimension, stop)
         return Exit.DONE
     with ExitStack() as stack:
         built = build_generation(
             homes.vectors_folder(settings),
-            bundle.version,
+            bundle.vectors,
             dimension,
-            stored_changes(state_of(settings, stack), bundle.version),
+            stored_changes(state_of(settings, stack), bundle.vectors),
         )
     if built is None:
         console().print(Text("nothing has changed since the present generation"))

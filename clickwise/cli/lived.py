@@ -72,11 +72,13 @@ class Site:
         state = open_state(f"sqlite:///{folder}/site.sqlite", timeout_seconds=5.0, pool_size=2)
         state.migrate()
         catalog = Catalog(
-            state=state, index=ExactIndex(model=bundle.version, dimension=encoder.dimension)
+            state=state,
+            index=ExactIndex(model=bundle.vectors, dimension=encoder.dimension),
+            model=bundle.version,
         )
         self._clock = clock
         self._items = ItemHandler(
-            state=state, catalog=catalog, encoder=encoder, model=bundle.version
+            state=state, catalog=catalog, encoder=encoder, model=bundle.vectors
         )
         self._events = EventHandler(
             state=state,

@@ -1,10 +1,12 @@
 """What commands print: tables and lines for people, JSON for machines."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +22,24 @@ def console() -> Console:
 def progress_console() -> Console:
     """Standard error, where progress goes so that output can be piped."""
     return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def encoder_progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar for the making of the encoder, moved by (stage, share that is done)."""
+    with Progress(
+        TextColumn("encoder: {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=progress_console(),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("opening", total=None)
+
+        def follow(stage: str, done: float) -> None:
+            bar.update(task, description=stage, total=1.0, completed=done)
+
+        yield follow
 
 
 def print_json(value: object) -> None:

@@ -1,15 +1,18 @@
-"""What the long-running processes are made of: a serving worker's parts, a stream worker's."""
+"""What a serving process is made of: over the embedded engine, or over Kafka.
+
+No Kafka client is imported where none is set: the base install has none.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from clickwise.cli import handlers
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import Core, open_core
 from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 from serving.parts import Health, Parts
-from streams import worker
 from streams.embedded import EmbeddedExposureLog
 
 
@@ -26,24 +29,6 @@ def serving_parts(settings: Settings) -> Parts:
         if settings.embedded:
             return _embedded_parts(core, stack)
         return _kafka_parts(core, stack)
-    except BaseException:
-        stack.close()
-        raise
-
-
-def stream_parts(settings: Settings) -> worker.Parts:
-    """One stream worker."""
-    stack = ExitStack()
-    try:
-        core = open_core(settings, stack)
-        return worker.Parts(
-            state=core.state,
-            events=handlers.stream_event_handler(core),
-            activity=handlers.activity_handler(core),
-            items=handlers.item_handler(core),
-            recommend=core.recommend,
-            close=stack.close,
-        )
     except BaseException:
         stack.close()
         raise
@@ -77,7 +62,8 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
 
 
 def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
-    from streams.kafka_doors import KafkaEventDoor, KafkaExposureLog, KafkaItemDoor
+    with kafka_extra():
+        from streams.kafka_doors import KafkaEventDoor, KafkaExposureLog, KafkaItemDoor
 
     events = KafkaEventDoor(core.settings)
     items = KafkaItemDoor(core.settings)

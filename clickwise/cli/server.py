@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import httpx
@@ -114,7 +114,16 @@ def _serve(settings: Settings) -> int:
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
 
-    server = Granian(
+    class Server(Granian):
+        """Knows what its workers ended with, which granian forgets."""
+
+        worker_codes: tuple[int, ...] = ()
+
+        def shutdown(self, exit_code: int = 0) -> None:
+            self.worker_codes = tuple(one.inner.exitcode or 0 for one in self.wrks)
+            super().shutdown(exit_code)
+
+    server = Server(
         "clickwise.cli.asgi:app",
         factory=True,
         address=settings.host,
@@ -124,6 +133,9 @@ def _serve(settings: Settings) -> int:
         runtime_threads=1,
         loop=Loops.uvloop,
         websockets=False,
+        # Granian counts connections, idle ones and streams too, and leaves the next unanswered:
+        # the application's own limit, which answers 503, has to be reached first.
+        backpressure=max(1_024, 2 * settings.max_in_flight) + settings.max_streams,
         log_level=LogLevels.warning,
         ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_key=Path(settings.tls_key) if settings.tls_key else None,
@@ -132,8 +144,14 @@ def _serve(settings: Settings) -> int:
     try:
         server.serve()
     except SystemExit as error:  # granian's way to say that a worker died
-        return Exit.FAILED if error.code else Exit.DONE
+        return worst_code(server.worker_codes) if error.code else Exit.DONE
     return Exit.DONE
+
+
+def worst_code(codes: Iterable[int]) -> int:
+    """What a server ends with whose workers ended so: the reason that one of them told."""
+    told = [code for code in codes if code in (Exit.USAGE, Exit.UNAVAILABLE)]
+    return min(told, default=Exit.FAILED)
 
 
 def _announce_when_ready(

@@ -2,6 +2,7 @@
 
 from clickwise import logs
 from clickwise.cli.exits import Exit
+from clickwise.cli.extras import kafka_extra
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -14,11 +15,9 @@ def stream(settings: Settings) -> int:
             " `clickwise up` runs without them"
         )
     logs.configure(level=settings.log_level, output=settings.log_format)
-    try:
+    with kafka_extra():
+        from clickwise.cli.streaming import stream_parts
         from streams import worker
-    except ImportError as error:
-        raise ConfigurationError("the extra `kafka` of this package is not installed") from error
-    from clickwise.cli.processes import stream_parts
 
     code = worker.run(settings, stream_parts)
     known = {

@@ -10,6 +10,7 @@ import msgspec
 from rich.text import Text
 
 from clickwise.cli.exits import Exit
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json_line
 from clickwise.cli.wiring import state_of
 from clickwise.codec import JsonObject
@@ -36,7 +37,8 @@ def tail(settings: Settings, *, follow: bool, last: int, user: str, json: bool) 
                 after = _more(state, after, show)
                 time.sleep(POLL_SECONDS)
         return Exit.DONE
-    from streams.tail import tail_topic
+    with kafka_extra():
+        from streams.tail import tail_topic
 
     topic = EVENTS.full_name(settings.kafka_topic_prefix)
     asyncio.run(

@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from clickwise.cli.exits import Exit
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json, print_table
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
@@ -11,9 +12,10 @@ from clickwise.topics import TOPICS
 
 def create(settings: Settings, *, json: bool) -> int:
     """Create what is missing; 1 if something could not be, or differs."""
-    from streams import topics_admin
-
     _need_kafka(settings)
+    with kafka_extra():
+        from streams import topics_admin
+
     reports = topics_admin.create_topics(settings)
     if json:
         print_json(reports)
@@ -27,9 +29,10 @@ def create(settings: Settings, *, json: bool) -> int:
 
 def check(settings: Settings, *, json: bool) -> int:
     """Compare with what is needed; 1 if anything differs."""
-    from streams import topics_admin
-
     _need_kafka(settings)
+    with kafka_extra():
+        from streams import topics_admin
+
     problems = topics_admin.check_topics(settings)
     if json:
         print_json({"problems": problems})
@@ -47,7 +50,7 @@ def show(settings: Settings, *, json: bool) -> int:
         {
             "name": topic.full_name(settings.kafka_topic_prefix),
             "key": topic.key,
-            "partitions": 1 if topic.single_partition else settings.kafka_partitions,
+            "partitions": settings.kafka_partitions,
             "replication": settings.kafka_replication,
             "kept": kept(topic.retention.total_seconds() if topic.retention else None),
             "holds": topic.holds,

@@ -4,13 +4,12 @@ import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from clickwise import logs
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, server
-from clickwise.cli.output import console, progress_console
+from clickwise.cli.output import console, encoder_progress
 from clickwise.cli.waiting import wait_for
 from clickwise.cli.wiring import bundle_of, encoder_of, state_of
 from clickwise.errors import ConfigurationError
@@ -64,7 +63,7 @@ def _run(settings: Settings) -> int:
         bundle = prepare(settings)
         return server.run_server(
             settings,
-            model=bundle.version,
+            model=bundle.vectors,
             dimension=bundle.manifest.dimension,
             announce=lambda: announce(settings),
         )

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import httpx
 
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import state_of
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.settings import Settings
@@ -32,12 +33,8 @@ async def wait_for(settings: Settings) -> None:
 
 async def kafka_answers(settings: Settings) -> None:
     """Return when a broker answers."""
-    try:
+    with kafka_extra():
         from streams import kafka
-    except ImportError as error:
-        raise ConfigurationError(
-            "CLICKWISE_KAFKA_BOOTSTRAP needs the extra `kafka` of this package"
-        ) from error
     await kafka.ping(settings)
 
 

@@ -110,7 +110,7 @@ def index_of(settings: Settings, bundle: Bundle, stack: ExitStack) -> ItemIndex:
         )
         index = ServerIndex(
             client,
-            bundle.version,
+            bundle.vectors,
             bundle.manifest.dimension,
             prefix=settings.kafka_topic_prefix,
         )
@@ -118,7 +118,7 @@ def index_of(settings: Settings, bundle: Bundle, stack: ExitStack) -> ItemIndex:
         from clickwise.vectors.edge import EdgeIndex
 
         index = EdgeIndex.open(
-            homes.vectors_folder(settings), bundle.version, bundle.manifest.dimension
+            homes.vectors_folder(settings), bundle.vectors, bundle.manifest.dimension
         )
     stack.callback(index.close)
     return index
@@ -195,6 +195,8 @@ def open_core(settings: Settings, stack: ExitStack, *, clock: Clock | None = Non
     encoder = BatchingEncoder(encoder_of(settings), batch=settings.encoder_batch)
     stack.callback(encoder.close)
     bundle = bundle_of(settings, encoder)
-    catalog = Catalog(state=state, index=index_of(settings, bundle, stack))
+    catalog = Catalog(
+        state=state, index=index_of(settings, bundle, stack), model=bundle.version
+    )
     catalog.catch_up()
     return Core(settings, clock or SystemClock(), state, encoder, bundle, catalog)

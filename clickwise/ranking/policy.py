@@ -28,8 +28,8 @@ SMALLEST_SPREAD = 1e-9  # scores closer than this are equal
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How a list is made; its `version` is in every answer and exposure.
 
-    `diversity` 0 is pure score, 1 pure variety. `topic_share` is the largest share of a page
-    for one topic. `exploration` is the chance of a place to be drawn.
+    `diversity` 0 is pure score, 1 pure variety. `topic_share` is the largest share of ten
+    places in a row for one topic. `exploration` is the chance of a place to be drawn.
     """
 
     diversity: float = 0.2

@@ -12,6 +12,7 @@ from clickwise.types import EventType, ItemId, ItemKind, UserId
 MAX_LIMIT = 100
 MAX_DEPTH = 1_000
 MAX_EXCLUDED = 1_000
+MAX_CURSOR_CHARACTERS = 6_000  # fits an address; about 1,100 items
 MAX_CONTEXT_EVENTS = 50
 
 IdText = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -41,11 +42,14 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         Meta(
             ge=0,
             le=MAX_DEPTH,
-            description="Items to skip; stable while `profile_version` stays the same.",
+            description=(
+                "Items to skip. The list is made anew for each page, so it can move with what"
+                " others do; pages by `cursor` never repeat an item."
+            ),
         ),
     ] = 0
     cursor: Annotated[
-        Annotated[str, Meta(max_length=8_192)] | None,
+        Annotated[str, Meta(max_length=MAX_CURSOR_CHARACTERS)] | None,
         Meta(
             description="`next_cursor` of the page before: no repeats even if events came in.",
         ),

@@ -104,10 +104,13 @@ def by_co_clicks(pool: Pool, state: State, taste: Taste, *, limit: int) -> None:
     pool.add("co_clicked", chosen)
 
 
-def by_lists(pool: Pool, lists: Lists, *, trending: int, fresh: int) -> None:
-    """What is popular now, and what is new."""
-    pool.add("trending", lists.trending[:trending].tolist())
-    pool.add("fresh", lists.fresh[:fresh].tolist())
+def by_lists(pool: Pool, lists: Lists, *, share: int, where: Where) -> None:
+    """What is popular now, and what is new: the first `share` of each that `where` allows."""
+    for source, table in (("trending", lists.trending), ("fresh", lists.fresh)):
+        keys_N = table.keys_N
+        if where.kinds or where.languages or where.topics:
+            keys_N = keys_N[showable(table, where)[0]]
+        pool.add(source, keys_N[:share].tolist())
 
 
 def allowed(keys_N: Int64Array, barred: Barred) -> tuple[list[int], dict[str, int]]:

@@ -12,15 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clickwise.errors import InvalidInputError
-from clickwise.recommend.answers import MAX_DEPTH
+from clickwise.recommend.answers import MAX_CURSOR_CHARACTERS
 from clickwise.vectors.port import BoolArray, Int64Array
 
+# Most items that a cursor can list; a list ends there.
+MAX_DELIVERED = (MAX_CURSOR_CHARACTERS * 3 // 4 - 4) // 4
 _VERSION = b"\x01"
 
 
-def encode_cursor(delivered: NDArray[np.uint32], keys_N: Int64Array) -> str:
-    """Cursor after a page that delivered `keys_N`."""
+def encode_cursor(delivered: NDArray[np.uint32], keys_N: Int64Array) -> str | None:
+    """Cursor after a page that delivered `keys_N`; None when it could list no more."""
     tails = np.concatenate([delivered, _tails(keys_N)])
+    if len(tails) > MAX_DELIVERED:
+        return None
     return base64.urlsafe_b64encode(_VERSION + tails.astype("<u4").tobytes()).decode().rstrip("=")
 
 
@@ -38,7 +42,7 @@ def decode_cursor(text: str | None) -> NDArray[np.uint32]:
         )
     except (binascii.Error, ValueError) as error:
         raise InvalidInputError("not a cursor that an answer gave", field="cursor") from error
-    if raw[:1] != _VERSION or (len(raw) - 1) % 4 or len(raw) > 1 + 4 * MAX_DEPTH * 2:
+    if raw[:1] != _VERSION or (len(raw) - 1) % 4 or len(raw) > 1 + 4 * MAX_DELIVERED:
         raise InvalidInputError("not a cursor that an answer gave", field="cursor")
     return np.frombuffer(raw, "<u4", offset=1)
 

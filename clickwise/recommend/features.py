@@ -9,6 +9,8 @@ import numpy as np
 
 from clickwise import logs
 from clickwise.bundle import FACTS, Bundle, ScorerInput
+from clickwise.errors import BundleError
+from clickwise.limits import MAX_SECONDS_AHEAD
 from clickwise.recommend.candidates import Pool
 from clickwise.recommend.lists import Lists
 from clickwise.recommend.taste import Taste, recent_inputs
@@ -59,8 +61,8 @@ def score(
                 )
             )
             return Scored(scores_N, facts_NF, recents, fell_back=False)
-        except RuntimeError as error:  # what onnxruntime raises
-            log.exception("scorer_failed", reason=type(error).__name__)
+        except BundleError as error:
+            log.warning("scorer_failed", reason=str(error))
     return Scored(facts_NF.sum(axis=1), facts_NF, recents, fell_back=True)
 
 
@@ -73,8 +75,9 @@ def facts(
         return facts_NF
     if lists is not None:
         facts_NF[:, 0] = lists.popularity_of(table.keys_N)
-    age_N = np.maximum(now - table.published_N, 0.0)
-    facts_NF[:, 1] = np.exp(-age_N / FRESH_SECONDS)
+    age_N = now - table.published_N
+    fresh_N = np.exp(-np.maximum(age_N, 0.0) / FRESH_SECONDS)
+    facts_NF[:, 1] = np.where(age_N >= -MAX_SECONDS_AHEAD, fresh_N, 0.0)
     if taste.topics:
         facts_NF[:, 2] = _affinity(taste.topics, table)
     if pool.co_clicked:

@@ -11,13 +11,14 @@ import numpy as np
 from clickwise import logs
 from clickwise.clock import Clock
 from clickwise.errors import UnavailableError
+from clickwise.limits import MAX_SECONDS_AHEAD
 from clickwise.state.port import State
 from clickwise.types import ItemId, ItemKey
 from clickwise.vectors.port import Float32Array, Int64Array, ItemIndex, ItemTable
 
 REFRESH_SECONDS = 0.5
 POPULAR = 1_000  # items whose popularity is known to the scorer
-LISTED = 200  # items of each list that can become candidates
+LISTED = 200  # fresh items that can become candidates, and items kept for an outage
 FADED = 7.0  # natural logarithms below the most popular item count as not popular
 
 log = logs.get(__name__)
@@ -25,12 +26,16 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """One reading. `popularity` in (0, 1] belongs to `popular_keys`, which are sorted."""
+    """One reading. `popularity` in (0, 1] belongs to `popular_keys`, which are sorted.
+
+    `trending` and `fresh` hold what can be shown, in their order; `table` and `labels` what is
+    known of the first of both while the store is away.
+    """
 
     popular_keys: Int64Array
     popularity: Float32Array
-    trending: Int64Array
-    fresh: Int64Array
+    trending: ItemTable
+    fresh: ItemTable
     table: ItemTable
     labels: dict[ItemKey, tuple[ItemId, str]]
 
@@ -55,10 +60,13 @@ class GlobalLists:
         self._due = 0.0
         self._failed = False
 
-    def read(self) -> tuple[Lists | None, bool]:
-        """The lists (None: never read), and whether they are older than they should be."""
+    def read(self, *, late: bool) -> tuple[Lists | None, bool]:
+        """The lists (None: never read), and whether they are older than they should be.
+
+        `late`: the request has no time left to read them again.
+        """
         now = self._clock.monotonic()
-        if now >= self._due:
+        if now >= self._due and not (late and self._lists is not None):
             self._due = now + REFRESH_SECONDS
             try:
                 self._lists = self._read()
@@ -77,14 +85,21 @@ class GlobalLists:
         popularity = np.clip(1.0 + (scores - top) / FADED, 0.0, 1.0).astype(np.float32)
         order = np.argsort(keys, kind="stable")
         now = self._clock.now().timestamp()
-        fresh = self._index.newest(LISTED, now=now)
-        trending = keys[popularity > 0.0][:LISTED]
-        both = np.unique(np.concatenate([trending, fresh]))
+        popular = _shown(self._index.lookup(keys[popularity > 0.0]), now)
+        newest = _shown(self._index.lookup(self._index.newest(LISTED, now=now)), now)
+        newest = newest.take(np.flatnonzero(newest.published_N <= now + MAX_SECONDS_AHEAD))
+        fallback = popular.part(0, LISTED)
+        only_fresh = np.flatnonzero(~np.isin(newest.keys_N, fallback.keys_N))
+        table = ItemTable.joined(fallback, newest.take(only_fresh))
         return Lists(
             popular_keys=keys[order],
             popularity=popularity[order],
-            trending=trending,
-            fresh=fresh,
-            table=self._index.lookup(both),
-            labels=self._index.labels(both.tolist()),
+            trending=popular,
+            fresh=newest,
+            table=table,
+            labels=self._index.labels(table.keys_N.tolist()),
         )
+
+
+def _shown(table: ItemTable, now: float) -> ItemTable:
+    return table.take(np.flatnonzero(~table.hidden_N & (table.expires_N > now)))

@@ -11,10 +11,12 @@ Shape suffixes: Q = queries, D = embedding dimension.
 from collections import OrderedDict
 from hashlib import blake2b
 
-from clickwise.catalog import Catalog
-from clickwise.vectors.port import Float32Array, Where
+import numpy as np
 
-MOST = 20_000  # entries of about 0.5 KB
+from clickwise.catalog import Catalog
+from clickwise.vectors.port import Float32Array, Int64Array, Where
+
+MOST = 20_000  # entries of about half a kilobyte
 
 
 class Neighbors:
@@ -22,7 +24,7 @@ class Neighbors:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._known: OrderedDict[bytes, list[int]] = OrderedDict()
+        self._known: OrderedDict[bytes, Int64Array] = OrderedDict()
         self._state: tuple[int, int] | None = None
 
     def near(self, queries_QD: Float32Array, *, limit: int, where: Where) -> list[list[int]]:
@@ -44,8 +46,8 @@ class Neighbors:
         if missing:
             found = self._asked(queries_QD[missing], limit, where)
             for at, keys in zip(missing, found, strict=True):
-                self._known[names[at]] = keys
-        answers = [self._known[name] for name in names]
+                self._known[names[at]] = np.array(keys, np.int64)
+        answers: list[list[int]] = [self._known[name].tolist() for name in names]
         for name in names:
             self._known.move_to_end(name)
         while len(self._known) > MOST:

@@ -49,14 +49,23 @@ class Readers:
             user = UserId(request.user)
             found = course.attempt("profile", lambda: self._state.profile(user), found)
         stored, newest = found
-        course.attempt("items", lambda: self._catalog.refresh(newest), None)
+        if not course.attempt("items", lambda: self._catalog.refresh(newest), instead=True):
+            course.fall_back("items")  # a burst: the rest is seen by the next requests
         profile = empty_profile(
             self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
         )
         if stored is not None:
             version = stored.version
             known, received = from_stored(stored.body)
-            profile = course.attempt("items", lambda: self.present(known), known)
+            # Vectors of two models are never mixed: what cannot be rebuilt now is left empty.
+            instead = (
+                known
+                if known.model == self._catalog.model
+                else known.for_model(
+                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
+                )
+            )
+            profile = course.attempt("items", lambda: self.present(known), instead)
         if request.context:
             before = profile
             profile = course.attempt("items", lambda: self._with_context(before, request), before)

@@ -37,10 +37,11 @@ from clickwise.recommend.reader import Reader, Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
 from clickwise.types import ITEM_KIND_CODES, ItemKey, UserId, item_key, topic_code
-from clickwise.vectors.port import Float32Array, ItemTable, Where
+from clickwise.vectors.port import ItemTable, Where
 
-WIDER = 2_000  # more items asked for at a time when many were seen long ago
-QUERIES = 2  # vector queries per request
+ROUND = 256  # more items asked for at a time when the sources bring too few
+WIDER = 2_000  # the same when many were seen long ago or delivered already
+JUST_NOW_SECONDS = 5.0
 REMEMBERED = 10_000  # users whose last answered profile version is kept, for freshness figures
 
 
@@ -88,8 +89,7 @@ class Recommender:
         self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
         self._explainer = Explainer(catalog.index, TopicNames(state))
         self._neighbors = Neighbors(catalog)
-        self._answered: OrderedDict[str, int] = OrderedDict()
-        self._started = clock.now().timestamp()
+        self._answered: OrderedDict[str, tuple[int, int]] = OrderedDict()
         metrics.model_info.labels(bundle.version).set(1)
         metrics.model_created.set(bundle.manifest.created.timestamp())
 
@@ -106,7 +106,7 @@ class Recommender:
         taste = taste_of(reader.profile)
         course.done("profile")
 
-        lists, kept = self._lists.read()
+        lists, kept = self._lists.read(late=course.late())
         if kept:
             course.fall_back("lists")
         barred = self._barred(request, reader.profile)
@@ -135,7 +135,8 @@ class Recommender:
             page, offset=request.offset, table=table, pool=pool, scored=scored, taste=taste,
             labels=lists.labels if lists is not None else {}, course=course,
         )  # fmt: skip
-        more = len(ranked) > depth
+        # Degraded, the list may be cut short: whoever pages on may find the rest.
+        more = len(ranked) > depth or bool(course.degraded)
         shown = np.array([table.keys_N[place.index] for place in page], np.int64)
         answer = Answer(
             request_id=uuid.uuid4().hex,
@@ -149,7 +150,7 @@ class Recommender:
             generated=self._clock.now(),
             degraded=tuple(course.degraded),
             empty_reason=None if items else self._empty_reason(request, left_out, course),
-            next_cursor=encode_cursor(barred.delivered, shown) if more and len(shown) else None,
+            next_cursor=encode_cursor(barred.delivered, shown) if more and items else None,
             left_out=left_out if request.explain else None,
         )
         course.done("explain")
@@ -183,23 +184,10 @@ class Recommender:
         pool = Pool()
         most = self._limits.candidates
         if taste.known:
-            queries_QD = _queries(taste)
-            if len(queries_QD):
-                course.attempt(
-                    "vectors",
-                    lambda: sources.by_vector(
-                        pool, self._neighbors, queries_QD, "interest", limit=most // 4, where=where
-                    ),
-                    None,
-                )
-            course.attempt(
-                "co_clicks",
-                lambda: sources.by_co_clicks(pool, self._state, taste, limit=most // 4),
-                None,
-            )
+            self._personal(pool, taste, where, course)
         if lists is not None:
             share = most // 10 if taste.known else most // 2
-            sources.by_lists(pool, lists, trending=share, fresh=share)
+            sources.by_lists(pool, lists, share=share, where=where)
         left, left_out = sources.allowed(pool.keys_N, barred)
         recents = [recent.item for recent in taste.recents]
         table, recent_table = self._lookup(left, recents, lists, course)
@@ -209,11 +197,43 @@ class Recommender:
         number = len(table)
         needed = request.offset + request.limit + 1
         while len(table) < needed:
-            more = self._more(pool, taste, barred, where, needed, lists, course)
+            more = self._more(pool, taste, barred, where, lists, course)
             if more is None:
                 break
             table = ItemTable.joined(table, more)
         return _Found(pool, table, recent_table, left_out, ranked=number)
+
+    def _personal(self, pool: Pool, taste: Taste, where: Where, course: Course) -> None:
+        """Near each interest, similar to the newest item, and what its readers went on to."""
+        most = self._limits.candidates
+        interests_QD = taste.interests_KD[: int((taste.shares_K > 0.0).sum())]
+        if len(interests_QD):
+            limit = max(20, most // 2 // len(interests_QD))
+            course.attempt(
+                "vectors",
+                lambda: sources.by_vector(
+                    pool, self._neighbors, interests_QD, "interest", limit=limit, where=where
+                ),
+                None,
+            )
+        newest = [recent.item for recent in taste.recents[:1]]
+        course.attempt(
+            "vectors",
+            lambda: sources.by_vector(
+                pool,
+                self._neighbors,
+                self._catalog.index.lookup(newest).vectors_ND,
+                "similar",
+                limit=most // 10,
+                where=where,
+            ),
+            None,
+        )
+        course.attempt(
+            "co_clicks",
+            lambda: sources.by_co_clicks(pool, self._state, taste, limit=most // 4),
+            None,
+        )
 
     def _more(
         self,
@@ -221,7 +241,6 @@ class Recommender:
         taste: Taste,
         barred: Barred,
         where: Where,
-        needed: int,
         lists: Lists | None,
         course: Course,
     ) -> ItemTable | None:
@@ -238,11 +257,12 @@ class Recommender:
         open_where = dataclasses.replace(
             where, without=barred.without() | frozenset(ItemKey(key) for key in known)
         )
-        spare = len(barred.delivered) + (WIDER if barred.older else 0)
+        # Rounds of one size, however deep the page is: the list so far stays as it was.
+        round_size = WIDER if barred.older or len(barred.delivered) else ROUND
         course.attempt(
             "vectors",
             lambda: sources.by_vector(
-                pool, self._neighbors, query_QD, "catalogue", limit=needed + spare, where=open_where
+                pool, self._neighbors, query_QD, "catalogue", limit=round_size, where=open_where
             ),
             None,
         )
@@ -259,16 +279,17 @@ class Recommender:
         """Facts of candidates and of recents, in one call; when the store is away, of those
         candidates that the lists remember.
         """
+        index = self._catalog.index
+        none = ItemTable.empty(self._catalog.dimension)
         try:
-            both = self._catalog.index.lookup([*keys, *recents])
+            if self._limits.show_seen:  # a recent item may be a candidate as well
+                return index.lookup(keys), index.lookup(recents)
+            both = index.lookup([*keys, *recents])
         except UnavailableError:
             course.fall_back("vectors")
-            none = ItemTable.empty(self._catalog.dimension)
             if lists is None:
                 return none, none
             return lists.table.take(np.flatnonzero(np.isin(lists.table.keys_N, keys))), none
-        if not recents:
-            return both, ItemTable.empty(self._catalog.dimension)
         wanted = set(recents)
         known: list[int] = both.keys_N.tolist()
         begin = len(known)
@@ -280,18 +301,24 @@ class Recommender:
         self, taste: Taste, found: _Found, lists: Lists | None, now: float, course: Course
     ) -> Scored:
         """Scores of the candidates; the continuation's fall behind, in its own order."""
+        ranked = found.table.part(0, found.ranked)
         scored = score(
-            self._bundle, taste, found.pool, found.table, found.recents, lists=lists, now=now,
+            self._bundle, taste, found.pool, ranked, found.recents, lists=lists, now=now,
             run=not course.late(),
         )  # fmt: skip
         if scored.fell_back:
             course.fall_back("score")
         behind = len(found.table) - found.ranked
-        if behind:
-            lowest = float(scored.scores_N[: found.ranked].min(initial=0.0))
-            steps_N = np.arange(1, behind + 1, dtype=np.float32)
-            scored.scores_N[found.ranked :] = lowest - 1.0 - steps_N / np.float32(1024.0)
-        return scored
+        if not behind:
+            return scored
+        lowest = np.float32(scored.scores_N.min(initial=0.0) - 1.0)
+        steps_N = np.arange(1, behind + 1, dtype=np.float32) / np.float32(1024.0)
+        facts_NF = np.zeros((behind, scored.facts_NF.shape[1]), np.float32)
+        return dataclasses.replace(
+            scored,
+            scores_N=np.concatenate([scored.scores_N, lowest - steps_N]),
+            facts_NF=np.concatenate([scored.facts_NF, facts_NF]),
+        )
 
     def _empty_reason(
         self, request: RecommendRequest, left_out: dict[str, int], course: Course
@@ -317,22 +344,20 @@ class Recommender:
         """From the newest event to the first answer of this process that rests on it."""
         if user is None or not reader.version:
             return
+        now = self._clock.now().timestamp()
+        event = reader.profile.time
         known = self._answered.pop(user, None)
-        self._answered[user] = reader.version
+        self._answered[user] = (reader.version, event)
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
-        first = known is None and reader.received < self._started
-        if first or (known is not None and known >= reader.version):
-            return
-        now = self._clock.now().timestamp()
+        if known is None:  # another process may have answered before: only what just came is sure
+            if now - reader.received > JUST_NOW_SECONDS:
+                return
+        elif known[0] >= reader.version or known[1] == event:
+            return  # nothing new, or only impressions, which leave the profile's time alone
         own = now - reader.profile.time / 1e6
         metrics.event_to_recommendation.labels("event").observe(max(0.0, own))
         metrics.event_to_recommendation.labels("receipt").observe(max(0.0, now - reader.received))
-
-
-def _queries(taste: Taste) -> Float32Array:
-    """The strongest interests."""
-    return taste.interests_KD[: min(QUERIES, int((taste.shares_K > 0.0).sum()))]
 
 
 def _shown(table: ItemTable, where: Where, left_out: dict[str, int]) -> ItemTable:

@@ -54,7 +54,7 @@ def open_database(text: str, *, timeout_seconds: float, connections: int) -> Dat
         from clickwise.state.postgresql import open_postgresql
     except ImportError as error:
         raise ConfigurationError(
-            "PostgreSQL needs psycopg, which the extra `kafka` of this package installs"
+            "PostgreSQL's client is missing; install the extra: pip install 'clickwise[kafka]'"
         ) from error
 
     def engine(statement_seconds: float) -> Engine:

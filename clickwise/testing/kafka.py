@@ -5,7 +5,7 @@
         broker.kill()               # SIGKILL: what was acknowledged must still be there
         broker.start()              # same ports, same data
 
-The jars (about 45 MB) are copied once into `.cache/kafka-libs` below the working directory, or
+The jars (about 45 MB) are copied once into `.cache/kafka-<version>` below the working directory, or
 where CLICKWISE_TEST_KAFKA_LIBS points. Java 17 and Maven have to be installed.
 """
 
@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -72,6 +73,12 @@ class KafkaMissingError(RuntimeError):
     """Java, Maven or the jars are not to be had; the message says which and what to do."""
 
 
+def version() -> str:
+    """The broker's version, as the list of its jars has it."""
+    pom = files("clickwise.testing").joinpath("kafka-pom.xml").read_text(encoding="utf-8")
+    return pom.partition("<kafka.version>")[2].partition("</kafka.version>")[0]
+
+
 def libraries() -> Path:
     """The folder with the broker's jars, filled by Maven when it is not there yet.
 
@@ -80,7 +87,8 @@ def libraries() -> Path:
     """
     if shutil.which("java") is None:
         raise KafkaMissingError("a Kafka broker needs Java: install openjdk-17-jre-headless")
-    folder = Path(os.environ.get(LIBS_VARIABLE) or Path.cwd() / ".cache" / "kafka-libs").resolve()
+    own = os.environ.get(LIBS_VARIABLE)
+    folder = Path(own or Path.cwd() / ".cache" / f"kafka-{version()}").resolve()
     if any(folder.glob("kafka_*.jar")):
         return folder
     if shutil.which("mvn") is None:
@@ -241,3 +249,20 @@ class KafkaServer:
 
     def _log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m clickwise.testing.kafka resolve`: fetch the jars and name their folder."""
+    if arguments != ["resolve"]:
+        print("usage: python -m clickwise.testing.kafka resolve", file=sys.stderr)
+        return 2
+    try:
+        print(libraries())
+    except KafkaMissingError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -104,15 +104,15 @@ class EdgeIndex:
     ) -> None:
         """See ItemIndex. `through` says that with these, all changes up to it are applied.
 
-        Changes that the generation covers already have no effect. Without `through` they stay
+        Changes up to `covered` have no effect. Without `through` they stay
         in the delta for as long as this index lives: no generation is known to hold them.
 
         Raises:
             ValueError: a vector of another dimension; nothing was applied.
         """
         with self._lock:
-            if through is not None and self._generation and through <= self._generation_covers():
-                return
+            if through is not None and through <= self._covered:
+                return  # another thread read them too, and later ones may be in already
             for each in changes:
                 if isinstance(each, IndexedItem):
                     self._delta.check(each)

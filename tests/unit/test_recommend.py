@@ -395,7 +395,7 @@ def unavailable(*_args, **_kwargs):
 def test_a_failing_scorer_is_replaced_and_said(site):
     three_topics(site)
     site.did("anna", "sport0")
-    site.bundle.scorer._session = _BrokenSession()
+    site.bundle.scorer._session = _OtherShape(site.bundle.scorer._session)
 
     answer = site.ask("anna")
 
@@ -403,9 +403,14 @@ def test_a_failing_scorer_is_replaced_and_said(site):
     assert answer.degraded == ("score",)
 
 
-class _BrokenSession:
-    def run(self, *_args):
-        raise RuntimeError("onnxruntime failed")
+class _OtherShape:
+    """The real session, given candidates of another dimension: it fails in its own way."""
+
+    def __init__(self, session):
+        self.session = session
+
+    def run(self, names, values):
+        return self.session.run(names, {**values, "candidates": values["candidates"][:, :3]})
 
 
 def test_past_its_deadline_a_request_takes_the_cheap_way(tmp_path):

@@ -60,7 +60,7 @@ def app_of(site: MemorySite, health: list[Health]) -> AppOf:
 def client_of() -> Callable[[Starlette], httpx.AsyncClient]:
     def make(app: Starlette) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://site.test")
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
     return make
 

@@ -7,7 +7,6 @@ import httpx
 import msgspec
 import pytest
 
-from clickwise.errors import DeadlineError
 from clickwise.events import Event
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.testing.doors import MemorySite
@@ -184,17 +183,6 @@ async def test_guests_do_not_share_one_exposure_key(
         await client.post("/v1/recommendations", json={})
 
     assert len({exposure.user for exposure in site.exposures.exposures}) == 2
-
-
-@pytest.mark.case(18)
-async def test_a_request_whose_time_ran_out_says_so(
-    client: httpx.AsyncClient, site: MemorySite
-) -> None:
-    site.recommender.fault = DeadlineError("250 ms are over")
-
-    response = await client.get(PATH)
-
-    assert (response.status_code, response.json()["error"]) == (504, "deadline")
 
 
 async def test_a_profile_is_shown_or_404(client: httpx.AsyncClient, site: MemorySite) -> None:

@@ -30,7 +30,7 @@ async def main():
         items=site.items, exposures=site.exposures, clock=site.clock, health=list,
     )
     transport = httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://site.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for key in (os.environ["GIVEN_KEY"], os.environ["TRIED_KEY"]):
             for headers in ({"authorization": "Bearer " + key}, {"x-api-key": key}):
                 response = await client.get("/v1/users/ann/recommendations", headers=headers)

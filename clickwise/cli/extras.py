@@ -1,0 +1,25 @@
+"""Parts that the base install lacks: what is missing is said with the command that adds it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clickwise.errors import ConfigurationError
+
+_KAFKA_CLIENTS = frozenset({"aiokafka", "faust", "mode"})
+
+
+@contextmanager
+def kafka_extra() -> Iterator[None]:
+    """Around imports of what speaks Kafka.
+
+    Raises:
+        ConfigurationError: its client is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _KAFKA_CLIENTS:
+            raise
+        raise ConfigurationError(
+            "Kafka's client is missing; install the extra: pip install 'clickwise[kafka]'"
+        ) from error
