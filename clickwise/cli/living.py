@@ -86,7 +86,11 @@ class Living:
         limits = httpx.Limits(max_connections=self.lanes)
         async with (
             httpx.AsyncClient(
-                base_url=self.address, timeout=DEADLINE_SECONDS, limits=limits, trust_env=False
+                base_url=self.address,
+                headers={"content-type": "application/json"},
+                timeout=DEADLINE_SECONDS,
+                limits=limits,
+                trust_env=False,
             ) as client,
             asyncio.TaskGroup() as group,
         ):

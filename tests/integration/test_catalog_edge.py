@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from clickwise.catalog import Catalog
+from clickwise.recommend.answers import MAX_CURSOR_CHARACTERS
 from clickwise.types import ItemId, item_key
 from clickwise.vectors.edge import EdgeIndex
 from streams.items import ItemHandler
@@ -122,7 +123,7 @@ class _SlowState:
         return rows
 
 
-def test_other_rules_keep_the_items(tmp_path, site, open_index):
+def test_other_rules_keep_the_items(site, open_index):
     """A change of a profile setting makes another model; item vectors stay what they are."""
     three_topics(site)
     site.did("anna", "sport0")
@@ -156,3 +157,45 @@ def test_vectors_of_another_encoder_are_not_used(site, open_index):
 
 def open_and_listed(site, open_index):
     return another_worker(site, open_index).listed("anna", limit=20)
+
+
+def many(site, number):
+    """Items of ten topics, more than the sources bring, on a generation of the real engine."""
+    words = ["football", "bank", "film", "garden", "planet", "kitchen", "forest", "music", "train",
+             "school"]  # fmt: skip
+    site.put(
+        *[
+            {"id": f"i{n}", "title": f"{words[n % 10]} story {words[n % 7]} number{n}"}
+            for n in range(number)
+        ]
+    )
+
+
+@pytest.mark.case(11)
+@pytest.mark.parametrize("user", ["anna", None])
+def test_deep_offset_pages_neither_repeat_nor_skip(site, user):
+    many(site, 1_200)
+    site.did("anna", "i0")
+    whole = [item for n in range(10) for item in site.listed(user, limit=100, offset=n * 100)]
+
+    pages = [item for n in range(0, 1_000, 40) for item in site.listed(user, limit=40, offset=n)]
+
+    assert len(whole) == len(set(whole)) == 1_000
+    assert pages == whole
+
+
+@pytest.mark.case(11)
+def test_cursor_pages_end_before_a_cursor_is_too_long(site):
+    many(site, 1_300)
+    site.did("anna", "i0")
+    seen, cursor = [], None
+    while True:
+        answer = site.ask("anna", limit=100, cursor=cursor)
+        seen += [one.item for one in answer.items]
+        cursor = answer.next_cursor
+        if cursor is None:
+            break
+        assert len(cursor) <= MAX_CURSOR_CHARACTERS
+
+    assert len(seen) == len(set(seen))
+    assert len(seen) >= 1_100
