@@ -49,7 +49,7 @@ format: $(STAMP)  ## let ruff rewrite the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(STAMP)  ## write the generated tables of docs/ again
+docs: $(STAMP)  ## write the generated pages of docs/ again
 	$(BIN)/clickwise docs write
 
 bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md

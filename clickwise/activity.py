@@ -13,10 +13,10 @@ Influence is bounded: an event counts at most `MAX_WEIGHT`.
 """
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 
 import msgspec
-import numpy as np
 
 from clickwise.state.port import StoredActivity
 from clickwise.types import EVENT_CODES, EVENT_TYPES, EventType
@@ -26,7 +26,7 @@ MAX_WEIGHT = 2.0
 # An event follows the positive item right before it. Two or three steps back cost twice the rows
 # and find the next film on MovieLens-100k no more often (docs/lab.md).
 FOLLOW_STEPS = 1
-_PAIR = np.dtype([("item", "<i8"), ("weight", "<f4")])
+_PAIR = struct.Struct("<qf")  # a follower's key and weight
 _IMPRESSION = EVENT_CODES[EventType.IMPRESSION]
 
 
@@ -72,15 +72,15 @@ class Activity:
         packed = _decoder.decode(row.body)
         activity.log_score = row.log_score
         activity.counts[: len(packed.counts)] = packed.counts
-        activity.followers = dict(np.frombuffer(packed.followers, _PAIR).tolist())
+        activity.followers = _unpacked(packed.followers)
         return activity
 
     def store(self) -> StoredActivity:
         """For the state; a row that only has impressions orders last."""
-        pairs = np.array(list(self.followers.items()), _PAIR) if self.followers else b""
+        pairs = b"".join(map(_PAIR.pack, self.followers, self.followers.values()))
         return StoredActivity(
             log_score=max(self.log_score, -1e308),
-            body=_encoder.encode(_Packed(self.counts, bytes(pairs))),
+            body=_encoder.encode(_Packed(self.counts, pairs)),
         )
 
     def add(self, increment: Increment, *, half_life_seconds: float) -> None:
@@ -93,7 +93,9 @@ class Activity:
             gain = math.log(min(increment.weight, MAX_WEIGHT)) + (
                 increment.time / half_life_seconds * math.log(2.0)
             )
-            high, low = max(self.log_score, gain), min(self.log_score, gain)
+            low, high = self.log_score, gain
+            if high < low:
+                low, high = high, low
             self.log_score = high + math.log1p(math.exp(low - high))
 
     def _follow(self, follower: int, weight: float) -> None:
@@ -102,6 +104,11 @@ class Activity:
             _, smallest = min(zip(self.followers.values(), self.followers, strict=True))
             count = self.followers.pop(smallest)
         self.followers[follower] = (count or 0.0) + weight
+
+
+def follows(*, event_type: int, weight: float) -> bool:
+    """True if such an event is a step from what its user liked before to its item."""
+    return weight > 0.0 and event_type != _IMPRESSION
 
 
 def increments(
@@ -119,7 +126,7 @@ def increments(
     `before` holds the keys of the user's earlier positive items, newest first.
     """
     yield Increment(item, 0, event_type, weight, time, partition, offset)
-    if weight <= 0.0 or event_type == _IMPRESSION:
+    if not follows(event_type=event_type, weight=weight):
         return
     for earlier in before[:FOLLOW_STEPS]:
         if earlier != item:
@@ -128,10 +135,11 @@ def increments(
 
 def followers(row: StoredActivity) -> dict[int, float]:
     """Follower keys and weights of a stored row."""
-    pairs: dict[int, float] = dict(
-        np.frombuffer(_decoder.decode(row.body).followers, _PAIR).tolist()
-    )
-    return pairs
+    return _unpacked(_decoder.decode(row.body).followers)
+
+
+def _unpacked(pairs: bytes) -> dict[int, float]:
+    return dict(_PAIR.iter_unpack(pairs))
 
 
 def counts(row: StoredActivity) -> dict[EventType, int]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
-from clickwise.activity import Increment
 from clickwise.codec import SCHEMA_VERSION
 from clickwise.events import Event
 from clickwise.items import Item
-from clickwise.messages import Recommendations
+from clickwise.messages import Increments, Recommendations
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.topics import (
     DEAD_LETTERS,
@@ -47,7 +46,7 @@ _PAYLOADS: dict[Topic, tuple[str, object]] = {
     ITEMS: ("Item", Item),
     RECOMMENDATIONS: ("Recommendations", Recommendations),
     EXPOSURES: ("Exposure", ExposureMessage),
-    ITEM_ACTIVITY: ("Increments", list[Increment]),
+    ITEM_ACTIVITY: ("Increments", Increments),
 }
 _KEYS: dict[Topic, JsonSchema] = {
     EVENTS: {"type": "string", "description": "The user id, UTF-8."},

@@ -1,4 +1,4 @@
-"""What is published about users: the message of the `recommendations` topic."""
+"""What the engine itself writes to topics: a user's new list, and what events do to items."""
 
 from hashlib import blake2b
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from clickwise.activity import Increment
 from clickwise.recommend.answers import Answer
 from clickwise.types import UserId
 
@@ -21,6 +22,21 @@ class Recommendations(Answer, frozen=True, kw_only=True):
             )
         ),
     ]
+
+
+class Increments(msgspec.Struct, frozen=True, kw_only=True):
+    """The message of the internal topic `item-activity`: what a batch of events does to items."""
+
+    group: Annotated[
+        str,
+        Meta(
+            description=(
+                "The consumer group that read the events: offsets of two groups (of two lives"
+                " of `events`, say) are never compared."
+            )
+        ),
+    ]
+    increments: list[Increment]
 
 
 def recommendations_of(user: UserId, answer: Answer) -> Recommendations:

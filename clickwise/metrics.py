@@ -39,7 +39,7 @@ AGE_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15, 60,
 
 events = Counter(
     "clickwise_events_total",
-    "Events by type and outcome (applied, accepted, duplicate, stale, refused).",
+    "Events by type and outcome (applied, accepted, duplicate, stale, redelivered, refused).",
     ["type", "outcome"],
 )
 unknown_fields = Counter(

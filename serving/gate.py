@@ -1,8 +1,9 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key (or, without keys, that this machine asks), a place among the requests in work, the handler; and on
-the way out: faults as JSON, the headers that all answers share, the figures. One layer, because
-each wrapped layer costs a request tens of microseconds.
+In this order: a request id, the key (or, without keys, that this machine asks), a place among
+the requests in work, the handler; and on the way out: faults as JSON, the headers that all
+answers share, the figures. One layer, because each wrapped layer costs a request tens of
+microseconds.
 """
 
 import asyncio

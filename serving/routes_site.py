@@ -24,9 +24,7 @@ async def readyz(call: Call) -> Response:
     told = call.trusted()
     body = Readiness(
         ready=ready,
-        checks=tuple(
-            Check(name=c.name, ok=c.ok, detail=c.detail if told else "") for c in checks
-        ),
+        checks=tuple(Check(name=c.name, ok=c.ok, detail=c.detail if told else "") for c in checks),
     )
     return JsonResponse(codec.encode(body), status_code=200 if ready else 503)
 

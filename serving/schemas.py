@@ -72,7 +72,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     ok: bool
-    detail: Annotated[str, Meta(description="What is wrong; empty when all is well, or where a key is needed to see it.")]
+    detail: Annotated[
+        str,
+        Meta(
+            description="What is wrong; empty when all is well, or where a key is needed to see it."
+        ),
+    ]
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from clickwise import logs, metrics
-from clickwise.clock import Clock
+from clickwise.clock import Clock, SystemClock
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ClickwiseError, OverloadedError, UnavailableError
 from clickwise.events import Event
@@ -122,14 +122,16 @@ class _GroupCommit(Generic[W, R]):
         try:
             results = self._apply(work)
         except Exception as error:
-            if len(taken) > 1:  # one bad request must not fail the others
+            # One bad request must not fail the others; an outage fails them all alike, at once.
+            if len(taken) > 1 and not isinstance(error, UnavailableError):
                 for waiting in taken:
                     self._commit([waiting])
                 return
             if not isinstance(error, ClickwiseError):
                 log.exception("batch_failed", queue=self._name)
-            metrics.errors.labels(getattr(error, "kind", "internal"), self._name).inc()
-            _settle(taken[0], error)
+            metrics.errors.labels(getattr(error, "kind", "internal"), self._name).inc(len(taken))
+            for waiting in taken:
+                _settle(waiting, error)
             return
         begin = 0
         for waiting in taken:
@@ -252,7 +254,7 @@ class EmbeddedExposureLog:
             bodies = [self._waiting[i] for i in range(min(500, len(self._waiting)))]
             try:
                 with self._state.write() as write:
-                    write.add_exposures(bodies)
+                    write.add_exposures(bodies, received=SystemClock().now())
             except ClickwiseError as error:
                 metrics.errors.labels(error.kind, "exposures").inc()
                 return

@@ -7,6 +7,7 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -48,8 +49,10 @@ class Outlet(Protocol):
 class ItemChanges(Protocol):
     """`streams.handlers.ItemHandler`, as far as it is needed here."""
 
-    def apply(self, changes: Sequence[tuple[ItemId, Item | None]]) -> None:
-        """Encode, store and index items; None deletes. Idempotent."""
+    def apply(
+        self, changes: Sequence[tuple[ItemId, Item | None]], places: Sequence[tuple[Partition, int]]
+    ) -> None:
+        """Encode, store and index items; None deletes. What `places` have applied is skipped."""
         ...
 
 
@@ -129,12 +132,17 @@ class EventFlow:
             message
             for one in applied
             for message in messages_of(
-                one.activity, topic=self._activity_topic, partitions=self._partitions
+                one.activity,
+                group=self._consumer,
+                topic=self._activity_topic,
+                partitions=self._partitions,
             )
         ]
         if messages:
             await persistently(partial(self._outlet.write, messages), dependency="kafka")
         await self._aside.send(letters)
+        if letters:
+            metrics.events.labels("unknown", "refused").inc(len(letters))
         for one in applied:
             self._changed(one.users)
 
@@ -147,8 +155,6 @@ class EventFlow:
             self._aside,
             _EVENT_FAULTS,
         )
-        # After the events: a worker that dies in between finds these records again.
-        self._aside.store(letters)
         return applied, letters
 
     def _arrival(self, record: Record) -> Arrival:
@@ -162,10 +168,13 @@ class EventFlow:
 class ItemFlow:
     """Items to the state and the index."""
 
-    def __init__(self, handler: ItemChanges, *, aside: SetAside, thread: Executor) -> None:
+    def __init__(
+        self, handler: ItemChanges, *, aside: SetAside, thread: Executor, consumer: str
+    ) -> None:
         self._handler = handler
         self._aside = aside
         self._thread = thread
+        self._consumer = consumer
 
     async def take(self, records: Sequence[Record]) -> None:
         """Put and delete items; see the module and `EventFlow.take`."""
@@ -173,22 +182,29 @@ class ItemFlow:
         await self._aside.send(letters)
 
     def _put(self, records: Sequence[Record]) -> list[DeadLetter]:
-        parsed, letters = _parsed(records, item_of, self._aside)
-        letters += _apply_all(parsed, self._handler.apply, self._aside, _ITEM_FAULTS)
-        self._aside.store(letters)
+        parsed, letters = _parsed(records, self._change, self._aside)
+        letters += _apply_all(
+            parsed,
+            lambda part: self._handler.apply(
+                [change for change, _ in part], [place for _, place in part]
+            ),
+            self._aside,
+            _ITEM_FAULTS,
+        )
         return letters
+
+    def _change(self, record: Record) -> tuple[tuple[ItemId, Item | None], tuple[Partition, int]]:
+        place = Partition(self._consumer, record.topic, record.partition)
+        return item_of(record), (place, record.offset)
 
 
 class ActivityFlow:
     """Increments that event workers sent on, to the rows of their items."""
 
-    def __init__(
-        self, handler: ActivityHandler, *, aside: SetAside, thread: Executor, consumer: str
-    ) -> None:
+    def __init__(self, handler: ActivityHandler, *, aside: SetAside, thread: Executor) -> None:
         self._handler = handler
         self._aside = aside
         self._thread = thread
-        self._consumer = consumer
 
     async def take(self, records: Sequence[Record]) -> None:
         """Add increments; see the module and `EventFlow.take`."""
@@ -197,20 +213,23 @@ class ActivityFlow:
 
     def _add(self, records: Sequence[Record]) -> list[DeadLetter]:
         parsed, letters = _parsed(records, decode_increments, self._aside)
-        places: dict[tuple[str, int], list[list[Increment]]] = {}
-        for record, increments in parsed:
-            places.setdefault((record.topic, record.partition), []).append(increments)
-        for (topic, partition), messages in places.items():
-            self._handler.apply(
-                joined(messages), consumer=self._consumer, topic=topic, partition=partition
-            )
-        self._aside.store(letters)
+        sent: dict[tuple[str, str, int], list[list[Increment]]] = {}
+        for record, one in parsed:
+            sent.setdefault((one.group, record.topic, record.partition), []).append(one.increments)
+        for (group, topic, partition), messages in sent.items():
+            started = time.perf_counter()
+            # The sender's marks: whoever reads the topic again in a group of another name finds
+            # what has been added.
+            self._handler.apply(joined(messages), consumer=group, topic=topic, partition=partition)
+            metrics.batch_seconds.labels("activity").observe(time.perf_counter() - started)
+            metrics.batch_messages.labels("activity").observe(len(messages))
         return letters
 
 
 def _parsed(
     records: Sequence[Record], parse: Callable[[Record], P], aside: SetAside
 ) -> tuple[list[tuple[Record, P]], list[DeadLetter]]:
+    """What the records are, and the stored letters of those that are nothing."""
     parsed: list[tuple[Record, P]] = []
     letters: list[DeadLetter] = []
     for record in records:
@@ -218,6 +237,7 @@ def _parsed(
             parsed.append((record, parse(record)))
         except InvalidInputError as error:
             letters.append(aside.letter(record, error))
+    aside.store(letters)
     return parsed, letters
 
 
@@ -227,23 +247,21 @@ def _apply_all(
     aside: SetAside,
     faults: tuple[type[ClickwiseError], ...],
 ) -> list[DeadLetter]:
-    """Apply a batch; where a record in it is at fault, one by one, that record set aside."""
+    """Apply a batch; where a record in it is at fault, one by one, that record set aside.
+
+    Its letter is stored before the next record is applied, whose offset passes over it.
+    """
     if not parsed:
         return []
     try:
         apply([value for _, value in parsed])
     except faults as error:
         if len(parsed) == 1:
-            return [aside.letter(parsed[0][0], error)]
-    else:
-        return []
-    letters = []
-    for record, value in parsed:
-        try:
-            apply([value])
-        except faults as error:
-            letters.append(aside.letter(record, error))
-    return letters
+            letters = [aside.letter(parsed[0][0], error)]
+            aside.store(letters)
+            return letters
+        return [letter for one in parsed for letter in _apply_all([one], apply, aside, faults)]
+    return []
 
 
 def _short(topic: str) -> str:
@@ -252,10 +270,10 @@ def _short(topic: str) -> str:
 
 
 async def _in_thread(thread: Executor, job: Callable[[], T]) -> T:
-    """Run `job` there, again while the database is away."""
+    """Run `job` there, again while the database or the vector store is away."""
     loop = asyncio.get_running_loop()
 
     def once() -> Awaitable[T]:
         return loop.run_in_executor(thread, job)
 
-    return await persistently(once, dependency="database")
+    return await persistently(once, dependency="stores")

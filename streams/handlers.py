@@ -34,6 +34,7 @@ from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
 from clickwise.types import EventKey, ItemKey, UserId
 
 ATTEMPTS = 5
+REDELIVERED = "redelivered"
 _SINCE_EVENT = metrics.event_to_profile.labels("event")
 _SINCE_RECEIPT = metrics.event_to_profile.labels("receipt")
 T = TypeVar("T")
@@ -51,7 +52,8 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch did: an outcome per arrival, effects on items, users whose profile changed.
+    """What a batch did: an outcome per arrival, effects on items, users whose profile changed
+    or may have: those of redelivered arrivals, of whom nobody may have been told.
 
     Outcomes: applied, duplicate (known event id), stale (older than the window), redelivered
     (its offset had been applied). Redelivered ones yield their increments again, since a crash
@@ -145,7 +147,10 @@ class EventHandler:
             if self._activity is not None:
                 self._activity.add(write, effects)
             write.put_offsets(_advanced(batch, offsets))
-        return Applied(tuple(outcomes), effects, tuple(by_user))
+        told_again = [
+            a.event.user for a, o in zip(batch, outcomes, strict=True) if o == REDELIVERED
+        ]
+        return Applied(tuple(outcomes), effects, tuple(dict.fromkeys([*by_user, *told_again])))
 
     def _body(self, arrival: Arrival) -> bytes:
         return codec.encode(arrival.event) if self._keep_bodies else _place(arrival)
@@ -158,7 +163,7 @@ class EventHandler:
         outcomes: Sequence[str],
     ) -> set[int]:
         """Indices of redelivered events that counted the first time (were no repeated id)."""
-        redelivered = [i for i, outcome in enumerate(outcomes) if outcome == "redelivered"]
+        redelivered = [i for i, outcome in enumerate(outcomes) if outcome == REDELIVERED]
         if not redelivered:
             return set()
         first = write.event_bodies({EventKey(interactions[i].event) for i in redelivered})
@@ -222,7 +227,10 @@ class ActivityHandler:
         Each source partition's increments come in the order of their offsets, all those of one
         event in one message; what is below the stored mark has been applied before.
         """
-        return _retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
+        started = time.perf_counter()
+        new = _retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
+        metrics.batch_seconds.labels("activity").observe(time.perf_counter() - started)
+        return new
 
     def _attempt(
         self, increments: Sequence[Increment], consumer: str, topic: str, partition: int
@@ -270,7 +278,8 @@ class _BatchItems:
         if missing:
             self._known.update(self._catalog.facts(missing))
             self._asked.update(missing)
-        return self._known
+        known = self._known
+        return {key: known[key] for key in keys if key in known}
 
 
 def _retried(attempt: Callable[[], T], handler: str) -> T:
@@ -287,7 +296,7 @@ def _redelivered(batch: Sequence[Arrival], offsets: Mapping[Partition, int]) -> 
     outcomes = []
     for arrival in batch:
         known = arrival.partition is not None and arrival.offset < offsets.get(arrival.partition, 0)
-        outcomes.append("redelivered" if known else "")
+        outcomes.append(REDELIVERED if known else "")
     return outcomes
 
 
@@ -313,13 +322,16 @@ def _effects(
     """What the batch does to items: each distinct event once, redelivered ones again."""
     for i in counted:
         arrival, one = batch[i], interactions[i]
-        _, profile = profiles[arrival.event.user]
+        before: Sequence[int] = ()
+        if item_activity.follows(event_type=one.type, weight=one.weight):
+            _, profile = profiles[arrival.event.user]
+            before = profile.liked_before(one.time, one.event, item_activity.FOLLOW_STEPS)
         yield from item_activity.increments(
             item=one.item,
             event_type=one.type,
             weight=one.weight,
             time=one.time / 1e6,
-            before=profile.liked_before(one.time, one.event, item_activity.FOLLOW_STEPS),
+            before=before,
             partition=arrival.partition.partition if arrival.partition is not None else -1,
             offset=arrival.offset,
         )

@@ -2,7 +2,10 @@
 
 At most one list per user and interval: the first change is published at once, those that
 follow within the interval together at its end. The work is done in slices with rests between,
-so that it takes a quarter of the time at most and events go first.
+so that it takes a tenth of the time at most and events go first.
+
+The topic is compacted: a list that fell back to something cheaper would stand there in place of
+a good one. It is made again a little later, a few times, and then let go.
 """
 
 import asyncio
@@ -26,6 +29,9 @@ from streams.waiting import persistently
 MAX_WAITING = 20_000
 SLICE = 8
 REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
+
+TRIES = 5  # of a list that comes out degraded
+AGAIN_SECONDS = 1.0  # before the second try; twice as long before each further one
 
 Recommend = Callable[[RecommendRequest], Answer]
 
@@ -55,6 +61,7 @@ class Publisher:
         self._due: dict[UserId, float] = {}
         self._queue: list[tuple[float, UserId]] = []
         self._last: dict[UserId, float] = {}
+        self._tried: dict[UserId, int] = {}
         self._woken = asyncio.Event()
 
     def changed(self, users: Sequence[UserId]) -> None:
@@ -75,7 +82,8 @@ class Publisher:
                 continue
             started = time.perf_counter()
             loop = asyncio.get_running_loop()
-            messages = await loop.run_in_executor(self._thread, self._lists, users)
+            messages, degraded = await loop.run_in_executor(self._thread, self._lists, users)
+            self._put_off(users, degraded)
             seconds = time.perf_counter() - started
             if messages:
                 await persistently(partial(self._outlet.write, messages), dependency="kafka")
@@ -84,11 +92,29 @@ class Publisher:
 
     def _wait(self, user: UserId, due: float) -> None:
         if len(self._due) >= self._max_waiting:
-            del self._due[next(iter(self._due))]
+            oldest = next(iter(self._due))
+            del self._due[oldest]
+            self._tried.pop(oldest, None)
             metrics.dropped.labels(_QUEUE).inc()
         self._due[user] = due
         heapq.heappush(self._queue, (due, user))
         metrics.queue_length.labels(_QUEUE).set(len(self._due))
+
+    def _put_off(self, users: Sequence[UserId], degraded: Sequence[UserId]) -> None:
+        """Have those of `users` whose lists are `degraded` wait once more, up to `TRIES` times."""
+        again = set(degraded)
+        now = time.monotonic()
+        for user in users:
+            tried = self._tried.pop(user, 0) + 1
+            if user not in again:
+                continue
+            if tried >= TRIES:
+                metrics.published.labels(RECOMMENDATIONS.name, "degraded").inc()
+                continue
+            if user not in self._due:  # else a newer change waits already
+                pause = max(self._interval_seconds, AGAIN_SECONDS * 2 ** (tried - 1))
+                self._wait(user, now + pause)
+            self._tried[user] = tried
 
     def _take_due(self, now: float) -> list[UserId]:
         users: list[UserId] = []
@@ -112,8 +138,9 @@ class Publisher:
         except TimeoutError:
             return
 
-    def _lists(self, users: Sequence[UserId]) -> list[Message]:
-        messages = []
+    def _lists(self, users: Sequence[UserId]) -> tuple[list[Message], list[UserId]]:
+        """Messages of the users' lists, and those users whose lists came out degraded."""
+        messages, degraded = [], []
         for user in users:
             try:
                 answer = self._recommend(RecommendRequest(user=user))
@@ -126,6 +153,9 @@ class Publisher:
                 metrics.errors.labels("internal", "publish").inc()
                 metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
                 continue
+            if answer.degraded:
+                degraded.append(user)
+                continue
             message = encode(recommendations_of(user, answer))
             messages.append(Message(self._topic, user.encode(), message))
-        return messages
+        return messages, degraded

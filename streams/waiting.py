@@ -14,6 +14,10 @@ Probe = Callable[[], Awaitable[None]]
 
 _log = logs.get(__name__)
 
+# What a call rests on may have no name there (the database or Qdrant, whichever is away): those
+# two tell of themselves, through their breakers.
+_NAMED = frozenset({"kafka", "database", "qdrant"})
+
 
 def pauses(*, first: float = 0.05, longest: float = 2.0) -> Iterator[float]:
     """Seconds to wait between tries: doubling up to `longest`, each shortened by chance.
@@ -29,8 +33,8 @@ def pauses(*, first: float = 0.05, longest: float = 2.0) -> Iterator[float]:
 async def persistently(call: Callable[[], Awaitable[T]], *, dependency: str) -> T:
     """The result of `call`, repeated for as long as its fault is a retryable one.
 
-    An outage is logged when it begins and when it is over, and `clickwise_dependency_up` is 0
-    in between. Ends early only by cancellation.
+    An outage is logged when it begins and when it is over; `clickwise_dependency_up` of a
+    named service is 0 in between. Ends early only by cancellation.
 
     Raises:
         ClickwiseError: of a kind that a later try cannot mend.
@@ -45,11 +49,11 @@ async def persistently(call: Callable[[], Awaitable[T]], *, dependency: str) -> 
             metrics.errors.labels(error.kind, dependency).inc()
             if down_since is None and isinstance(error, UnavailableError):
                 down_since = time.monotonic()
-                metrics.dependency_up.labels(dependency).set(0)
+                _report(dependency, up=False)
                 _log.warning("dependency lost", dependency=dependency, error=str(error))
             await asyncio.sleep(pause)
         else:
-            metrics.dependency_up.labels(dependency).set(1)
+            _report(dependency, up=True)
             if down_since is not None:
                 seconds = round(time.monotonic() - down_since, 1)
                 _log.info("dependency is back", dependency=dependency, seconds=seconds)
@@ -73,7 +77,7 @@ async def wait_for_services(probes: Mapping[str, Probe], *, limit_seconds: float
             except ClickwiseError as error:
                 if not error.retryable:
                     raise
-                metrics.dependency_up.labels(name).set(0)
+                _report(name, up=False)
                 if time.monotonic() + pause >= deadline:
                     raise UnavailableError(
                         f"{name} did not answer within {limit_seconds:g} s"
@@ -84,6 +88,11 @@ async def wait_for_services(probes: Mapping[str, Probe], *, limit_seconds: float
                     _log.warning("waiting for a service", service=name, error=str(error))
                 await asyncio.sleep(pause)
             else:
-                metrics.dependency_up.labels(name).set(1)
+                _report(name, up=True)
                 _log.info("service answers", service=name)
                 break
+
+
+def _report(name: str, *, up: bool) -> None:
+    if name in _NAMED:
+        metrics.dependency_up.labels(name).set(up)

@@ -67,8 +67,12 @@ def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = N
     except UnavailableError as error:
         _log.error("cannot start", error=str(error))
         return EX_UNAVAILABLE
-    if settings.stream_metrics_port:
-        prometheus_client.start_http_server(settings.stream_metrics_port)
+    try:
+        _show_metrics(settings)
+    except ConfigurationError as error:
+        parts.close()
+        _log.error("cannot start", error=str(error))
+        return EX_CONFIG
     # What exists now lives as long as the process: collections need not look at it.
     gc.collect()
     gc.freeze()
@@ -76,6 +80,18 @@ def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = N
         return _run_agents(settings, parts, clock or SystemClock())
     finally:
         parts.close()
+
+
+def _show_metrics(settings: Settings) -> None:
+    port = settings.stream_metrics_port
+    if not port:
+        return
+    try:
+        prometheus_client.start_http_server(port, addr=settings.host)
+    except OSError as error:
+        raise ConfigurationError(
+            f"CLICKWISE_STREAM_METRICS_PORT={port}: cannot listen on {settings.host}: {error}"
+        ) from error
 
 
 async def _prepare(settings: Settings, make_parts: PartsFactory) -> Parts:
@@ -105,8 +121,10 @@ async def _check_log(settings: Settings, state: State) -> None:
     if problems:
         raise ConfigurationError("; ".join(problems))
     topic = EVENTS.full_name(settings.kafka_topic_prefix)
+    # In this order: other workers go on applying what is written meanwhile.
+    offsets = state.offsets(settings.kafka_group)
     ends = await kafka.end_offsets(settings, topic, settings.kafka_partitions)
-    for place, applied in state.offsets(settings.kafka_group).items():
+    for place, applied in offsets.items():
         if place.topic == topic and applied > ends.get(place.partition, applied):
             raise ConfigurationError(
                 f"{topic} ends at {ends[place.partition]} in partition {place.partition}, where"
@@ -166,13 +184,13 @@ def _flows(
             partitions=settings.kafka_partitions,
             changed=publisher.changed if publisher else lambda _: None,
         ),
-        items=ItemFlow(parts.items, aside=aside, thread=threads["items"]),
-        activity=ActivityFlow(
-            parts.activity,
+        items=ItemFlow(
+            parts.items,
             aside=aside,
-            thread=threads["activity"],
+            thread=threads["items"],
             consumer=settings.kafka_group,
         ),
+        activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
         beside=(publisher.run,) if publisher else (),
         at_end=(producer.stop,),
     )

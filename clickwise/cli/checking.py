@@ -12,6 +12,7 @@ from clickwise.cli.options import settings_from
 from clickwise.cli.output import console, plain, print_json
 from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
+from clickwise.state.faults import SchemaError
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -55,6 +56,8 @@ def findings_for(overrides: Mapping[str, object]) -> Iterable[Finding]:
         try:
             for seen in look(settings):
                 yield Finding(name, seen.level, seen.text, seen.advice)
+        except SchemaError:
+            yield Finding(name, "ok", "the database's tables are made at the first start")
         except ClickwiseError as error:
             yield Finding(name, "fail", str(error), checks.ADVICE.get(name, ""))
 

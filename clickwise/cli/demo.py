@@ -120,7 +120,12 @@ def demo(options: DemoOptions) -> int:
         seconds = time.perf_counter() - started
         model = str(site.get("/v1/users/nobody/recommendations")["model"])
         figures = _figures(
-            imported, living, tally, letters=_letters(server.settings), seconds=seconds, model=model
+            imported,
+            living,
+            tally,
+            letters=count_letters(server.settings),
+            seconds=seconds,
+            model=model,
         )
         view.summary(figures, living.moments, server.address)
         if options.json is not None:
@@ -209,7 +214,7 @@ def _figures(
     )
 
 
-def _letters(settings: Settings) -> int:
+def count_letters(settings: Settings) -> int:
     """Dead letters in the database of the demo's server."""
     number, before = 0, None
     with ExitStack() as stack:

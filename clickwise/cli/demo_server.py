@@ -40,7 +40,7 @@ class DemoServer:
     def __enter__(self) -> Self:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # our own command
                 [sys.executable, "-c", _UP, "up"],
                 env=inherited | environment_of(self.settings),
                 stdin=subprocess.DEVNULL,

@@ -8,7 +8,14 @@ from typing import Self
 import httpx
 
 from clickwise.codec import JsonObject, encode
-from clickwise.errors import ClickwiseError, InvalidInputError, NotFoundError, UnavailableError
+from clickwise.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    NotFoundError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from clickwise.settings import Settings
 
 RETRY_SECONDS = 60.0
@@ -17,7 +24,10 @@ _BUSY = (429, 502, 503, 504)
 
 
 class HttpSite:
-    """A running server; a context manager."""
+    """A running server; a context manager.
+
+    A server that never answered is not waited for: more likely its address is wrong.
+    """
 
     def __init__(self, address: str, settings: Settings, *, timeout_seconds: float = 60.0) -> None:
         keys = settings.keys
@@ -25,9 +35,17 @@ class HttpSite:
         if keys:
             headers["authorization"] = f"Bearer {keys[0].reveal()}"
         self.address = address.rstrip("/")
-        self._client = httpx.Client(
-            base_url=self.address, headers=headers, timeout=timeout_seconds, trust_env=False
-        )
+        if not self.address.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{address}: expected an address such as http://127.0.0.1:8000"
+            )
+        try:
+            self._client = httpx.Client(
+                base_url=self.address, headers=headers, timeout=timeout_seconds, trust_env=False
+            )
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"{address}: {error}") from error
+        self._met = False
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +69,9 @@ class HttpSite:
         """
         body = encode({name: list(rows)})
         answer = self._asked("POST", path, body=body)
-        results: list[JsonObject] = answer["results"]
+        results: object = answer.get("results")
+        if not isinstance(results, list):
+            raise InvalidInputError(f"{self.address}{path} is not of Clickwise: no results")
         return results
 
     def _asked(
@@ -69,30 +89,46 @@ class HttpSite:
             try:
                 answer = self._client.request(method, path, content=body, params=parameters)
             except httpx.InvalidURL as error:
-                raise InvalidInputError(f"{self.address}: {error}") from error
+                raise ConfigurationError(f"{self.address}: {error}") from error
             except httpx.HTTPError as error:
                 fault = f"{type(error).__name__} {error}".strip()
+                if isinstance(error, httpx.ConnectError) and not self._met:
+                    raise UnavailableError(
+                        f"no server answers at {self.address}: {error}"
+                    ) from error
             else:
+                self._met = True
                 if answer.status_code not in _BUSY:
                     return _checked(answer, path)
                 fault = f"status {answer.status_code}"
-                pause = max(pause, float(answer.headers.get("retry-after", 0.0)))
+                pause = max(pause, _seconds(answer.headers.get("retry-after", "")))
             if time.monotonic() + pause > deadline:
                 raise UnavailableError(f"{self.address} did not answer: {fault}")
             time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
             pause *= 2
 
 
+def _seconds(retry_after: str) -> float:
+    """0 for a date, which is the header's other form."""
+    return float(retry_after) if retry_after.isdecimal() else 0.0
+
+
 def _checked(answer: httpx.Response, path: str) -> JsonObject:
     try:
         data = answer.json()
-    except ValueError as error:
-        raise ClickwiseError(f"{path}: status {answer.status_code}, and no JSON") from error
+    except ValueError:
+        data = None
     # 422 with results: everything was refused, each with its reason.
-    if answer.is_success or (isinstance(data, dict) and data.get("results")):
-        answered: JsonObject = data
-        return answered
-    message = str(data.get("message", answer.status_code)) if isinstance(data, dict) else "?"
+    if isinstance(data, dict) and (answer.is_success or data.get("results")):
+        return data
+    message = str(data.get("message", "")) if isinstance(data, dict) else "no JSON object"
+    told = f"{path}: status {answer.status_code}: {message}"
+    if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        raise TooLargeError(message)
     if answer.status_code == httpx.codes.NOT_FOUND:
         raise NotFoundError(message)
-    raise InvalidInputError(f"{path}: status {answer.status_code}: {message}")
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise UnauthorizedError(f"{told}: set CLICKWISE_API_KEYS to a key of the server")
+    if answer.is_server_error:
+        raise UnavailableError(told)
+    raise InvalidInputError(told)

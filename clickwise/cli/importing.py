@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -14,7 +14,13 @@ from rich.text import Text
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.http import HttpSite
-from clickwise.cli.output import console, plain, print_json, progress_console
+from clickwise.cli.output import (
+    console,
+    encoder_progress,
+    plain,
+    print_json,
+    progress_console,
+)
 from clickwise.cli.sinks import EVENTS_AT_ONCE, ITEMS_AT_ONCE, DirectSink, HttpSink, Result, Sink
 from clickwise.cli.wiring import open_core
 from clickwise.clock import SystemClock
@@ -81,29 +87,55 @@ def import_path(settings: Settings, options: ImportOptions) -> int:
         aside = RefusedFile(options.refused)
         stack.callback(aside.close)
         summary = run_import(feed, sink, aside)
-    _report(summary, feed, options)
+    _report(summary, feed, options, aside.path)
     return Exit.FAILED if summary.refused else Exit.DONE
 
 
 class RefusedFile:
-    """Refused rows as JSON lines, with place and reason; made when there is a first one."""
+    """Refused rows as JSON lines, with place and reason; made when there is a first one.
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    A file that is there already is left alone: the name gets a number, which `path` then has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._file: IO[bytes] | None = None
 
     def add(self, row: Row, reason: str) -> None:
-        """Append one."""
-        if self._path is None:
-            return
-        if self._file is None:
-            self._file = self._path.open("wb")
-        self._file.write(encode({"place": row.place, "reason": reason, "data": row.data}) + b"\n")
+        """Append one.
+
+        Raises:
+            ConfigurationError: the file cannot be written.
+        """
+        line = encode({"place": row.place, "reason": reason, "data": row.data}) + b"\n"
+        with self._told():
+            if self._file is None:
+                self._file = self._made()
+            self._file.write(line)
 
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
-            self._file.close()
+            with self._told():
+                self._file.close()
+
+    def _made(self) -> IO[bytes]:
+        wanted = self.path
+        for number in itertools.count(2):
+            try:
+                return self.path.open("xb")
+            except FileExistsError:
+                self.path = wanted.with_stem(f"{wanted.stem}-{number}")
+        raise AssertionError("there is always another number")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(
+                f"refused rows cannot be written to {self.path}: {error.strerror}"
+            ) from error
 
 
 def run_import(feed: Feed, sink: Sink, aside: RefusedFile) -> Summary:
@@ -222,7 +254,9 @@ def _sink(settings: Settings, options: ImportOptions, stack: ExitStack) -> Sink:
     except ConflictError as error:
         raise ConflictError(f"{error}; try again in a moment") from error
     stack.callback(lock.release)
-    return DirectSink(open_core(settings, stack))
+    with encoder_progress() as follow:
+        core = open_core(settings, stack, progress=follow)
+    return DirectSink(core)
 
 
 def _needs_url() -> str:
@@ -231,7 +265,7 @@ def _needs_url() -> str:
     )
 
 
-def _report(summary: Summary, feed: Feed, options: ImportOptions) -> None:
+def _report(summary: Summary, feed: Feed, options: ImportOptions, refused: Path) -> None:
     if options.json:
         print_json(
             {
@@ -241,7 +275,7 @@ def _report(summary: Summary, feed: Feed, options: ImportOptions) -> None:
                 "duplicates": summary.duplicates,
                 "refused": summary.refused,
                 "reasons": dict(summary.reasons.most_common(REASONS_SHOWN)),
-                "refused_file": str(options.refused) if summary.refused else None,
+                "refused_file": str(refused) if summary.refused else None,
             }
         )
         return
@@ -256,4 +290,4 @@ def _report(summary: Summary, feed: Feed, options: ImportOptions) -> None:
     for reason, number in summary.reasons.most_common(REASONS_SHOWN):
         out.print(Text.assemble(f"  {number:,} x ", plain(reason)))
     if summary.refused:
-        out.print(Text(f"refused rows are in {options.refused}"))
+        out.print(Text(f"refused rows are in {refused}"))

@@ -27,12 +27,14 @@ def progress_console() -> Console:
 @contextmanager
 def encoder_progress() -> Iterator[Callable[[str, float], None]]:
     """A bar for the making of the encoder, moved by (stage, share that is done)."""
+    out = progress_console()
     with Progress(
         TextColumn("encoder: {task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        console=progress_console(),
+        console=out,
         transient=True,
+        disable=not out.is_terminal,  # it would leave an empty line
     ) as bar:
         task = bar.add_task("opening", total=None)
 

@@ -1,4 +1,7 @@
-"""Forgetting event ids that are too old to come again: a thread of the server's parent process.
+"""Forgetting what is too old to be asked for: a thread of the server's parent process.
+
+Event ids that cannot come again, exposures of the embedded log as old as the topic would keep
+them, and dead letters long after their replay.
 
 Several servers on one database may all do so; what one has forgotten the others do not find.
 """
@@ -15,13 +18,19 @@ from clickwise.settings import Settings
 from clickwise.state.port import State
 
 EVERY_SECONDS = 3_600.0
+KEPT = timedelta(days=30)  # exposures, and dead letters from their replay on
 
 log = logs.get(__name__)
 
 
 def prune_once(state: State, *, dedupe_days: float, clock: Clock) -> int:
-    """Forget what was received more than `dedupe_days` ago; how many events that were."""
-    return state.prune(events_before=clock.now() - timedelta(days=dedupe_days))
+    """Forget events of more than `dedupe_days` ago, the rest of before `KEPT`; how many rows."""
+    now = clock.now()
+    return (
+        state.prune(events_before=now - timedelta(days=dedupe_days))
+        + state.prune_exposures(before=now - KEPT)
+        + state.prune_replayed(before=now - KEPT)
+    )
 
 
 class Pruner:
@@ -53,6 +62,6 @@ class Pruner:
                     log.warning("prune_put_off", kind=error.kind, reason=str(error))
                 else:
                     if forgotten:
-                        log.info("events_forgotten", number=forgotten)
+                        log.info("rows_forgotten", number=forgotten)
                 if self._stopped.wait(EVERY_SECONDS):
                     return

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from clickwise.cli.exits import Exit
 from clickwise.cli.http import HttpSite
-from clickwise.cli.output import console, plain, print_json, print_table
+from clickwise.cli.output import console, encoder_progress, plain, print_json, print_table
 from clickwise.cli.wiring import open_core
 from clickwise.errors import InvalidInputError
 from clickwise.limits import check_id
@@ -33,7 +33,9 @@ def recommend(
 
 def _here(settings: Settings, request: RecommendRequest) -> Answer:
     with ExitStack() as stack:
-        return open_core(settings, stack).recommend(request)
+        with encoder_progress() as follow:
+            core = open_core(settings, stack, progress=follow)
+        return core.recommend(request)
 
 
 def _over_http(settings: Settings, url: str, request: RecommendRequest) -> Answer:

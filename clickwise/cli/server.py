@@ -110,18 +110,18 @@ def run_server(
 
 
 def _serve(settings: Settings) -> int:
-    from granian import Granian
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
+    from granian.server import MPServer
 
-    class Server(Granian):
+    class Server(MPServer):
         """Knows what its workers ended with, which granian forgets."""
 
         worker_codes: tuple[int, ...] = ()
 
         def shutdown(self, exit_code: int = 0) -> None:
             self.worker_codes = tuple(one.inner.exitcode or 0 for one in self.wrks)
-            super().shutdown(exit_code)
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian's
 
     server = Server(
         "clickwise.cli.asgi:app",

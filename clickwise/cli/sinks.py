@@ -1,6 +1,6 @@
 """Where imported rows go: a running server, or straight through the embedded handlers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,14 +8,15 @@ from typing import Protocol
 from clickwise.cli import handlers
 from clickwise.cli.http import HttpSite
 from clickwise.cli.wiring import Core
-from clickwise.codec import JsonObject
-from clickwise.errors import InvalidInputError
+from clickwise.codec import JsonObject, encode
+from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
 from streams.handlers import Arrival
 
 EVENTS_AT_ONCE = 1_000
 ITEMS_AT_ONCE = 100
+BYTES_AT_ONCE = 4_000_000  # a quarter of what a server takes by default
 _VERDICTS = {"stale": "applied", "redelivered": "duplicate"}
 
 
@@ -40,18 +41,37 @@ class Sink(Protocol):
 
 
 class HttpSink:
-    """Over the HTTP interface."""
+    """Over the HTTP interface, in requests that its server's limit on bodies lets through.
+
+    The limit is the server's own setting: what it finds too large is sent again in halves.
+    """
 
     def __init__(self, site: HttpSite) -> None:
         self._site = site
 
     def items(self, rows: Sequence[JsonObject]) -> list[Result]:
         """See Sink."""
-        return [_told(one) for one in self._site.post("/v1/items", "items", rows)]
+        return self._posted("/v1/items", "items", rows)
 
     def events(self, rows: Sequence[JsonObject]) -> list[Result]:
         """See Sink."""
-        return [_told(one) for one in self._site.post("/v1/events", "events", rows)]
+        return self._posted("/v1/events", "events", rows)
+
+    def _posted(self, path: str, name: str, rows: Sequence[JsonObject]) -> list[Result]:
+        return [
+            result
+            for part in cut_by_bytes(rows, BYTES_AT_ONCE)
+            for result in self._halved(path, name, part)
+        ]
+
+    def _halved(self, path: str, name: str, rows: Sequence[JsonObject]) -> list[Result]:
+        try:
+            return [_told(one) for one in self._site.post(path, name, rows)]
+        except TooLargeError as error:
+            if len(rows) == 1:
+                return [Result("refused", error.reason)]
+        middle = len(rows) // 2
+        return self._halved(path, name, rows[:middle]) + self._halved(path, name, rows[middle:])
 
 
 class DirectSink:
@@ -92,6 +112,19 @@ class DirectSink:
             else:
                 results.append(Result("refused", str(event)))
         return results
+
+
+def cut_by_bytes(rows: Sequence[JsonObject], limit: int) -> Iterator[Sequence[JsonObject]]:
+    """Rows in runs of at most `limit` bytes of JSON; a row that is larger is a run of its own."""
+    start = size = 0
+    for place, row in enumerate(rows):
+        added = len(encode(row)) + 1  # and a comma
+        if place > start and size + added > limit:
+            yield rows[start:place]
+            start, size = place, 0
+        size += added
+    if start < len(rows):
+        yield rows[start:]
 
 
 def _told(result: JsonObject) -> Result:

@@ -75,18 +75,7 @@ def prepare(settings: Settings) -> Bundle:
     """Encoder, bundle and tables of this home, made where they are missing."""
     with ExitStack() as stack:
         state_of(settings, stack).migrate()
-    with Progress(
-        TextColumn("encoder: {task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=progress_console(),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("opening", total=None)
-
-        def follow(stage: str, done: float) -> None:
-            bar.update(task, description=stage, total=1.0, completed=done)
-
+    with encoder_progress() as follow:
         return bundle_of(settings, encoder_of(settings, progress=follow))
 
 

@@ -182,7 +182,13 @@ class Core:
         return self.recommender.recommend(request)
 
 
-def open_core(settings: Settings, stack: ExitStack, *, clock: Clock | None = None) -> Core:
+def open_core(
+    settings: Settings,
+    stack: ExitStack,
+    *,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+) -> Core:
     """Open everything, migrate the database, and catch up with the items table.
 
     Raises:
@@ -192,11 +198,9 @@ def open_core(settings: Settings, stack: ExitStack, *, clock: Clock | None = Non
     homes.make_home(settings)
     state = state_of(settings, stack)
     state.migrate()
-    encoder = BatchingEncoder(encoder_of(settings), batch=settings.encoder_batch)
+    encoder = BatchingEncoder(encoder_of(settings, progress=progress), batch=settings.encoder_batch)
     stack.callback(encoder.close)
     bundle = bundle_of(settings, encoder)
-    catalog = Catalog(
-        state=state, index=index_of(settings, bundle, stack), model=bundle.version
-    )
+    catalog = Catalog(state=state, index=index_of(settings, bundle, stack), model=bundle.version)
     catalog.catch_up()
     return Core(settings, clock or SystemClock(), state, encoder, bundle, catalog)

@@ -55,7 +55,7 @@ def read_csv_bytes(
             truncate_ragged_lines=True,
             encoding="utf8-lossy",
         ).with_row_index("row", offset=2 if names is None else 1)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise ConfigurationError(f"{name} cannot be read as a table: {error}") from error
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from clickwise.errors import ConfigurationError
 from clickwise.imports.columns import read_csv, rows
+from clickwise.imports.faults import BROKEN
 from clickwise.imports.feed import Feed
 
 TYPES = {
@@ -25,6 +27,14 @@ _LAYOUTS = (
     ("users_interactions.csv", "shared_articles.csv"),
     ("interactions.csv.gz", "articles.csv.gz"),
 )
+
+
+class _Article(msgspec.Struct, rename={"content_id": "contentId"}):
+    content_id: str | int
+    text: str | None
+
+
+_articles = msgspec.json.Decoder(_Article)
 
 
 def is_deskdrop(folder: Path) -> bool:
@@ -72,7 +82,7 @@ def _events(table: pl.DataFrame) -> pl.DataFrame:
     ).sort("time", maintain_order=True)
 
 
-def _items(table: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
+def _items(table: pl.DataFrame, texts: dict[str, str | None]) -> pl.DataFrame:
     shared = "sharedAt" if "sharedAt" in table.columns else "timestamp"
     latest = table.unique("contentId", keep="last", maintain_order=True)
     body = (
@@ -94,12 +104,18 @@ def _items(table: pl.DataFrame, texts: dict[str, str]) -> pl.DataFrame:
     )
 
 
-def _texts(folder: Path) -> dict[str, str]:
+def _texts(folder: Path) -> dict[str, str | None]:
     """Full texts, where a file of them lies beside."""
-    texts: dict[str, str] = {}
+    texts: dict[str, str | None] = {}
     for path in sorted(folder.glob("article_text*.jsonl.gz")):
-        with gzip.open(path, "rb") as lines:
-            for line in lines:
-                article = msgspec.json.decode(line)
-                texts[str(article["contentId"])] = article["text"]
+        number = 0
+        try:
+            with gzip.open(path, "rb") as lines:
+                for number, line in enumerate(lines, 1):  # noqa: B007  # faults tell it
+                    article = _articles.decode(line)
+                    texts[str(article.content_id)] = article.text
+        except msgspec.DecodeError as error:
+            raise ConfigurationError(f"{path}:{number}: {error}") from error
+        except BROKEN as error:
+            raise ConfigurationError(f"{path} ends after line {number}: {error}") from error
     return texts

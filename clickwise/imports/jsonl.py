@@ -14,7 +14,8 @@ from typing import BinaryIO
 import numpy as np
 
 from clickwise.codec import JsonObject, decode_object
-from clickwise.errors import InvalidInputError
+from clickwise.errors import ConfigurationError, InvalidInputError
+from clickwise.imports.faults import BROKEN, reading
 from clickwise.imports.feed import Feed, Row
 from clickwise.limits import parse_time
 from clickwise.vectors.port import Float64Array, Int64Array
@@ -27,6 +28,9 @@ def read_jsonl(path: Path) -> Feed:
 
     Lines that are no JSON come with the events, as faults. Events without a time, or with one
     that cannot be read, come first, to be judged by the door.
+
+    Raises:
+        ConfigurationError: the file cannot be read to its end.
     """
     items_N, events_N, times_N = _scanned(path)
     order = np.argsort(times_N, kind="stable")
@@ -46,23 +50,27 @@ def _scanned(path: Path) -> tuple[Int64Array, Int64Array, Float64Array]:
     events: list[int] = []
     times: list[float] = []
     offset = 0
-    with _opened(path) as lines:
-        for number, line in enumerate(lines, 1):
-            place = number << 40 | offset
-            offset += len(line)
-            if not line.strip():
-                continue
-            data = _decoded(line)
-            if data is not None and "user" not in data:
-                items.append(place)
-            else:
-                events.append(place)
-                times.append(_time_of(data))
+    number = 0
+    try:
+        with _opened(path) as lines:
+            for number, line in enumerate(lines, 1):
+                place = number << 40 | offset
+                offset += len(line)
+                if not line.strip():
+                    continue
+                data = _decoded(line)
+                if data is not None and "user" not in data:
+                    items.append(place)
+                else:
+                    events.append(place)
+                    times.append(_time_of(data))
+    except BROKEN as error:
+        raise ConfigurationError(f"{path} cannot be read after line {number}: {error}") from error
     return np.array(items, np.int64), np.array(events, np.int64), np.array(times, np.float64)
 
 
 def _rows(path: Path, places_N: Int64Array) -> Iterator[Row]:
-    with _opened(path) as lines:
+    with reading(path), _opened(path) as lines:
         for place in places_N.tolist():
             lines.seek(place & ((1 << 40) - 1))
             line = lines.readline()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clickwise.errors import ConfigurationError
 from clickwise.imports.deskdrop import is_deskdrop, read_deskdrop
+from clickwise.imports.faults import reading
 from clickwise.imports.feed import Feed
 from clickwise.imports.jsonl import read_jsonl
 from clickwise.imports.mind import is_mind, read_mind
@@ -54,10 +55,12 @@ def open_feed(path: Path, layout: Layout, options: TableOptions) -> Feed:
         folder = path if path.is_dir() else path.parent
         if not fits(folder):
             raise ConfigurationError(f"{folder} does not look like {chosen}: expected {files}")
-        return read(folder)
+        with reading(folder):
+            return read(folder)
     if path.is_dir():
         raise ConfigurationError(f"{path} is a folder; {chosen} is read from a file")
-    return read_jsonl(path) if chosen is Layout.JSONL else read_table(path, options)
+    with reading(path):
+        return read_jsonl(path) if chosen is Layout.JSONL else read_table(path, options)
 
 
 def recognized(path: Path) -> Layout:

@@ -14,6 +14,7 @@ import msgspec
 
 from clickwise.codec import JsonObject
 from clickwise.errors import ConfigurationError
+from clickwise.imports.faults import reading
 
 INSTALL = "pip install --no-deps recbole==1.2.1"
 _FOLDER = "recbole/dataset_example/ml-100k"
@@ -50,7 +51,8 @@ def read_movielens() -> MovieLens:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with _located(name).open(encoding="utf-8", newline="") as lines:
+    path = _located(name)
+    with reading(path), path.open(encoding="utf-8", newline="") as lines:
         header = [column.split(":")[0] for column in next(lines).rstrip("\n").split("\t")]
         rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [dict(zip(header, row, strict=True)) for row in rows]

@@ -87,7 +87,7 @@ def fold(
     known = _known(entries, interactions)
     fresh: list[Interaction] = []
     stale: list[Interaction] = []
-    first = (int(entries[0]["time"]), int(entries[0]["event"])) if len(entries) else (0, 0)
+    first = window.place(entries, 0) if profile.truncated else (0, 0)
     applied = 0
     for one in interactions:
         if one.event in known:
@@ -108,7 +108,8 @@ def fold(
     if stale:
         changed.older = with_older(changed.older, _entries(stale))
     if fresh:
-        changed = _with_fresh(changed, _entries(fresh), items, rules)
+        fresh.sort(key=_place)
+        changed = _with_fresh(changed, fresh, items, rules)
     return Folded(changed, tuple(outcomes))
 
 
@@ -121,7 +122,8 @@ def rebuilt(profile: Profile, items: ItemSource, rules: Rules) -> Profile:
 
 def has_unknown(profile: Profile) -> bool:
     """True when some kept event's item was not known when it was folded."""
-    return bool((profile.history["type"] & window.UNKNOWN).any())
+    # The mark is a byte's highest bit: none has it where all bytes are ASCII.
+    return not profile.history["type"].tobytes().isascii()
 
 
 def unknown_items(profile: Profile) -> list[int]:
@@ -136,26 +138,27 @@ def _known(history: window.History, interactions: Sequence[Interaction]) -> set[
     events = history["event"]
     if len(interactions) == 1:  # the usual case; building a set costs more than looking once
         event = interactions[0].event
-        return {event} if bool((events == event).any()) else set()
+        return {event} if np.count_nonzero(events == event) else set()
     return set(events.tolist())
 
 
+def _place(one: Interaction) -> tuple[int, int]:
+    return one.time, one.event
+
+
 def _entries(interactions: Sequence[Interaction]) -> window.History:
-    entries = np.array(
+    return np.array(
         [(i.time, i.event, i.item, i.weight, i.type) for i in interactions], window.ENTRY
     )
-    return entries if len(entries) == 1 else window.ordered(entries)
 
 
 def _with_fresh(
-    profile: Profile, fresh: window.History, items: ItemSource, rules: Rules
+    profile: Profile, fresh: Sequence[Interaction], items: ItemSource, rules: Rules
 ) -> Profile:
+    """`fresh` is ordered."""
     history = profile.history
-    in_order = not len(history) or (
-        (int(history[-1]["time"]), int(history[-1]["event"]))
-        < (int(fresh[0]["time"]), int(fresh[0]["event"]))
-    )
-    joined = window.joined(history, fresh)
+    in_order = not len(history) or window.place(history, -1) < _place(fresh[0])
+    joined = window.joined(history, _entries(fresh))
     if not in_order:
         joined = window.ordered(joined)
     begin = window.start(joined, rules)
@@ -211,8 +214,11 @@ class _State:
         self.rules = rules
         self.interests_KD = profile.interests_KD.copy()
         self.masses: list[float] = profile.masses_K.tolist()
-        self.norms = [float(row.dot(row)) for row in self.interests_KD]
-        self.aversion_D = profile.aversion_D.copy()
+        self.rows = list(self.interests_KD)
+        self.lengths = [
+            _length(row) if mass else 0.0 for row, mass in zip(self.rows, self.masses, strict=True)
+        ]
+        self.aversion_D = profile.aversion_D  # replaced, never written to
         self.aversion_mass = profile.aversion_mass
         self.topics = dict(profile.topic_weights)
         self.landmark = profile.landmark
@@ -256,7 +262,7 @@ class _State:
                 self._clear(nearest)
             else:
                 self._add(nearest, item, -weight)
-        self.aversion_D += np.float32(weight) * item.vector_D
+        self.aversion_D = self.aversion_D + np.float32(weight) * item.vector_D
         self.aversion_mass += weight
         for topic in item.topics:
             self._add_topic(topic, -weight)
@@ -276,38 +282,42 @@ class _State:
         """Slot of the interest with the greatest cosine; (-1, -1) when there is none."""
         products: list[float] = (self.interests_KD @ item.vector_D).tolist()
         best, best_cosine = -1, -1.0
-        for slot, norm in enumerate(self.norms):
-            if self.masses[slot] > 0.0 and norm > 0.0:
-                cosine = products[slot] / math.sqrt(norm)
+        for slot, length in enumerate(self.lengths):
+            if self.masses[slot] > 0.0 and length > 0.0:
+                cosine = products[slot] / length
                 if best < 0 or cosine > best_cosine:
                     best, best_cosine = slot, cosine
         return best, best_cosine
 
     def _add(self, slot: int, item: ItemFacts, weight: float) -> None:
-        row = self.interests_KD[slot]
+        row = self.rows[slot]
         row += np.float32(weight) * item.vector_D
-        self.norms[slot] = float(row.dot(row))
+        self.lengths[slot] = _length(row)
         self.masses[slot] = float(np.float32(self.masses[slot] + weight))
 
     def _clear(self, slot: int) -> None:
         self.interests_KD[slot] = 0.0
-        self.norms[slot] = 0.0
+        self.lengths[slot] = 0.0
         self.masses[slot] = 0.0
 
     def _rescale(self, factor: float) -> None:
         """Move the landmark: every sum shrinks by the same factor."""
         self.interests_KD *= np.float32(factor)
-        self.norms = [float(row.dot(row)) for row in self.interests_KD]
+        self.lengths = [_length(row) for row in self.rows]
         self.masses = [float(np.float32(mass * factor)) for mass in self.masses]
-        self.aversion_D *= np.float32(factor)
+        self.aversion_D = self.aversion_D * np.float32(factor)
         self.aversion_mass *= factor
         self.topics = {code: weight * factor for code, weight in self.topics.items()}
 
     def _add_topic(self, topic: int, weight: float) -> None:
         if topic not in self.topics and len(self.topics) >= self.rules.topics:
-            faintest = min(self.topics, key=lambda code: (abs(self.topics[code]), code))
+            _, faintest = min(zip(map(abs, self.topics.values()), self.topics, strict=True))
             del self.topics[faintest]
         self.topics[topic] = self.topics.get(topic, 0.0) + weight
+
+
+def _length(row_D: Float32Array) -> float:
+    return math.sqrt(float(row_D.dot(row_D)))
 
 
 def event_type(code: int) -> EventType:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 
-from clickwise.errors import InvalidInputError
+from clickwise.errors import BundleError
 from clickwise.profile import window
 from clickwise.profile.rules import Rules
 from clickwise.types import ModelVersion
@@ -19,6 +19,7 @@ FORMAT = 2
 MICROSECONDS = 1_000_000
 OLDER_BYTES = 8_192
 _OLDER_HASHES = 7
+_RECEIVED = struct.Struct("<d")
 _LOOK_BACK = 32  # kept events in which earlier positive items are looked for
 
 
@@ -67,9 +68,12 @@ class Profile:
     def liked_before(self, time: int, event: int, limit: int) -> list[int]:
         """Keys of the newest items with a positive event before (time, event), newest first."""
         found: list[int] = []
-        for entry in reversed(self.history[-_LOOK_BACK:].tolist()):
+        newest = len(self.history) - 1
+        # Entry by entry: it is mostly found among the first few.
+        for index in range(newest, max(-1, newest - _LOOK_BACK), -1):
             if len(found) == limit:
                 break
+            entry = window.entry(self.history, index)
             if entry[3] > 0.0 and (entry[0], entry[1]) < (time, event) and entry[2] not in found:
                 found.append(entry[2])
         return found
@@ -164,16 +168,18 @@ def from_bytes(data: bytes) -> Profile:
     """The profile in `data`; its arrays are read-only views of it.
 
     Raises:
-        InvalidInputError: damaged, or of a format that this program does not know.
+        BundleError: damaged, or of a format that this program does not know.
     """
     try:
         packed = _decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise InvalidInputError("stored profile is damaged", field="profile") from error
-    if packed.format != FORMAT:
-        raise InvalidInputError(
-            f"stored profile has format {packed.format}, expected {FORMAT}", field="profile"
-        )
+        if packed.format == FORMAT:
+            return _unpacked(packed)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BundleError("stored profile is damaged") from error
+    raise BundleError(f"stored profile has format {packed.format}, expected {FORMAT}")
+
+
+def _unpacked(packed: _Packed) -> Profile:
     masses_K = np.frombuffer(packed.masses, np.float32)
     alive_K = masses_K > 0.0
     kept_KD = np.frombuffer(packed.interests, np.float32).reshape(-1, packed.shape[1])
@@ -205,18 +211,20 @@ def stored_body(profile: Profile, *, received: float) -> bytes:
 
     The time of receipt is not part of the profile: it depends on when, not on what.
     """
-    return struct.pack("<d", received) + to_bytes(profile)
+    return _RECEIVED.pack(received) + to_bytes(profile)
 
 
 def profile_bytes(body: bytes) -> bytes:
     """The profile's own bytes in a stored body: equal for equal histories."""
-    return body[8:]
+    return body[_RECEIVED.size :]
 
 
 def from_stored(body: bytes) -> tuple[Profile, float]:
-    """Profile and time of receipt (seconds since 1970) of its newest event."""
-    (received,) = struct.unpack_from("<d", body)
-    return from_bytes(body[8:]), received
+    """Profile and time of receipt (seconds since 1970) of its newest event; see from_bytes."""
+    if len(body) < _RECEIVED.size:
+        raise BundleError("stored profile is damaged")
+    (received,) = _RECEIVED.unpack_from(body)
+    return from_bytes(profile_bytes(body)), received
 
 
 def with_older(older: bytes, items: window.History) -> bytes:

@@ -12,6 +12,8 @@ events are ordered by (time, key), and adding one can only move the start forwar
 was dropped would be outside of every later window as well (ADR 2).
 """
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,17 @@ def empty() -> History:
 def joined(history: History, more: History) -> History:
     """Both, one after the other (as bytes: numpy takes long to agree on a joint record type)."""
     return np.frombuffer(bytearray(history.tobytes() + more.tobytes()), ENTRY)
+
+
+def entry(history: History, index: int) -> tuple[int, int, int, float, int]:
+    """The event at `index`, as ENTRY names its fields."""
+    return cast("tuple[int, int, int, float, int]", history.item(index))
+
+
+def place(history: History, index: int) -> tuple[int, int]:
+    """Time and key of the event at `index`: what the order goes by."""
+    time, event, *_ = entry(history, index)
+    return time, event
 
 
 def ordered(history: History) -> History:

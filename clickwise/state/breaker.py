@@ -6,7 +6,7 @@ would hold all others for a whole timeout.
 
 from collections.abc import Callable
 
-from clickwise import logs
+from clickwise import logs, metrics
 from clickwise.errors import UnavailableError
 
 PAUSE_SECONDS = 0.5
@@ -21,6 +21,8 @@ class Breaker:
         self._monotonic = monotonic
         self._pause = 0.0
         self._until = 0.0
+        self._told = False
+        self._up = metrics.dependency_up.labels("database")
 
     @property
     def is_open(self) -> bool:
@@ -40,11 +42,16 @@ class Breaker:
         """A try failed after so many seconds; at most half of the time is spent waiting."""
         if not self._pause:
             _log.warning("database does not answer", waited_seconds=round(seconds, 3))
+            self._up.set(0)
         self._pause = max(PAUSE_SECONDS, seconds)
         self._until = self._monotonic() + self._pause
 
     def succeeded(self) -> None:
         """The database answered."""
+        if self._told and not self._pause:
+            return
         if self._pause:
             _log.info("database answers again")
             self._pause = 0.0
+        self._told = True
+        self._up.set(1)

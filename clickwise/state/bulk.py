@@ -50,7 +50,12 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 class Bulk(Protocol):
-    """How a database takes many rows or keys."""
+    """How a database takes many rows or keys.
+
+    `one_writer`: a transaction that writes has the database to itself, and need hold no rows.
+    """
+
+    one_writer: bool
 
     def insert(self, table: Table) -> Insert:
         """The database's own INSERT, which knows ON CONFLICT."""
@@ -81,6 +86,8 @@ class Bulk(Protocol):
 
 class ArrayBulk:
     """PostgreSQL: see Bulk."""
+
+    one_writer = False
 
     def insert(self, table: Table) -> Insert:
         """See Bulk."""
@@ -141,6 +148,8 @@ class _Made:
 
 class RowBulk:
     """SQLite: see Bulk."""
+
+    one_writer = True
 
     def __init__(self) -> None:
         self._made: dict[int, _Made] = {}

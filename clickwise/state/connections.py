@@ -84,12 +84,17 @@ class Connections:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection inside a transaction: committed at the end, rolled back on an error."""
+        """A connection inside a transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            UnavailableError: no answer in time, or none a moment ago.
+        """
+        self._breaker.check()
         self._wait(self._turns)
         try:
             self._wait(self._slots)
             try:
-                connection, _ = self._start(lambda held: held.exec_driver_sql(self._begin))
+                connection = self._begun()
                 try:
                     yield connection
                 except BaseException:
@@ -125,6 +130,19 @@ class Connections:
             except BaseException:
                 _discard(connection)
                 raise
+
+    def _begun(self) -> Connection:
+        """A connection that has begun a transaction."""
+        started = self._monotonic()
+        try:
+            connection, _ = self._start(lambda held: held.exec_driver_sql(self._begin))
+        except UnavailableError as error:
+            # A writer that waits too long for another (SQLite) is no outage: reads go on.
+            if not _is_busy(error.__cause__):
+                self._breaker.failed(seconds=self._monotonic() - started)
+            raise
+        self._breaker.succeeded()
+        return connection
 
     def _commit(self, connection: Connection) -> None:
         try:
@@ -181,6 +199,12 @@ class Connections:
     def _wait(self, what: threading.BoundedSemaphore) -> None:
         if not what.acquire(timeout=self._seconds):
             raise UnavailableError(f"every connection was busy for {self._seconds:g} s")
+
+
+def _is_busy(cause: BaseException | None) -> bool:
+    """True when SQLite was held by another writer all the time."""
+    name = getattr(cause.orig, "sqlite_errorname", "") if isinstance(cause, DBAPIError) else ""
+    return isinstance(name, str) and name.startswith("SQLITE_BUSY")
 
 
 def _discard(connection: Connection) -> None:

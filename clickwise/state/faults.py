@@ -26,6 +26,10 @@ _LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _NO_SCHEMA = frozenset({"42P01", "42703", "3F000"})  # undefined table, column, schema
 
 
+class SchemaError(ConfigurationError):
+    """Tables are missing or of another version; every command that serves migrates them."""
+
+
 def translate(error: DBAPIError) -> ClickwiseError:
     """The fault of ours that `error` is; raise it `from error`."""
     code = _code(error)
@@ -33,7 +37,7 @@ def translate(error: DBAPIError) -> ClickwiseError:
     if code in _LOST_RACES:
         fault = ConflictError(f"the transaction lost against another one ({code}); run it again")
     elif code in _NO_SCHEMA or _is_missing_table(error):
-        fault = ConfigurationError(
+        fault = SchemaError(
             "the database's schema is not in place or not this program's: migrate it first"
         )
     elif isinstance(error, IntegrityError):

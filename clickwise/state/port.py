@@ -49,7 +49,8 @@ class EventRow:
 class Partition:
     """Whose offsets: a consumer's on a topic's partition.
 
-    `source` tells upstream partitions apart where one partition carries several of them.
+    `source` tells upstream partitions apart where one partition carries several of them;
+    `consumer` is then the group that read them upstream.
     """
 
     consumer: str
@@ -134,7 +135,8 @@ class Write(Protocol):
         """The next offset to apply, for partitions that have one.
 
         Holds all of them until the transaction ends: a second owner of a partition (there is
-        one for a moment when partitions move) waits here and then sees what the first applied.
+        one for a moment when partitions move), or another consumer of it, waits here and then
+        sees what the first applied.
         """
         ...
 
@@ -161,7 +163,7 @@ class Write(Protocol):
         """Append; the same topic, partition and offset is stored once."""
         ...
 
-    def add_exposures(self, bodies: Sequence[bytes]) -> None:
+    def add_exposures(self, bodies: Sequence[bytes], *, received: datetime) -> None:
         """Append exposure messages (embedded log)."""
         ...
 
@@ -237,6 +239,14 @@ class State(Protocol):
 
     def prune(self, *, events_before: datetime) -> int:
         """Forget event ids (and embedded bodies) received before then; how many."""
+        ...
+
+    def prune_exposures(self, *, before: datetime) -> int:
+        """Forget exposures of the embedded log received before then; how many."""
+        ...
+
+    def prune_replayed(self, *, before: datetime) -> int:
+        """Forget dead letters that went back into their topic before then; how many."""
         ...
 
     def ping(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Delete, Row
 
 from clickwise.errors import NotFoundError
 from clickwise.state import schema, statements
@@ -20,7 +20,7 @@ from clickwise.types import ItemId, ItemKey, UserId, item_key
 
 # Every dead letter's id is below.
 _NO_LETTER = (1 << 63) - 1
-# Events forgotten in one transaction: short enough for writers that wait.
+# Rows forgotten in one transaction: short enough for writers that wait.
 _FORGET_AT_ONCE = 5_000
 
 
@@ -163,13 +163,15 @@ class SqlState:
 
     def prune(self, *, events_before: datetime) -> int:
         """See State. In several transactions, so that writers wait for none of them long."""
-        forgotten = 0
-        while True:
-            with self.write() as write:
-                some = write.forget_events(before=events_before, limit=_FORGET_AT_ONCE)
-            forgotten += some
-            if some < _FORGET_AT_ONCE:
-                return forgotten
+        return self._forget(statements.forget_events, events_before)
+
+    def prune_exposures(self, *, before: datetime) -> int:
+        """See State."""
+        return self._forget(statements.forget_exposures, before)
+
+    def prune_replayed(self, *, before: datetime) -> int:
+        """See State."""
+        return self._forget(statements.forget_letters, before)
 
     def ping(self) -> None:
         """See State. ConfigurationError when a newer program has migrated the database."""
@@ -186,6 +188,15 @@ class SqlState:
     def close(self) -> None:
         """See State."""
         self._connections.close()
+
+    def _forget(self, statement: Delete, before: datetime) -> int:
+        forgotten = 0
+        while True:
+            with self.write() as write:
+                some = write.forget(statement, before=before, limit=_FORGET_AT_ONCE)
+            forgotten += some
+            if some < _FORGET_AT_ONCE:
+                return forgotten
 
     def _number(self, statement: statements.Query) -> int:
         ((number,),) = self._rows(statement)

@@ -4,9 +4,11 @@ Names of bound values are the columns' own, except `expected` (a version read be
 (which row to change), `after`, `before`, `limit`, `by`, and `keys` (a list, for `Bulk.among`).
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Delete,
     Select,
@@ -100,14 +102,17 @@ exposures_after: Query = (
     .order_by(exposures.c.seq)
     .limit(bindparam("limit"))
 )
-forget_events: Delete = delete(events).where(
-    events.c.seq.in_(
-        select(events.c.seq)
-        .where(events.c.received < bindparam("before"))
-        .order_by(events.c.received)
-        .limit(bindparam("limit"))
-    )
-)
+
+
+def _forget(number: Column[int], at: Column[datetime]) -> Delete:
+    """DELETE of the oldest rows, at most `limit`, of those that are older than `before`."""
+    oldest = select(number).where(at < bindparam("before")).order_by(at).limit(bindparam("limit"))
+    return delete(number.table).where(number.in_(oldest))
+
+
+forget_events: Delete = _forget(events.c.seq, events.c.received)
+forget_exposures: Delete = _forget(exposures.c.seq, exposures.c.received)
+forget_letters: Delete = _forget(dead_letters.c.id, dead_letters.c.replayed)
 
 offsets_of: Query = select(offsets).where(offsets.c.consumer == bindparam("consumer"))
 trending: Query = (

@@ -148,6 +148,8 @@ exposures = Table(
     "exposures",
     metadata,
     Column("seq", _sequence(), primary_key=True),
+    Column("received", Instant, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Index("exposures_received", "received"),
     sqlite_autoincrement=True,
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Delete
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import UpdateBase
@@ -50,7 +50,9 @@ class SqlWrite:
 
     def add_events(self, rows: Sequence[EventRow]) -> set[EventKey]:
         """See Write."""
-        if any(row.body is not None and row.body.startswith(_JSON) for row in rows):
+        if not self._many.bulk.one_writer and any(
+            row.body is not None and row.body.startswith(_JSON) for row in rows
+        ):
             self._run(statements.hold_events)
         new: dict[EventKey, Values] = {}
         for row in rows:
@@ -106,7 +108,8 @@ class SqlWrite:
 
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See Write."""
-        places = {(place.consumer, place.topic, place.partition) for place in partitions}
+        # Whoever's offsets: consumers of one partition must not write the same rows at once.
+        places = {(place.topic, place.partition) for place in partitions}
         if places:
             self._hold([_lock_number(*place) for place in places])
         stored: dict[Partition, int] = {}
@@ -190,20 +193,20 @@ class SqlWrite:
         ]
         self._run_many(self._many.add_dead_letter, values)
 
-    def add_exposures(self, bodies: Sequence[bytes]) -> None:
+    def add_exposures(self, bodies: Sequence[bytes], *, received: datetime) -> None:
         """See Write."""
         self._run(statements.hold_exposures)
-        self._run_many(self._many.add_exposure, [{"body": body} for body in bodies])
+        rows = [{"received": received, "body": body} for body in bodies]
+        self._run_many(self._many.add_exposure, rows)
 
     def mark_replayed(self, letter: int, at: datetime) -> bool:
         """Note when a dead letter went back into its topic; False when there is none."""
         values = {"of_id": letter, "replayed": at}
         return self._run(statements.mark_replayed, values).rowcount == 1
 
-    def forget_events(self, *, before: datetime, limit: int) -> int:
-        """Delete at most `limit` events received before then; how many."""
-        values = {"before": before, "limit": limit}
-        return self._run(statements.forget_events, values).rowcount
+    def forget(self, statement: Delete, *, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows of before then, one of `forget_...`; how many."""
+        return self._run(statement, {"before": before, "limit": limit}).rowcount
 
     def _put_vectors(self, writes: Sequence[ItemWrite]) -> None:
         deleted = [write.key for write in writes if write.vector is None]
@@ -249,9 +252,9 @@ class SqlWrite:
         return self._conflict("an item's key is taken by another item id")
 
 
-def _lock_number(consumer: str, topic: str, partition: int) -> int:
-    """63 bits for one consumer's partition, the same in every process."""
-    name = "\0".join((consumer, topic, str(partition))).encode()
+def _lock_number(topic: str, partition: int) -> int:
+    """63 bits for one partition, the same in every process."""
+    name = "\0".join((topic, str(partition))).encode()
     return int.from_bytes(blake2b(name, digest_size=8, person=b"offsets").digest()) >> 1
 
 

@@ -7,6 +7,7 @@ one is let through to try.
 
 from threading import Lock
 
+from clickwise import metrics
 from clickwise.clock import Clock
 from clickwise.errors import UnavailableError
 
@@ -23,6 +24,8 @@ class Breaker:
         self._rest_seconds = rest_seconds
         self._in_a_row = 0
         self._closed_until = 0.0
+        self._told = False
+        self._up = metrics.dependency_up.labels(service.lower())
         self._lock = Lock()
 
     def check(self) -> None:
@@ -46,10 +49,15 @@ class Breaker:
     def succeeded(self) -> None:
         """Note an answer."""
         with self._lock:
+            if self._in_a_row >= self._faults or not self._told:
+                self._told = True
+                self._up.set(1)
             self._in_a_row = 0
 
     def failed(self) -> None:
         """Note a fault of the service (not one of the caller)."""
         with self._lock:
             self._in_a_row += 1
+            if self._in_a_row == self._faults:
+                self._up.set(0)
             self._closed_until = self._clock.monotonic() + self._rest_seconds

@@ -300,13 +300,22 @@ class TestEvents:
 
     def test_exposures_are_a_log_too(self, state: SqlState) -> None:
         with state.write() as write:
-            write.add_exposures([b"one", b"two"])
-            write.add_exposures([b"three"])
+            write.add_exposures([b"one", b"two"], received=NOW)
+            write.add_exposures([b"three"], received=NOW)
 
         (first, _), *rest = state.exposures()
 
         assert [body for _, body in rest] == [b"two", b"three"]
         assert state.exposures(after=first, limit=1) == rest[:1]
+
+    def test_old_exposures_are_forgotten(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.add_exposures([b"old", b"old too"], received=NOW - timedelta(days=31))
+            write.add_exposures([b"new"], received=NOW)
+
+        assert state.prune_exposures(before=NOW - timedelta(days=30)) == 2
+
+        assert [body for _, body in state.exposures()] == [b"new"]
 
 
 class TestOffsets:
@@ -362,6 +371,26 @@ class TestOffsets:
             waiting.result(10)
 
         assert seen == [50]
+
+    def test_another_consumer_of_the_partition_waits_too(self, state: SqlState) -> None:
+        other = Partition("others", self.place.topic, self.place.partition)
+        order: list[str] = []
+
+        def second_consumer() -> None:
+            with state.write() as write:
+                write.offsets([other])
+                order.append("second")
+
+        with ThreadPoolExecutor(1) as pool:
+            with state.write() as write:
+                write.offsets([self.place])
+                waiting = pool.submit(second_consumer)
+                with pytest.raises(TimeoutError):
+                    waiting.result(0.2)
+                order.append("first")
+            waiting.result(10)
+
+        assert order == ["first", "second"]
 
 
 class TestItems:
@@ -544,6 +573,19 @@ class TestDeadLetters:
         assert again is not None
         assert again.replayed == NOW
 
+    def test_letters_replayed_long_ago_are_forgotten_and_pending_ones_kept(
+        self, state: SqlState
+    ) -> None:
+        with state.write() as write:
+            write.add_dead_letters([letter(1), letter(2), letter(3)])
+        newest, older, _ = state.dead_letters()
+        state.mark_replayed(newest.id, NOW - timedelta(days=31))
+        state.mark_replayed(older.id, NOW)
+
+        assert state.prune_replayed(before=NOW - timedelta(days=30)) == 1
+
+        assert [one.offset for one in state.dead_letters()] == [2, 1]
+
     def test_an_unknown_letter_is_not_found(self, state: SqlState) -> None:
         assert state.dead_letter(17) is None
         with pytest.raises(NotFoundError):
@@ -560,7 +602,7 @@ class TestTransactions:
                 write.put_activity({ItemKey(1): StoredActivity(1.0, b"")})
                 write.put_offsets({TestOffsets.place: 1})
                 write.add_dead_letters([letter(1)])
-                write.add_exposures([b"one"])
+                write.add_exposures([b"one"], received=NOW)
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -845,8 +887,26 @@ class TestOutages:
             postgres.pause()
             with pytest.raises(UnavailableError):
                 state.ping()
-            with pytest.raises(UnavailableError), state.write() as write:
+            with pytest.raises(UnavailableError, match="a moment ago"), state.write() as write:
                 write.add_events([event("a")])
+        finally:
+            postgres.resume()
+
+        wait_until(lambda: answers(state))
+        state.close()
+
+    def test_a_writer_that_finds_the_database_away_spares_the_next_the_wait(
+        self, postgres: PostgresServer, postgres_url: str
+    ) -> None:
+        state = open_state(postgres_url, timeout_seconds=0.5, pool_size=4)
+        state.migrate()
+        state.ping()
+        try:
+            postgres.pause()
+            with pytest.raises(UnavailableError, match="did not answer"), state.write():
+                pass
+            with pytest.raises(UnavailableError, match="a moment ago"), state.write():
+                pass
         finally:
             postgres.resume()
 

@@ -68,6 +68,8 @@ def test_ingest_reports_rates_floor_and_burst(tmp_path):
     )  # fmt: skip
 
     assert report["embedded_events_per_second"].keys() == {"batched", "single"}
+    for name in ("batched", "single"):
+        assert report["embedded_runs"][name].keys() == {"clients", "num_events"}
     assert report["stream_events_per_second"] > 0
     assert report["faust_floor_events_per_second"] > 0
     assert report["burst"]["ratio"] > 0

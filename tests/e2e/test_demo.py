@@ -45,7 +45,7 @@ def test_every_event_is_applied_once_and_none_is_refused(lived):
     assert figures.keys() == set(DemoFigures.__struct_fields__)
     assert figures["items"] == 1_682
     assert figures["events_applied"] == 3_120
-    assert (figures["duplicates"], figures["dead_letters"]) == (0, 0)
+    assert (figures["duplicates"], figures["refused"], figures["dead_letters"]) == (0, 0, 0)
 
 
 @pytest.mark.case(9)

@@ -1,10 +1,13 @@
 """The application under granian, over sockets: addresses as sent, streams, a clean stop."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +32,7 @@ async def stopped():
 
 app = create_app(
     Parts(
-        settings=load({}, stream_poll_seconds=0.01),
+        settings=load({}, stream_poll_seconds=0.01, max_in_flight=8),
         recommender=site.recommender, state=site.lookups, events=site.events, items=site.items,
         exposures=site.exposures, clock=site.clock, health=list, on_stop=stopped,
     )
@@ -53,6 +56,7 @@ class Server:
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     def wait_until_ready(self) -> None:
@@ -122,3 +126,34 @@ def test_a_client_that_leaves_frees_its_place(server: Server) -> None:
     while "clickwise_streams_open 0.0" not in httpx.get(f"{server.url}/metrics").text:
         assert time.monotonic() < deadline, "places of streams are not given back"
         time.sleep(0.05)
+
+
+def test_beyond_the_limit_requests_that_wait_for_nothing_get_503_too(server: Server) -> None:
+    """One client after the other is never refused; very many at once are, and told when."""
+    path = "/v1/users/ann/recommendations"
+    alone = {httpx.get(f"{server.url}{path}").status_code for _ in range(20)}
+    port = int(server.url.rpartition(":")[2])
+    request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n".encode()
+    connections = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(200)]
+    answers: list[bytes] = []
+
+    def read(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            answers.append(stream.read())
+
+    readers = [threading.Thread(target=read, args=(one,)) for one in connections]
+    for reader in readers:
+        reader.start()
+    # Stopped while they are sent, so that all of them arrive together.
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    for connection in connections:
+        connection.sendall(request)
+    os.killpg(server.process.pid, signal.SIGCONT)
+    for reader in readers:
+        reader.join(20)
+
+    statuses = Counter(answer.split(b" ", 2)[1] for answer in answers)
+    assert alone == {200}
+    assert len(answers) == 200
+    assert statuses.keys() == {b"200", b"503"}, statuses
+    assert all(b"retry-after" in answer for answer in answers if answer.startswith(b"HTTP/1.1 503"))

@@ -77,7 +77,7 @@ def test_kafka_and_up_do_not_go_together(capsys, monkeypatch):
     [
         (ConfigurationError("x"), 2),
         (UnavailableError("x"), 3),
-        (ConflictError("x"), 3),
+        (ConflictError("x"), 1),
         (NotFoundError("x"), 1),
         (InvalidInputError("x"), 1),
     ],
@@ -142,6 +142,35 @@ class TestCheck:
         assert code == Exit.FAILED
         assert levels["vectors"] == "fail"
         assert levels["encoder"] == "warn"
+
+
+def test_a_database_without_tables_is_fine(capsys, postgres_url, monkeypatch, free_port):
+    monkeypatch.setenv("CLICKWISE_DATABASE_URL", postgres_url)
+
+    code = run(["check", "--json", "--port", str(free_port)])
+
+    found = json.loads(capsys.readouterr().out)["findings"]
+    texts = [(one["level"], one["text"]) for one in found if one["name"] == "database"]
+    assert code == Exit.DONE
+    assert texts == [
+        ("ok", "PostgreSQL answers"),
+        ("ok", "the database's tables are made at the first start"),
+    ]
+
+
+def test_the_encoder_is_told_to_be_made_only_when_it_is(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("CLICKWISE_ENCODER_MODEL")
+    models = tmp_path / "home" / "models"
+    (models / "bundles").mkdir(parents=True)
+
+    def told():
+        run(["check", "--json"])
+        found = json.loads(capsys.readouterr().out)["findings"]
+        return [one["text"] for one in found if one["name"] == "encoder"][-1]
+
+    assert "made at the first start" in told()
+    (models / "encoders" / "some-int8-0123").mkdir(parents=True)
+    assert "made already" in told()
 
 
 class TestOnAHome:

@@ -1,14 +1,18 @@
-"""Old event ids are forgotten, and only old ones."""
+"""What is old is forgotten, and only that."""
 
 from datetime import UTC, datetime, timedelta
 
 from clickwise.cli.pruning import prune_once
-from clickwise.state.port import EventRow
+from clickwise.state.port import DeadLetter, EventRow
 from clickwise.state.sql import open_state
 from clickwise.testing.doors import StoppedClock
 from clickwise.types import EventKey
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def letter(offset):
+    return DeadLetter("events", 0, offset, None, b"{", "invalid", "no JSON", NOW)
 
 
 def test_what_was_received_before_the_window_is_forgotten(tmp_path):
@@ -22,9 +26,16 @@ def test_what_was_received_before_the_window_is_forgotten(tmp_path):
                 for key, days in ages.items()
             ]
         )
+        for days in (31, 29):
+            write.add_exposures([b"{}"], received=NOW - timedelta(days=days))
+        write.add_dead_letters([letter(1), letter(2), letter(3)])
+    for one, days in zip(state.dead_letters(), (31, 29), strict=False):
+        state.mark_replayed(one.id, NOW - timedelta(days=days))
 
     forgotten = prune_once(state, dedupe_days=8.0, clock=StoppedClock(NOW))
 
-    assert forgotten == 1
+    assert forgotten == 3
     assert len(state.events()) == 1
+    assert len(state.exposures()) == 1
+    assert [one.offset for one in state.dead_letters()] == [2, 1]
     state.close()

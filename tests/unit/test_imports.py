@@ -308,6 +308,45 @@ class TestLayouts:
             feed_of(tmp_path, Layout.MOVIELENS)
 
 
+class TestDamagedFiles:
+    def test_a_column_that_a_known_layout_needs_is_told(self, tmp_path):
+        (tmp_path / "ratings.csv").write_text("user,movieId,rating,timestamp\n1,10,0.5,1\n")
+        (tmp_path / "movies.csv").write_text("movieId,title,genres\n10,A,B\n")
+
+        with pytest.raises(ConfigurationError, match="userId"):
+            feed_of(tmp_path)
+
+    @pytest.mark.parametrize("name", ["e.jsonl.gz", "e.csv.gz"])
+    def test_a_gzip_that_ends_early_or_is_damaged_is_told(self, tmp_path, name):
+        path = tmp_path / name
+        whole = gzip.compress(TestJsonLines.LINES.encode())
+        for content in (whole[:-9], whole[:12] + bytes(40), whole[:40]):
+            path.write_bytes(content)
+            with pytest.raises(ConfigurationError, match=name.replace(".", r"\.")):
+                feed_of(path, kind="news")
+
+    @pytest.mark.parametrize(
+        "line", [b"nonsense", b'{"contentId": "5"}', b'["5"]', b'{"contentId": 5, "text": 6}']
+    )
+    def test_a_bad_line_of_texts_is_told_with_its_place(self, tmp_path, line):
+        TestDeskdrop().test_an_unknown_type_keeps_its_name_to_be_refused_with(tmp_path)
+        good = b'{"contentId": "5", "text": "T"}'
+        (tmp_path / "article_text.jsonl.gz").write_bytes(gzip.compress(good + b"\n" + line))
+
+        with pytest.raises(ConfigurationError, match=r"article_text\.jsonl\.gz:2"):
+            feed_of(tmp_path)
+
+    def test_a_folder_in_the_place_of_a_file_is_told(self, tmp_path):
+        (tmp_path / "movies.dat").write_text("10::A::B\n")
+        (tmp_path / "ratings.dat").write_text("1::10::5::1\n")
+        feed = feed_of(tmp_path / "movies.dat", Layout.MOVIELENS)
+
+        assert feed.num_items == 1
+        (tmp_path / "site.jsonl").mkdir()
+        with pytest.raises(ConfigurationError, match="is a folder"):
+            feed_of(tmp_path / "site.jsonl", Layout.JSONL)
+
+
 def test_moving_times_moves_all_of_them_and_leaves_what_cannot_be_read():
     rows = [
         Row("1", {"time": T, "user": "u"}),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickwise.errors import InvalidInputError
+from clickwise.errors import BundleError
 from clickwise.profile import (
     Interaction,
     Rules,
@@ -166,7 +166,7 @@ def test_the_time_of_receipt_is_kept_beside_the_profile():
 
 @pytest.mark.parametrize("damaged", [b"", b"\x00", b"\x9f" * 20, b"{}"])
 def test_a_damaged_profile_is_refused(damaged):
-    with pytest.raises(InvalidInputError, match="damaged"):
+    with pytest.raises(BundleError, match="damaged"):
         from_bytes(damaged)
 
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from clickwise import reference
+from clickwise.cli import documents
 from clickwise.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_pages_are_fresh():
-    stale = reference.stale_pages(DOCS)
+    stale = reference.stale_pages(DOCS, documents.PAGES)
 
     assert not stale, f"run `{reference.COMMAND}`: {', '.join(stale)}"
 

@@ -132,3 +132,37 @@ def test_every_setting_has_a_sentence():
     hints = get_type_hints(Settings, include_extras=True)
 
     assert all(get_args(hint)[1].description for hint in hints.values())
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("CLICKWISE_QDRANT_URL", "http://user:hunter2@qdrant:6333"),
+        ("CLICKWISE_QDRANT_URL", "https://hunter2@qdrant"),
+        ("CLICKWISE_QDRANT_URL", "qdrant:6333"),
+        ("CLICKWISE_QDRANT_URL", "http://"),
+        ("CLICKWISE_KAFKA_BOOTSTRAP", "broker"),
+        ("CLICKWISE_KAFKA_BOOTSTRAP", "kafka://broker:9092"),
+        ("CLICKWISE_KAFKA_BOOTSTRAP", "u:hunter2@broker:9092"),
+        ("CLICKWISE_KAFKA_BOOTSTRAP", "broker:9092,"),
+        ("CLICKWISE_DEDUPE_DAYS", "6.9"),
+    ],
+)
+def test_addresses_and_days_that_cannot_work_are_refused_unquoted(variable, text):
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        load({"CLICKWISE_DATABASE_URL": "sqlite:///x", variable: text})
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("CLICKWISE_QDRANT_URL", "http://127.0.0.1:6333"),
+        ("CLICKWISE_QDRANT_URL", "https://vectors.test/behind/proxy/"),
+        ("CLICKWISE_KAFKA_BOOTSTRAP", "a:9092,b.test:9093, [::1]:9094"),
+        ("CLICKWISE_DEDUPE_DAYS", "7"),
+    ],
+)
+def test_addresses_and_days_that_work_are_taken(variable, text):
+    load({"CLICKWISE_DATABASE_URL": "sqlite:///x", variable: text})

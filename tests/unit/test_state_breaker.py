@@ -1,6 +1,7 @@
 """The breaker in front of the database."""
 
 import pytest
+from prometheus_client import REGISTRY
 
 from clickwise.errors import UnavailableError
 from clickwise.state.breaker import PAUSE_SECONDS, Breaker
@@ -67,3 +68,16 @@ def test_a_slow_failure_pauses_as_long_as_it_took() -> None:
         breaker.check()
     watch.seconds += 0.2
     breaker.check()
+
+
+def test_the_gauge_follows_the_database() -> None:
+    def up() -> float | None:
+        return REGISTRY.get_sample_value("clickwise_dependency_up", {"dependency": "database"})
+
+    breaker = Breaker(Watch())
+    breaker.succeeded()
+    assert up() == 1
+    breaker.failed(seconds=0.0)
+    assert up() == 0
+    breaker.succeeded()
+    assert up() == 1

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from clickwise.activity import Increment, counts
 from clickwise.catalog import Catalog
@@ -16,16 +17,17 @@ from clickwise.codec import encode
 from clickwise.errors import BundleError, ConflictError, InvalidInputError, UnavailableError
 from clickwise.items import Item
 from clickwise.profile import Rules
-from clickwise.state.port import State
+from clickwise.state.port import Partition, State
 from clickwise.state.sql import open_state
 from clickwise.testing.hashed_index import HashedIndex
 from clickwise.types import ItemId, UserId
 from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import MAX_COPIED_BYTES, letter_message, replay_message
-from streams.flows import ActivityFlow, EventFlow, ItemFlow, SetAside
+from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
 from streams.records import Record, dead_letter
+from streams.waiting import persistently, wait_for_services
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -53,7 +55,12 @@ class Items:
         self.taken: list[tuple[ItemId, Item | None]] = []
         self.fault = fault
 
-    def apply(self, changes: Sequence[tuple[ItemId, Item | None]]) -> None:
+    def apply(
+        self,
+        changes: Sequence[tuple[ItemId, Item | None]],
+        places: Sequence[tuple[Partition, int]],
+    ) -> None:
+        assert len(changes) == len(places)
         if self.fault is not None and any(name == "bad" for name, _ in changes):
             raise self.fault
         self.taken += changes
@@ -93,12 +100,12 @@ class Deployment:
             changed=self.changed.extend,
         )
 
-    def items(self, handler: Items) -> ItemFlow:
-        return ItemFlow(handler, aside=self.aside, thread=self.thread)
+    def items(self, handler: ItemChanges) -> ItemFlow:
+        return ItemFlow(handler, aside=self.aside, thread=self.thread, consumer="workers")
 
     def activity(self) -> ActivityFlow:
         handler = ActivityHandler(state=self.state, half_life_seconds=3600.0)
-        return ActivityFlow(handler, aside=self.aside, thread=self.thread, consumer="workers")
+        return ActivityFlow(handler, aside=self.aside, thread=self.thread)
 
 
 @pytest.fixture
@@ -132,7 +139,9 @@ def test_effects_are_sent_on_before_the_batch_may_be_acknowledged(deployment: De
     take(deployment.events(), click(0), click(1), click(2, user="u2"))
 
     sent = deployment.outlet.to("item-activity")
-    increments = [one for message in sent for one in json.loads(message.value or b"")]
+    bodies = [json.loads(message.value or b"") for message in sent]
+    assert {body["group"] for body in bodies} == {"workers"}
+    increments = [one for body in bodies for one in body["increments"]]
     assert {one[0] % 4 for one in increments} == {message.partition for message in sent}
     assert len({message.partition for message in sent}) == len(sent)
     assert len([one for one in increments if one[1] == 0]) == 3
@@ -272,18 +281,73 @@ def test_an_item_at_fault_is_set_aside_alone(deployment: Deployment, fault: Exce
 
 def test_increments_sent_again_within_a_batch_count_once(deployment: Deployment) -> None:
     first, second = increment(5), increment(6)
-    messages = messages_of([first, second], topic="item-activity", partitions=4)
-    again = messages_of([second, increment(7)], topic="item-activity", partitions=4)
-    records = [
-        Record("item-activity", m.partition or 0, n, None, m.value, NOW.timestamp())
-        for n, m in enumerate([*messages, *again])
-    ]
+    records = activity_records("workers", [first, second], [second, increment(7)])
 
     take(deployment.activity(), *records)
     take(deployment.activity(), *records)
 
-    ((_, row),) = deployment.state.activity([1]).items()  # type: ignore[list-item]  # a plain key
-    assert sum(counts(row).values()) == 3
+    assert counted(deployment) == 3
+
+
+def test_whoever_reads_item_activity_again_in_a_new_group_adds_nothing_twice(
+    deployment: Deployment,
+) -> None:
+    old = activity_records("old", [increment(500)])
+    take(deployment.activity(), *old)
+
+    # The new group reads events that were made anew, from 0 on, and all of item-activity.
+    new = activity_records("new", [increment(0), increment(1)])
+    take(deployment.activity(), *old, *new)
+    take(deployment.activity(), *old, *new)
+
+    assert counted(deployment) == 3
+
+
+def test_a_batch_of_activity_and_of_items_is_timed(deployment: Deployment) -> None:
+    before = sample("clickwise_batch_seconds_count", handler="activity")
+
+    take(deployment.activity(), *activity_records("workers", [increment(1)]))
+
+    assert sample("clickwise_batch_seconds_count", handler="activity") == before + 1
+
+
+def test_a_refused_event_is_stored_before_the_offset_passes_over_it(
+    deployment: Deployment,
+) -> None:
+    class Picky(EventHandler):
+        def apply(self, batch: Sequence[Arrival]) -> Applied:
+            if any(arrival.event.id == "e1" for arrival in batch):
+                raise InvalidInputError("not this one", field="item")
+            if batch[0].event.id == "e2":
+                raise BundleError("the worker ends here")
+            return super().apply(batch)
+
+    with pytest.raises(BundleError):
+        take(deployment.events(_as(Picky, deployment)), click(0), click(1), click(2))
+
+    assert [letter.offset for letter in deployment.state.dead_letters()] == [1]
+
+
+def test_a_refused_record_of_events_counts_as_a_refused_event(deployment: Deployment) -> None:
+    before = sample("clickwise_events_total", type="unknown", outcome="refused")
+
+    take(deployment.events(), record(1, b"{"))
+    take(deployment.items(Items()), item_record(2, "bad", b"{"))
+
+    assert sample("clickwise_events_total", type="unknown", outcome="refused") == before + 1
+
+
+async def test_only_named_services_are_reported_up_or_down() -> None:
+    async def answer() -> None:
+        return
+
+    await persistently(answer, dependency="stores")
+    await persistently(answer, dependency="kafka")
+    await wait_for_services({"topics": answer}, limit_seconds=5.0)
+
+    assert REGISTRY.get_sample_value("clickwise_dependency_up", {"dependency": "kafka"}) == 1
+    for stray in ("stores", "topics"):
+        assert REGISTRY.get_sample_value("clickwise_dependency_up", {"dependency": stray}) is None
 
 
 def test_joined_keeps_all_increments_of_one_event() -> None:
@@ -293,7 +357,7 @@ def test_joined_keeps_all_increments_of_one_event() -> None:
 
 
 def test_what_is_no_list_of_increments_is_refused() -> None:
-    for value in (None, b"{}", b"[[1]]", b"\xff"):
+    for value in (None, b"{}", b"[[1]]", b'{"group":"g","increments":[[1]]}', b"\xff"):
         with pytest.raises(InvalidInputError):
             decode_increments(record(0, value))
 
@@ -332,6 +396,28 @@ def test_letters_of_other_topics_are_not_replayed() -> None:
 
 def increment(offset: int, item: int = 1) -> Increment:
     return Increment(item, 0, 1, 1.0, NOW.timestamp(), 0, offset)
+
+
+def activity_records(group: str, *batches: list[Increment]) -> list[Record]:
+    messages = [
+        message
+        for batch in batches
+        for message in messages_of(batch, group=group, topic="item-activity", partitions=4)
+    ]
+    return [
+        Record("item-activity", m.partition or 0, n, None, m.value, NOW.timestamp())
+        for n, m in enumerate(messages)
+    ]
+
+
+def counted(deployment: Deployment) -> int:
+    """Events that were counted for the item of `increment`."""
+    ((_, row),) = deployment.state.activity([1]).items()  # type: ignore[list-item]  # a plain key
+    return sum(counts(row).values())
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def _as(kind: type[EventHandler], deployment: Deployment) -> EventHandler:

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from qdrant_client import QdrantClient
 
 from clickwise.errors import ConfigurationError, UnavailableError
@@ -149,3 +150,18 @@ def test_the_local_client_has_no_collection_before_the_index_makes_it():
 
     assert [c.name for c in client.get_collections().collections] == ["site-m%2F1"]
     client.close()
+
+
+def test_the_gauge_follows_the_server():
+    def up():
+        return REGISTRY.get_sample_value("clickwise_dependency_up", {"dependency": "qdrant"})
+
+    breaker = Breaker("Qdrant", clock=HandClock(), faults=2)
+    breaker.succeeded()
+    assert up() == 1
+    breaker.failed()
+    assert up() == 1
+    breaker.failed()
+    assert up() == 0
+    breaker.succeeded()
+    assert up() == 1

@@ -214,6 +214,7 @@ async def test_a_large_body_is_refused_whether_or_not_it_says_so(
 @pytest.mark.parametrize(
     "headers",
     [
+        {},
         {"content-type": "text/plain"},
         {"content-type": "application/x-www-form-urlencoded"},
         {"content-type": "application/json; charset=latin-1"},
@@ -254,6 +255,71 @@ async def test_not_ready_says_what_is_wrong_and_is_alive(
         "detail": "no broker answers",
     }
     assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_why_it_is_not_ready_is_told_only_to_who_has_a_key(
+    app_of: AppOf, client_of: ClientOf, health: list[Health]
+) -> None:
+    health.append(Health(name="kafka", ok=False, detail="10.0.0.7:9092 does not answer"))
+    async with client_of(app_of(api_keys=KEY)) as client:
+        stranger = await client.get("/readyz")
+        known = await client.get("/readyz", headers={"x-api-key": KEY})
+
+    assert stranger.status_code == known.status_code == 503
+    assert "10.0.0.7" not in stranger.text
+    assert "10.0.0.7" in known.text
+
+
+@pytest.mark.parametrize("path", ["/v1/items/a", "/readyz", "/metrics", "/nowhere"])
+@pytest.mark.parametrize("host", ["evil.test", "evil.test:8000", "10.0.0.7", "[fe80::1]:80", ""])
+async def test_without_keys_a_host_that_is_not_loopback_is_refused(
+    client: httpx.AsyncClient, path: str, host: str
+) -> None:
+    response = await client.get(path, headers={"host": host})
+
+    assert (response.status_code, response.json()["error"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.9.9.9", "[::1]", "[::1]:8000"]
+)
+async def test_without_keys_every_name_of_loopback_is_answered(
+    client: httpx.AsyncClient, host: str
+) -> None:
+    assert (await client.get("/v1/items/a", headers={"host": host})).status_code == 200
+
+
+async def test_without_keys_another_sites_page_may_link_but_not_ask(
+    client: httpx.AsyncClient,
+) -> None:
+    foreign = {"sec-fetch-site": "cross-site"}
+
+    asked = await client.get("/v1/items/a", headers=foreign)
+    linked = await client.get("/docs", headers=foreign)
+    own = await client.get("/v1/items/a", headers={"sec-fetch-site": "same-origin"})
+
+    assert asked.status_code == 403
+    assert linked.status_code == own.status_code == 200
+
+
+async def test_with_keys_any_host_is_answered(app_of: AppOf, client_of: ClientOf) -> None:
+    headers = {"host": "shop.test", "x-api-key": KEY, "sec-fetch-site": "cross-site"}
+    async with client_of(app_of(api_keys=KEY)) as client:
+        assert (await client.get("/v1/items/a", headers=headers)).status_code == 200
+
+
+async def test_requests_that_arrive_together_are_counted_even_if_nothing_waits(
+    app_of: AppOf, client_of: ClientOf
+) -> None:
+    async with client_of(app_of(max_in_flight=8)) as client:
+        answers = await asyncio.gather(
+            *(client.get("/v1/users/ann/recommendations") for _ in range(200))
+        )
+
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= 8
+    assert all("retry-after" in answer.headers for answer in answers if answer.is_error)
 
 
 async def test_answers_are_not_sniffed_cached_or_shared_across_origins(

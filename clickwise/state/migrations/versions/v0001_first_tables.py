@@ -71,9 +71,11 @@ def _create_log() -> None:
     op.create_table(
         "exposures",
         sa.Column("seq", _sequence(), primary_key=True),
+        sa.Column("received", sa.BigInteger, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
+    op.create_index("exposures_received", "exposures", ["received"])
     op.create_table(
         "offsets",
         sa.Column("consumer", _words(), primary_key=True),

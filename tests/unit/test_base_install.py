@@ -1,0 +1,80 @@
+"""The base install, without any extra, starts; what needs one names it."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+BLOCKED = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {
+            "aiokafka", "faust", "mode", "psycopg", "torch", "transformers"
+        }:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from clickwise.cli import run
+"""
+KAFKA = {
+    "CLICKWISE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "CLICKWISE_DATABASE_URL": "sqlite:///never-made",
+}
+
+
+def without_extras(program, folder, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED + textwrap.dedent(program)],
+        env={**os.environ, **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_workers_and_command_load(tmp_path):
+    done = without_extras(
+        """
+        import clickwise.cli.asgi, clickwise.cli.processes, serving.app
+        sys.exit(run(["--help"]))
+        """,
+        tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_what_needs_kafkas_client_names_the_extra(tmp_path):
+    done = without_extras(
+        """
+        for line in ("stream", "serve", "topics create", "topics check", "events tail",
+                     "dead-letters replay --all"):
+            print(line, run(line.split()))
+        """,
+        tmp_path,
+        **KAFKA,
+    )
+
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6, done.stderr
+    assert all(line.endswith(" 2") for line in lines), done.stdout + done.stderr
+    assert done.stderr.count("pip install 'clickwise[kafka]'") == 6, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_needs_postgresqls_client_names_the_extra(tmp_path):
+    done = without_extras(
+        'sys.exit(run(["dead-letters", "list"]))',
+        tmp_path,
+        CLICKWISE_DATABASE_URL="postgresql+psycopg://u:hunter2@127.0.0.1:1/d",
+    )
+
+    assert done.returncode == 2
+    assert "pip install 'clickwise[kafka]'" in done.stderr
+    assert "hunter2" not in done.stderr

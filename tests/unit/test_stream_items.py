@@ -1,0 +1,83 @@
+"""Items through a log: a place is applied once, and a late owner changes nothing."""
+
+import pytest
+
+from clickwise.errors import UnavailableError
+from clickwise.items import Item
+from clickwise.state.port import Partition
+from clickwise.types import ItemId, ItemKind, item_key
+from streams.items import ItemHandler
+from tests.site import Site
+
+PLACE = Partition("workers", "items", 0)
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    yield made
+    made.state.close()
+
+
+def item(name, title="one"):
+    return ItemId(name), Item(id=ItemId(name), kind=ItemKind.NEWS, title=title)
+
+
+def title(site, name):
+    labels = site.index.labels([item_key(name)])
+    return labels[item_key(name)][1] if labels else None
+
+
+@pytest.mark.case(17)
+def test_a_late_owner_overwrites_nothing_and_brings_no_deleted_item_back(site):
+    site.items.apply([item("a", "old"), item("b", "old")], [(PLACE, 0), (PLACE, 1)])
+    site.items.apply([item("a", "new"), (ItemId("b"), None)], [(PLACE, 2), (PLACE, 3)])
+    changes = site.state.newest_change()
+
+    site.items.apply([item("a", "old"), item("b", "old")], [(PLACE, 0), (PLACE, 1)])
+
+    assert site.state.newest_change() == changes
+    assert title(site, "a") == "new"
+    assert title(site, "b") is None
+    assert site.state.item(ItemId("b")) is None
+    assert site.state.offsets("workers") == {PLACE: 4}
+
+
+def test_what_comes_again_in_one_batch_with_news_writes_the_news_only(site):
+    site.items.apply([item("a"), item("b")], [(PLACE, 0), (PLACE, 1)])
+    changes = site.state.newest_change()
+
+    site.items.apply([item("b"), item("c")], [(PLACE, 1), (PLACE, 2)])
+
+    assert site.state.newest_change() == changes + 1
+    assert title(site, "c") == "one"
+
+
+@pytest.mark.case(18)
+def test_an_item_that_was_stored_and_not_indexed_is_indexed_by_the_next_try(site):
+    class Away:
+        fault = True
+
+        def push(self, changes):
+            if self.fault:
+                raise UnavailableError("the vector store is away")
+            site.catalog.push(changes)
+
+    catalog = Away()
+    handler = ItemHandler(
+        state=site.state, catalog=catalog, encoder=site.encoder, model=site.bundle.version
+    )
+    with pytest.raises(UnavailableError):
+        handler.apply([item("a")], [(PLACE, 0)])
+
+    catalog.fault = False
+    handler.apply([item("a")], [(PLACE, 0)])
+
+    assert title(site, "a") == "one"
+
+
+def test_items_without_places_are_always_written(site):
+    site.items.apply([item("a", "old")])
+    site.items.apply([item("a", "new")])
+
+    assert title(site, "a") == "new"
