@@ -46,7 +46,6 @@ _STATUS_TEXTS = {
     429: "A queue is full; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
     503: "Too much in work, or a service behind does not answer.",
-    504: "The request's time ran out.",
 }
 
 

@@ -29,7 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/users/{id}/recommendations", user_recommendations, "recommendations",
         "A page of a user's list",
-        answers={200: Answer}, parameters=PARAMETERS, faults=(429, 504),
+        answers={200: Answer}, parameters=PARAMETERS, faults=(429,),
         description=(
             "Rests on every event acknowledged before. Page on with `cursor` (no repeats even"
             " if events come in) or `offset`."
@@ -38,13 +38,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/v1/recommendations", post_recommendations, "recommendations",
         "A page of a list, asked for in a body",
-        answers={200: Answer}, request=RecommendRequest, faults=(429, 504),
+        answers={200: Answer}, request=RecommendRequest, faults=(429,),
         description="For many exclusions, and for guests: `context` tells their visit.",
     ),
     Operation(
         "GET", "/v1/users/{id}/stream", user_stream, "recommendations",
         "A user's list, and a new one after each change",
-        answers={200: "text/event-stream"}, parameters=PARAMETERS, faults=(429, 504),
+        answers={200: "text/event-stream"}, parameters=PARAMETERS, faults=(429,),
         unbounded=True,
         description=(
             "Server-sent events of type `recommendations`: `data` is an Answer, `id` the profile"
