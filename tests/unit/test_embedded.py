@@ -109,6 +109,31 @@ async def test_one_failing_request_does_not_fail_those_committed_with_it(site):
     await engine.stop()
 
 
+class _AwayHandler:
+    """Stands for a handler whose database is away; counts the tries."""
+
+    def __init__(self):
+        self.tries = 0
+
+    def apply(self, batch):
+        self.tries += 1
+        raise UnavailableError(f"{len(batch)} events, and the database is away")
+
+
+async def test_an_outage_fails_all_that_wait_at_the_first_try(site):
+    handler = _AwayHandler()
+    engine = engine_of(site, events=handler)
+    waiting = [asyncio.create_task(engine.post([site.event("anna", "sport0")])) for _ in range(5)]
+    await asyncio.sleep(0)
+    await engine.start()
+
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    await engine.stop()
+
+    assert [type(outcome) for outcome in outcomes] == [UnavailableError] * 5
+    assert handler.tries == 1
+
+
 async def test_after_stop_nothing_is_taken(site):
     engine = engine_of(site)
     await engine.start()

@@ -89,6 +89,7 @@ def test_a_redelivered_batch_has_no_effect_and_sends_its_increments_again(site):
     assert again.outcomes == ("redelivered", "redelivered")
     assert stored(site, "anna") == before
     assert again.activity == first.activity
+    assert again.users == first.users == ("anna",)
     assert deliver(site, first.activity) == len(first.activity)
     assert deliver(site, again.activity) == 0
     assert clicks(site, "sport0") == clicks(site, "sport1") == 1
