@@ -86,7 +86,7 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: a file is missing or differs, or the format is not known.
     """
-    manifest = _read_manifest(path)
+    manifest = read_manifest(path)
     if manifest.format != FORMAT:
         raise BundleError(f"{path}: format {manifest.format}, expected {FORMAT}")
     if manifest.facts != FACTS:
@@ -103,7 +103,12 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle(manifest, Scorer(path / "scorer.onnx", dimension=manifest.dimension))
 
 
-def _read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the bundle at `path`.
+
+    Raises:
+        BundleError: it is missing or damaged.
+    """
     try:
         return msgspec.json.decode((path / "manifest.json").read_bytes(), type=Manifest)
     except OSError as error:

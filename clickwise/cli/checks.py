@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
 from clickwise.cli.server import claimable_port
 from clickwise.cli.versions import versions
@@ -182,25 +183,26 @@ def encoder(settings: Settings) -> Iterable[Seen]:
 
 
 def model(settings: Settings) -> Iterable[Seen]:
-    """Whether items, index and bundle are of one model."""
+    """Whether items have vectors of an encoder that a bundle here is made for."""
     bundles = homes.bundles_folder(settings)
-    known = {path.name for path in bundles.iterdir()} if bundles.is_dir() else set()
-    if not known:
+    manifests = [read_manifest(path) for path in bundles.iterdir()] if bundles.is_dir() else []
+    if not manifests:
         yield Seen("ok", "the bundle is made at the first start")
         return
     with ExitStack() as stack:
         rows = state_of(settings, stack).items_changed(after=0, limit=1_000)
     stored = {row.model for row in rows if row.model and row.body is not None}
+    known = {manifest.vectors for manifest in manifests}
     strange = sorted(stored - known)
     if strange:
         yield Seen(
             "fail",
-            f"items are stored for {', '.join(strange)}, bundles are here for"
+            f"items have vectors of {', '.join(strange)}, bundles here are for"
             f" {', '.join(sorted(known))}",
-            "import the items again: a change of encoder or rules needs new vectors",
+            "import the items again: another encoder needs new vectors",
         )
     else:
-        yield Seen("ok", f"{', '.join(sorted(known))}")
+        yield Seen("ok", ", ".join(sorted(manifest.version for manifest in manifests)))
 
 
 ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {

@@ -202,7 +202,7 @@ class TestRefusals:
     def test_a_second_server_on_the_same_home_is_refused(self, site):
         code, text = _command("up", "--home", str(site.home), "--port", "0")
 
-        assert code == 3
+        assert code == 1
         assert site.address in text
 
     def test_a_port_that_is_taken_is_told(self, site, tmp_path):

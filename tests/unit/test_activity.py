@@ -57,10 +57,10 @@ def test_an_impression_follows_nothing():
     assert [(one.item, one.follower) for one in effects] == [(1, 0)]
 
 
-def test_a_positive_event_follows_the_item_before_it():
-    effects = list(increments(item=9, event_type=CLICK, weight=1.0, time=0, before=(8, 7)))
+def test_a_positive_event_follows_the_two_items_before_it():
+    effects = list(increments(item=9, event_type=CLICK, weight=1.0, time=0, before=(8, 7, 6)))
 
-    assert [(one.item, one.follower) for one in effects] == [(9, 0), (8, 9)]
+    assert [(one.item, one.follower) for one in effects] == [(9, 0), (8, 9), (7, 9)]
 
 
 def test_an_item_does_not_follow_itself():
