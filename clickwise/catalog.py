@@ -27,11 +27,6 @@ class PullingIndex(Protocol):
         """The `change` up to which everything is in the index."""
         ...
 
-    @property
-    def generation(self) -> int:
-        """Number of the generation in use."""
-        ...
-
     def apply(self, changes: Sequence[IndexedItem | Removed], *, through: int = 0) -> None:
         """Put changes that go up to `through`."""
         ...
@@ -63,12 +58,6 @@ class Catalog:
     def dimension(self) -> int:
         """D."""
         return self.index.dimension
-
-    @property
-    def held(self) -> tuple[int, int] | None:
-        """What the index holds, as a value that changes with it; None when it cannot tell."""
-        index = self._pulling
-        return None if index is None else (index.generation, index.covered)
 
     def refresh(self, newest: int | None = None) -> bool:
         """See changes up to `newest` (None: ask the database); False when there are more yet.

@@ -14,11 +14,10 @@ from clickwise.activity import followers
 from clickwise.profile import in_older
 from clickwise.recommend.cursor import was_delivered
 from clickwise.recommend.lists import Lists
-from clickwise.recommend.neighbors import Neighbors
 from clickwise.recommend.taste import Taste
 from clickwise.state.port import State
 from clickwise.types import ItemKey
-from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemTable, Where
+from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemIndex, ItemTable, Where
 
 SOURCES = ("interest", "similar", "co_clicked", "trending", "fresh", "catalogue")
 BIT = {name: 1 << place for place, name in enumerate(SOURCES)}
@@ -67,7 +66,7 @@ class Barred:
 
 def by_vector(
     pool: Pool,
-    neighbors: Neighbors,
+    index: ItemIndex,
     queries_QD: Float32Array,
     source: str,
     *,
@@ -75,8 +74,8 @@ def by_vector(
     where: Where,
 ) -> None:
     """Items near each query."""
-    for keys in neighbors.near(queries_QD, limit=limit, where=where):
-        pool.add(source, keys)
+    for hits in index.search(queries_QD, limit=limit, where=where):
+        pool.add(source, hits.keys_N.tolist())
 
 
 def by_co_clicks(pool: Pool, state: State, taste: Taste, *, limit: int) -> None:

@@ -32,7 +32,6 @@ from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
-from clickwise.recommend.neighbors import Neighbors
 from clickwise.recommend.reader import Reader, Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
@@ -88,7 +87,6 @@ class Recommender:
         self._lists = GlobalLists(state=state, index=catalog.index, clock=clock)
         self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
         self._explainer = Explainer(catalog.index, TopicNames(state))
-        self._neighbors = Neighbors(catalog)
         self._answered: OrderedDict[str, tuple[int, int]] = OrderedDict()
         metrics.model_info.labels(bundle.version).set(1)
         metrics.model_created.set(bundle.manifest.created.timestamp())
@@ -212,28 +210,25 @@ class Recommender:
             course.attempt(
                 "vectors",
                 lambda: sources.by_vector(
-                    pool, self._neighbors, interests_QD, "interest", limit=limit, where=where
+                    pool, self._catalog.index, interests_QD, "interest", limit=limit, where=where
                 ),
                 None,
             )
         newest = [recent.item for recent in taste.recents[:1]]
         course.attempt(
-            "vectors",
-            lambda: sources.by_vector(
-                pool,
-                self._neighbors,
-                self._catalog.index.lookup(newest).vectors_ND,
-                "similar",
-                limit=most // 10,
-                where=where,
-            ),
-            None,
+            "vectors", lambda: self._similar(pool, newest, limit=most // 10, where=where), None
         )
         course.attempt(
             "co_clicks",
             lambda: sources.by_co_clicks(pool, self._state, taste, limit=most // 4),
             None,
         )
+
+    def _similar(self, pool: Pool, items: list[int], *, limit: int, where: Where) -> None:
+        index = self._catalog.index
+        vectors_QD = index.lookup(items).vectors_ND
+        if len(vectors_QD):
+            sources.by_vector(pool, index, vectors_QD, "similar", limit=limit, where=where)
 
     def _more(
         self,
@@ -262,7 +257,7 @@ class Recommender:
         course.attempt(
             "vectors",
             lambda: sources.by_vector(
-                pool, self._neighbors, query_QD, "catalogue", limit=round_size, where=open_where
+                pool, self._catalog.index, query_QD, "catalogue", limit=round_size, where=open_where
             ),
             None,
         )

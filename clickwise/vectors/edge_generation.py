@@ -27,6 +27,7 @@ from clickwise.vectors.port import (
     ItemTable,
     Where,
 )
+from clickwise.vectors.remembered import Answer, Remembered
 from clickwise.vectors.tables import no_hits
 
 _NEWEST_KEPT = 2_048
@@ -41,6 +42,9 @@ class Generation:
         self.manifest = manifest
         self.columns = columns
         self._shard = shard
+        self._remembered = Remembered(
+            lambda query, limit: shard.nearest(query, limit=limit, match=None)
+        )
         self._overridden_N: BoolArray = np.zeros(len(columns), np.bool_)
         self._blocked_N: BoolArray = columns.hidden_N.copy()
         self._num_overridden = 0
@@ -120,36 +124,40 @@ class Generation:
         self, queries_QD: Float32Array, *, limit: int, where: Where, delta: Delta
     ) -> list[Hits]:
         """For each query up to `limit` nearest items that this generation answers for."""
-        if not len(self.columns):
+        if not len(self.columns) or not len(queries_QD):
             return [no_hits()] * len(queries_QD)
         match = self._shard.match(where)
         asked = limit + _SPARE + min(len(where.without), 512) // 2
-        queries = queries_QD.tolist()
-        found = [self._shard.nearest(query, limit=asked, match=match) for query in queries]
+        found = [
+            self._remembered.nearest(query_D, limit=asked)
+            if match is None
+            else _arrays(self._shard.nearest(query_D.tolist(), limit=asked, match=match))
+            for query_D in queries_QD
+        ]
         hits = self._allowed(found, limit, where)
         approximate = match is not None and match.about > EXACT_MATCHES
-        for place, query in enumerate(queries):
+        for place, query_D in enumerate(queries_QD):
             more = approximate or len(found[place][0]) == asked
             if more and len(hits[place].keys_N) < limit:
+                query = query_D.tolist()
                 hits[place] = self._wider(query, asked, limit=limit, where=where, delta=delta)
         return hits
 
-    def _allowed(
-        self, found: list[tuple[list[int], list[float]]], limit: int, where: Where
-    ) -> list[Hits]:
+    def _allowed(self, found: list[Answer], limit: int, where: Where) -> list[Hits]:
         """All queries' hits masked at once, then taken apart again."""
-        keys = [key for keys, _ in found for key in keys]
-        keys_M = np.array(keys, np.int64)
+        keys_M = np.concatenate([keys for keys, _ in found])
         rows_M = self.columns.keys_N.searchsorted(keys_M)
         allowed_M = self.columns.expires_N[rows_M] > where.now
         allowed_M &= ~self._blocked_N[rows_M]
-        if where.without and not where.without.isdisjoint(keys):
-            allowed_M &= np.array([key not in where.without for key in keys], np.bool_)
+        if where.without:
+            keys = keys_M.tolist()
+            if not where.without.isdisjoint(keys):
+                allowed_M &= np.array([key not in where.without for key in keys], np.bool_)
         hits, start = [], 0
         for own, scores in found:
             part = slice(start, start + len(own))
             kept = np.flatnonzero(allowed_M[part])[:limit]
-            hits.append(Hits(keys_M[part][kept], np.array(scores, np.float32)[kept]))
+            hits.append(Hits(own[kept], scores[kept]))
             start = part.stop
         return hits
 
@@ -158,7 +166,7 @@ class Generation:
     ) -> Hits:
         match = self._shard.match(where)
         asked = min(2 * asked + len(where.without), max(_WIDEST, 2 * asked))
-        found = self._shard.nearest(query, limit=asked, match=match)
+        found = _arrays(self._shard.nearest(query, limit=asked, match=match))
         [hits] = self._allowed([found], limit, where)
         if len(hits.keys_N) == limit or (match is None and len(found[0]) < asked):
             return hits
@@ -171,9 +179,14 @@ class Generation:
         found = self._shard.nearest(query, limit=limit, match=match)
         if len(found[0]) < limit:
             found = self._shard.exact(query, limit=limit, match=match)
-        [hits] = self._allowed([found], limit, where)
+        [hits] = self._allowed([_arrays(found)], limit, where)
         return hits
 
     def close(self) -> None:
         """Let go of the files."""
         self._shard.close()
+
+
+def _arrays(found: tuple[list[int], list[float]]) -> Answer:
+    keys, scores = found
+    return np.array(keys, np.int64), np.array(scores, np.float32)
