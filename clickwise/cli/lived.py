@@ -25,8 +25,8 @@ from clickwise.imports.movielens_wheel import read_movielens
 from clickwise.items import Item, parse_item
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
+from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import RecommendRequest
-from clickwise.recommend.recommender import Limits, Recommender
 from clickwise.settings import Settings
 from clickwise.state.sql import open_state
 from clickwise.testing.index import ExactIndex

@@ -19,8 +19,8 @@ from clickwise.encoder.port import TextEncoder
 from clickwise.errors import ConfigurationError
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
+from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
-from clickwise.recommend.recommender import Limits, Recommender
 from clickwise.recommend.views import Views
 from clickwise.settings import Settings
 from clickwise.state.sql import SqlState, open_state

@@ -1,5 +1,6 @@
 """One request followed: profile, candidates, scores, page."""
 
-from clickwise.recommend.recommender import Limits, Recommender
+from clickwise.recommend.gathering import Limits
+from clickwise.recommend.recommender import Recommender
 
 __all__ = ["Limits", "Recommender"]

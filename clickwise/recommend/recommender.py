@@ -10,8 +10,6 @@ Shape suffixes: N = candidates, D = embedding dimension, Q = queries.
 import dataclasses
 import time
 import uuid
-from collections import OrderedDict
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -23,45 +21,21 @@ from clickwise.clock import Clock
 from clickwise.errors import InvalidInputError, UnavailableError
 from clickwise.profile import Profile
 from clickwise.ranking import Policy, rank
-from clickwise.recommend import candidates as sources
 from clickwise.recommend.answers import Answer, RecommendRequest
-from clickwise.recommend.candidates import Barred, Pool
+from clickwise.recommend.candidates import Barred
 from clickwise.recommend.course import STAGES, Course
 from clickwise.recommend.cursor import decode_cursor, encode_cursor
 from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
+from clickwise.recommend.freshness import Freshness
+from clickwise.recommend.gathering import Found, Gatherer, Limits
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
-from clickwise.recommend.reader import Reader, Readers
+from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.state.port import State
-from clickwise.types import ITEM_KIND_CODES, ItemKey, UserId, item_key, topic_code
-from clickwise.vectors.port import ItemTable, Where
-
-ROUND = 256  # more items asked for at a time when the sources bring too few
-WIDER = 2_000  # the same when many were seen long ago or delivered already
-JUST_NOW_SECONDS = 5.0
-REMEMBERED = 10_000  # users whose last answered profile version is kept, for freshness figures
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Numbers of one recommender, from the settings."""
-
-    candidates: int = 200
-    deadline_seconds: float = 0.25
-    show_seen: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Candidates: the first `ranked` rows compete, those after them only continue the list."""
-
-    pool: Pool
-    table: ItemTable
-    recents: ItemTable
-    left_out: dict[str, int]
-    ranked: int
+from clickwise.types import ITEM_KIND_CODES, UserId, item_key, topic_code
+from clickwise.vectors.port import Where
 
 
 class Recommender:
@@ -77,7 +51,6 @@ class Recommender:
         limits: Limits,
         clock: Clock,
     ) -> None:
-        self._state = state
         self._catalog = catalog
         self._bundle = bundle
         self._rules = bundle.manifest.rules
@@ -87,7 +60,8 @@ class Recommender:
         self._lists = GlobalLists(state=state, index=catalog.index, clock=clock)
         self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
         self._explainer = Explainer(catalog.index, TopicNames(state))
-        self._answered: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
+        self._freshness = Freshness(clock)
         metrics.model_info.labels(bundle.version).set(1)
         metrics.model_created.set(bundle.manifest.created.timestamp())
 
@@ -109,7 +83,7 @@ class Recommender:
             course.fall_back("lists")
         barred = self._barred(request, reader.profile)
         where = _where(request, self._clock.now().timestamp())
-        found = self._candidates(request, taste, lists, barred, where, course)
+        found = self._gatherer.gather(request, taste, lists, barred, where, course)
         pool, table, left_out = found.pool, found.table, found.left_out
         course.done("candidates")
 
@@ -153,7 +127,7 @@ class Recommender:
         )
         course.done("explain")
         STAGES["total"].observe(time.perf_counter() - course.started)
-        self._observe_freshness(request.user, reader)
+        self._freshness.observe(request.user, reader)
         return answer
 
     def _barred(self, request: RecommendRequest, profile: Profile) -> Barred:
@@ -165,135 +139,8 @@ class Recommender:
             delivered=decode_cursor(request.cursor),
         )
 
-    def _candidates(
-        self,
-        request: RecommendRequest,
-        taste: Taste,
-        lists: Lists | None,
-        barred: Barred,
-        where: Where,
-        course: Course,
-    ) -> _Found:
-        """What the sources bring, cut to what may be shown; more of the catalogue if too few.
-
-        The first part does not depend on how deep the page is, and the rest is in the index's
-        own order, so that a deeper page is a continuation.
-        """
-        pool = Pool()
-        most = self._limits.candidates
-        if taste.known:
-            self._personal(pool, taste, where, course)
-        if lists is not None:
-            share = most // 10 if taste.known else most // 2
-            sources.by_lists(pool, lists, share=share, where=where)
-        left, left_out = sources.allowed(pool.keys_N, barred)
-        recents = [recent.item for recent in taste.recents]
-        table, recent_table = self._lookup(left, recents, lists, course)
-        table = _shown(table, where, left_out)
-        left_out["gone"] = len(left) - len(table) - left_out["hidden"] - left_out["expired"]
-        left_out["gone"] -= left_out["filtered"]
-        number = len(table)
-        needed = request.offset + request.limit + 1
-        while len(table) < needed:
-            more = self._more(pool, taste, barred, where, lists, course)
-            if more is None:
-                break
-            table = ItemTable.joined(table, more)
-        return _Found(pool, table, recent_table, left_out, ranked=number)
-
-    def _personal(self, pool: Pool, taste: Taste, where: Where, course: Course) -> None:
-        """Near each interest, similar to the newest item, and what its readers went on to."""
-        most = self._limits.candidates
-        interests_QD = taste.interests_KD[: int((taste.shares_K > 0.0).sum())]
-        if len(interests_QD):
-            limit = max(20, most // 2 // len(interests_QD))
-            course.attempt(
-                "vectors",
-                lambda: sources.by_vector(
-                    pool, self._catalog.index, interests_QD, "interest", limit=limit, where=where
-                ),
-                None,
-            )
-        newest = [recent.item for recent in taste.recents[:1]]
-        course.attempt(
-            "vectors", lambda: self._similar(pool, newest, limit=most // 10, where=where), None
-        )
-        course.attempt(
-            "co_clicks",
-            lambda: sources.by_co_clicks(pool, self._state, taste, limit=most // 4),
-            None,
-        )
-
-    def _similar(self, pool: Pool, items: list[int], *, limit: int, where: Where) -> None:
-        index = self._catalog.index
-        vectors_QD = index.lookup(items).vectors_ND
-        if len(vectors_QD):
-            sources.by_vector(pool, index, vectors_QD, "similar", limit=limit, where=where)
-
-    def _more(
-        self,
-        pool: Pool,
-        taste: Taste,
-        barred: Barred,
-        where: Where,
-        lists: Lists | None,
-        course: Course,
-    ) -> ItemTable | None:
-        """Any other item that is allowed, nearest first; None when there are no more.
-
-        What the user saw before the window is in a Bloom filter, which cannot tell the index its
-        keys; those that came up so far are left out by key, so every round brings others.
-        """
-        index = self._catalog.index
-        query_QD = taste.interests_KD[:1]
-        if not len(query_QD) or not query_QD.any():
-            query_QD = np.full((1, index.dimension), index.dimension**-0.5, np.float32)
-        known = set(pool.sources)
-        open_where = dataclasses.replace(
-            where, without=barred.without() | frozenset(ItemKey(key) for key in known)
-        )
-        # Rounds of one size, however deep the page is: the list so far stays as it was.
-        round_size = WIDER if barred.older or len(barred.delivered) else ROUND
-        course.attempt(
-            "vectors",
-            lambda: sources.by_vector(
-                pool, self._catalog.index, query_QD, "catalogue", limit=round_size, where=open_where
-            ),
-            None,
-        )
-        found = [key for key in pool.sources if key not in known]
-        if not found:
-            return None
-        left, _ = sources.allowed(np.array(found, np.int64), barred)
-        table, _ = self._lookup(left, [], lists, course)
-        return _shown(table, where, {})
-
-    def _lookup(
-        self, keys: list[int], recents: list[int], lists: Lists | None, course: Course
-    ) -> tuple[ItemTable, ItemTable]:
-        """Facts of candidates and of recents, in one call; when the store is away, of those
-        candidates that the lists remember.
-        """
-        index = self._catalog.index
-        none = ItemTable.empty(self._catalog.dimension)
-        try:
-            if self._limits.show_seen:  # a recent item may be a candidate as well
-                return index.lookup(keys), index.lookup(recents)
-            both = index.lookup([*keys, *recents])
-        except UnavailableError:
-            course.fall_back("vectors")
-            if lists is None:
-                return none, none
-            return lists.table.take(np.flatnonzero(np.isin(lists.table.keys_N, keys))), none
-        wanted = set(recents)
-        known: list[int] = both.keys_N.tolist()
-        begin = len(known)
-        while begin and known[begin - 1] in wanted:
-            begin -= 1
-        return both.part(0, begin), both.part(begin, len(known))
-
     def _score(
-        self, taste: Taste, found: _Found, lists: Lists | None, now: float, course: Course
+        self, taste: Taste, found: Found, lists: Lists | None, now: float, course: Course
     ) -> Scored:
         """Scores of the candidates; the continuation's fall behind, in its own order."""
         ranked = found.table.part(0, found.ranked)
@@ -334,32 +181,6 @@ class Recommender:
             cause = f"all_{cause}" if left_out[cause] else "no_candidates"
         metrics.empty_answers.labels(cause).inc()
         return cause
-
-    def _observe_freshness(self, user: str | None, reader: Reader) -> None:
-        """From the newest event to the first answer of this process that rests on it."""
-        if user is None or not reader.version:
-            return
-        now = self._clock.now().timestamp()
-        event = reader.profile.time
-        known = self._answered.pop(user, None)
-        self._answered[user] = (reader.version, event)
-        if len(self._answered) > REMEMBERED:
-            self._answered.popitem(last=False)
-        if known is None:  # another process may have answered before: only what just came is sure
-            if now - reader.received > JUST_NOW_SECONDS:
-                return
-        elif known[0] >= reader.version or known[1] == event:
-            return  # nothing new, or only impressions, which leave the profile's time alone
-        own = now - reader.profile.time / 1e6
-        metrics.event_to_recommendation.labels("event").observe(max(0.0, own))
-        metrics.event_to_recommendation.labels("receipt").observe(max(0.0, now - reader.received))
-
-
-def _shown(table: ItemTable, where: Where, left_out: dict[str, int]) -> ItemTable:
-    """Rows that may be shown; why the others may not is added to `left_out`."""
-    shown_N, counted = sources.showable(table, where)
-    left_out.update(counted)
-    return table if shown_N.all() else table.take(np.flatnonzero(shown_N))
 
 
 def _where(request: RecommendRequest, now: float) -> Where:

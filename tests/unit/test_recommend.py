@@ -362,7 +362,9 @@ def test_answers_degrade_and_say_so_while_the_database_is_away(site):
     site.ask("anna")
 
     away = _Away(site.state)
-    for part in (site.recommender, site.recommender._readers, site.recommender._lists):
+    for part in (
+        site.recommender._gatherer, site.recommender._readers, site.recommender._lists,
+    ):  # fmt: skip
         part._state = away
     site.catalog._state = away
     site.settle()
