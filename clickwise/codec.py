@@ -5,9 +5,11 @@ missing ones are refused with their path.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.limits import MAX_MESSAGE_BYTES
@@ -19,6 +21,7 @@ JsonObject = dict[str, Any]
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
+_NO_CHOICE = "Invalid enum value "
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -68,9 +71,29 @@ def convert(data: object, to: type[T]) -> T:
             name = missing.group(1)
             field = f"{field}.{name}" if field else name
             message = "required field is missing"
+        elif message.startswith(_NO_CHOICE):
+            names = re.sub(r"\[[^]]*\]", "", field).split(".")
+            choices = ", ".join(_choices(inspect.type_info(to), names))
+            message = f"expected one of {choices}, got {message.removeprefix(_NO_CHOICE)}"
         raise InvalidInputError(message, field=field) from error
 
 
 def encode(value: object) -> bytes:
     """Compact JSON of a message; `None` fields of Structs with omit_defaults are left out."""
     return _encoder.encode(value)
+
+
+def _choices(kind: inspect.Type, names: Sequence[str]) -> list[str]:
+    """Values of the enum that the field at the path `names` in a `kind` takes."""
+    if isinstance(kind, inspect.EnumType):
+        return [str(member.value) for member in kind.cls]
+    if isinstance(kind, inspect.Metadata):
+        return _choices(kind.type, names)
+    if isinstance(kind, inspect.UnionType):
+        return [choice for one in kind.types for choice in _choices(one, names)]
+    if isinstance(kind, inspect.CollectionType):
+        return _choices(kind.item_type, names)
+    if isinstance(kind, inspect.StructType) and names:
+        inner = (field.type for field in kind.fields if field.encode_name == names[0])
+        return [choice for one in inner for choice in _choices(one, names[1:])]
+    return []

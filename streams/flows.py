@@ -7,7 +7,6 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -217,12 +216,9 @@ class ActivityFlow:
         for record, one in parsed:
             sent.setdefault((one.group, record.topic, record.partition), []).append(one.increments)
         for (group, topic, partition), messages in sent.items():
-            started = time.perf_counter()
             # The sender's marks: whoever reads the topic again in a group of another name finds
             # what has been added.
             self._handler.apply(joined(messages), consumer=group, topic=topic, partition=partition)
-            metrics.batch_seconds.labels("activity").observe(time.perf_counter() - started)
-            metrics.batch_messages.labels("activity").observe(len(messages))
         return letters
 
 

@@ -230,6 +230,7 @@ class ActivityHandler:
         started = time.perf_counter()
         new = _retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
         metrics.batch_seconds.labels("activity").observe(time.perf_counter() - started)
+        metrics.batch_messages.labels("activity").observe(len(increments))
         return new
 
     def _attempt(

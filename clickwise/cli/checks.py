@@ -12,14 +12,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+import msgspec
+
 from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
-from clickwise.cli.server import claimable_port
+from clickwise.cli.server import address_of, claimable_port
 from clickwise.cli.versions import versions
 from clickwise.cli.waiting import kafka_answers, qdrant_answers
 from clickwise.cli.wiring import state_of
+from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
-from clickwise.types import ModelVersion
 
 LEAST_FREE_BYTES = 500_000_000
 GOOD_FREE_BYTES = 2_000_000_000
@@ -99,7 +102,18 @@ def port(settings: Settings) -> Iterable[Seen]:
     if running:
         yield Seen("ok", f"a server runs on {settings.folder}, at {running}")
         return
-    claimable_port(settings.host, settings.port)
+    try:
+        claimable_port(settings.host, settings.port)
+    except ConfigurationError:
+        address = address_of(settings)
+        if not _clickwise_answers(address):
+            raise
+        if settings.embedded:
+            advice = "set CLICKWISE_PORT to start a second one"
+            yield Seen("warn", f"Clickwise answers at {address}, with another home", advice)
+        else:
+            yield Seen("ok", f"Clickwise answers at {address}")
+        return
     yield Seen("ok", f"{settings.host}:{settings.port} is free")
 
 
@@ -153,15 +167,14 @@ def qdrant(settings: Settings) -> Iterable[Seen]:
         asyncio.run(qdrant_answers(settings))
         yield Seen("ok", f"{settings.qdrant_url} answers")
         return
-    from clickwise.vectors.generations import Generations
+    from clickwise.vectors.generations import Generations, stored_models
 
     folder = homes.vectors_folder(settings)
-    found = folder.iterdir() if folder.is_dir() else iter(())
-    models = sorted(path.name for path in found if path.is_dir())
+    models = stored_models(folder)
     if not models:
-        yield Seen("ok", "Qdrant Edge; the index is made at the first start")
+        yield Seen("ok", "Qdrant Edge, no index yet: a server makes it, or `clickwise index build`")
     for model in models:
-        number = Generations(folder, ModelVersion(model)).current()
+        number = Generations(folder, model).current()
         yield Seen("ok", f"Qdrant Edge, model {model}, generation {number or 'not built yet'}")
 
 
@@ -217,7 +230,7 @@ ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {
     "model": model,
 }
 ADVICE = {
-    "port": "stop what listens there, or set CLICKWISE_PORT",
+    "port": "or stop what listens there",
     "database": "start it, or correct CLICKWISE_DATABASE_URL",
     "kafka": "start it, or correct CLICKWISE_KAFKA_BOOTSTRAP",
     "vectors": "start Qdrant, or correct CLICKWISE_QDRANT_URL and CLICKWISE_QDRANT_API_KEY",
@@ -230,6 +243,16 @@ def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
+
+
+def _clickwise_answers(address: str) -> bool:
+    """Whether what listens there answers `/healthz` as a server of ours does."""
+    try:
+        with httpx.Client(verify=False, timeout=2.0, trust_env=False) as client:  # noqa: S501  # nothing is told
+            answer = client.get(f"{address}/healthz")
+        return answer.is_success and msgspec.json.decode(answer.content) == {"status": "ok"}
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError):
+        return False
 
 
 def _waiting(settings: Settings) -> int:

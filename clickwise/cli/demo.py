@@ -5,7 +5,6 @@ imported as history; for each of the rest: the person's list, the rating, the li
 server is `clickwise up`, as anybody starts it, in a folder of its own.
 """
 
-import asyncio
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from clickwise.cli.living import Living, watched_people
 from clickwise.cli.options import settings_from
 from clickwise.cli.server import claimable_port
 from clickwise.cli.sinks import HttpSink
-from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.stopping import run_unwinding, signals_unwind
 from clickwise.cli.tally import Freshness, HitRates, Tally
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
@@ -100,7 +99,7 @@ def demo(options: DemoOptions) -> int:
     data = read_movielens().shifted(SystemClock().now().timestamp())
     home = options.home if options.home is not None else settings_from().folder / "demo"
     empty_home(home)
-    view = DemoView(people=options.people)
+    view = DemoView({str(item["id"]): str(item["title"]) for item in data.items})
     with signals_unwind(), ExitStack() as stack:
         server = stack.enter_context(DemoServer(home, port=_port(options)))
         view.say("starting `clickwise up` (the first start makes the text encoder) ...")
@@ -127,10 +126,11 @@ def demo(options: DemoOptions) -> int:
             seconds=seconds,
             model=model,
         )
-        view.summary(figures, living.moments, server.address)
+        view.summary(figures, living.moments)
         if options.json is not None:
             write_json(options.json, figures)
         if not options.once:
+            view.lines_to_try(living.moments, server.address)
             view.say("the server is still up; Ctrl-C ends it")
             server.wait_until_stopped()
     return Exit.FAILED if figures.dead_letters else Exit.DONE
@@ -173,7 +173,7 @@ def _live(
     watched = watched_people(events, options.people)
     living = Living(address, tally, lanes=options.lanes, watched=watched)
     with view.following(tally, len(events), living.moments):
-        asyncio.run(living.run(events))
+        run_unwinding(living.run(events))
     return living
 
 

@@ -20,7 +20,6 @@ from clickwise.cli.living import Moment
 from clickwise.cli.output import console, plain
 from clickwise.cli.tally import Tally
 from clickwise.cli.up import JSON_HEADER
-from clickwise.recommend.answers import Answer
 
 if TYPE_CHECKING:
     from clickwise.cli.demo import DemoFigures
@@ -32,11 +31,14 @@ SAMPLE_LIKE = '{"user": "you", "item": "50", "type": "like"}'  # 50: Star Wars
 
 
 class DemoView:
-    """The demo's output. Its numbers are read while they change, from a thread of its own."""
+    """The demo's output. Its numbers are read while they change, from a thread of its own.
 
-    def __init__(self, *, people: int, out: Console | None = None) -> None:
+    `titles` are those of the films, by id.
+    """
+
+    def __init__(self, titles: Mapping[str, str], *, out: Console | None = None) -> None:
         self._out = out if out is not None else console()
-        self._people = people
+        self._titles = titles
 
     def say(self, line: str) -> None:
         """One line."""
@@ -49,7 +51,7 @@ class DemoView:
 
         def picture() -> RenderableType:
             seconds = time.perf_counter() - started
-            return Group(numbers(tally, total, seconds), *people(dict(moments)))
+            return Group(numbers(tally, total, seconds), *people(dict(moments), self._titles))
 
         if self._out.is_terminal:
             with Live(
@@ -60,6 +62,7 @@ class DemoView:
             ):
                 yield
             return
+        self.say(f"living {total:,} ratings through HTTP ...")
         stop = threading.Event()
         thread = threading.Thread(target=self._lines, args=(tally, total, stop), daemon=True)
         thread.start()
@@ -69,9 +72,9 @@ class DemoView:
             stop.set()
             thread.join()
 
-    def summary(self, figures: "DemoFigures", moments: Mapping[str, Moment], address: str) -> None:
-        """People, figures, and lines to try."""
-        for picture in people(dict(moments)):
+    def summary(self, figures: "DemoFigures", moments: Mapping[str, Moment]) -> None:
+        """People and figures."""
+        for picture in people(dict(moments), self._titles):
             self._out.print(picture)
         rates = figures.next_item_hit_rate_at_10
         fresh = figures.freshness_seconds
@@ -92,6 +95,10 @@ class DemoView:
         ):
             table.add_row(number, meaning)
         self._out.print(table)
+        self._out.file.flush()
+
+    def lines_to_try(self, moments: Mapping[str, Moment], address: str) -> None:
+        """What a reader can ask the server, which stays up."""
         self._out.print()
         user = next(iter(moments), "1")
         for line in (
@@ -133,14 +140,14 @@ def numbers(tally: Tally, total: int, seconds: float) -> Table:
     return table
 
 
-def people(moments: Mapping[str, Moment]) -> list[RenderableType]:
+def people(moments: Mapping[str, Moment], titles: Mapping[str, str]) -> list[RenderableType]:
     """Each watched person's latest event and what it did."""
-    return [_person(user, moments[user]) for user in sorted(moments)]
+    return [_person(user, moments[user], titles) for user in sorted(moments)]
 
 
-def _person(user: str, moment: Moment) -> RenderableType:
+def _person(user: str, moment: Moment, titles: Mapping[str, str]) -> RenderableType:
     event = moment.event
-    title = _title(moment) or event.item
+    title = titles.get(event.item, event.item)
     stars = f"{event.value:g} stars" if event.value is not None else event.type.value
     head = Text.assemble(
         ("person ", "dim"), (user, "bold"), " gives ", (stars, "bold"), " to ", plain(title),
@@ -163,26 +170,6 @@ def _person(user: str, moment: Moment) -> RenderableType:
         right.stylize("green" if fresh else "")
         table.add_row(left, right, plain(item.reason.text))
     return Padding(Group(head, table), (1, 0, 0, 0))
-
-
-def _title(moment: Moment) -> str:
-    """The rated film's title: from the lists, or from a reason that names it."""
-    item = moment.event.item
-    for answer in (moment.before, moment.after):
-        found = _named(answer, item)
-        if found:
-            return found
-    return ""
-
-
-def _named(answer: Answer, item: str) -> str:
-    for one in answer.items:
-        if one.item == item:
-            return one.title
-        for because in one.reason.because:
-            if because.item == item:
-                return because.title
-    return ""
 
 
 def _ms(seconds: float) -> str:

@@ -83,11 +83,11 @@ def import_path(settings: Settings, options: ImportOptions) -> int:
     """Import and say what came of it; 1 if anything was refused."""
     feed = _feed(options)
     with ExitStack() as stack:
-        sink = _sink(settings, options, stack)
+        sink, place = _sink(settings, options, stack)
         aside = RefusedFile(options.refused)
         stack.callback(aside.close)
         summary = run_import(feed, sink, aside)
-    _report(summary, feed, options, aside.path)
+    _report(summary, feed, options, place=place, refused=aside.path)
     return Exit.FAILED if summary.refused else Exit.DONE
 
 
@@ -240,13 +240,14 @@ def _shifted(feed: Feed, seconds: float) -> Feed:
     )
 
 
-def _sink(settings: Settings, options: ImportOptions, stack: ExitStack) -> Sink:
+def _sink(settings: Settings, options: ImportOptions, stack: ExitStack) -> tuple[Sink, str]:
+    """Where rows go, and its name for people: a server's address, or the home folder."""
     url = options.url or ("" if settings.embedded else _needs_url())
     running = homes.ServerLock(settings).address()
     if not url and running.startswith("http"):
         url = running  # a server has this home open: through its door
     if url:
-        return HttpSink(stack.enter_context(HttpSite(url, settings)))
+        return HttpSink(stack.enter_context(HttpSite(url, settings))), url
     homes.make_home(settings)
     lock = homes.ServerLock(settings)
     try:
@@ -256,7 +257,7 @@ def _sink(settings: Settings, options: ImportOptions, stack: ExitStack) -> Sink:
     stack.callback(lock.release)
     with encoder_progress() as follow:
         core = open_core(settings, stack, progress=follow)
-    return DirectSink(core)
+    return DirectSink(core), str(settings.folder.absolute())
 
 
 def _needs_url() -> str:
@@ -265,10 +266,13 @@ def _needs_url() -> str:
     )
 
 
-def _report(summary: Summary, feed: Feed, options: ImportOptions, refused: Path) -> None:
+def _report(
+    summary: Summary, feed: Feed, options: ImportOptions, *, place: str, refused: Path
+) -> None:
     if options.json:
         print_json(
             {
+                "into": place,
                 "items": summary.items,
                 "events_applied": summary.events_applied,
                 "events_accepted": summary.events_accepted,
@@ -284,7 +288,7 @@ def _report(summary: Summary, feed: Feed, options: ImportOptions, refused: Path)
     if summary.events_accepted:
         parts.append(f"{summary.events_accepted:,} accepted")
     parts += [f"{summary.duplicates:,} duplicates", f"{summary.refused:,} refused"]
-    out.print(Text(", ".join(parts)))
+    out.print(Text(f"{', '.join(parts)}, into {place}"), soft_wrap=True)
     for note in feed.notes:
         out.print(Text(f"note: {note}"))
     for reason, number in summary.reasons.most_common(REASONS_SHOWN):

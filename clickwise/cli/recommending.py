@@ -68,9 +68,11 @@ def show(answer: Answer) -> None:
     out = console()
     if answer.empty_reason:
         out.print(Text(f"nothing to show: {answer.empty_reason}"))
+    plural = "" if answer.events_applied == 1 else "s"
     out.print(
         Text(
-            f"profile {answer.profile_version} of {answer.events_applied} events,"
+            f"profile version {answer.profile_version},"
+            f" {answer.events_applied} event{plural} applied,"
             f" model {answer.model}, policy {answer.policy}"
         )
     )

@@ -1,6 +1,8 @@
 """The command line: exit codes, one line for a fault, JSON for machines."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -16,6 +18,8 @@ from clickwise.errors import (
 )
 from clickwise.settings import Settings
 from clickwise.testing.kafka import free_ports
+from clickwise.types import ModelVersion
+from clickwise.vectors.generations import Generations
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +148,43 @@ class TestCheck:
         assert levels["encoder"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("body", "level"), [(b'{"status":"ok"}', "warn"), (b"hello", "fail"), (b"[]", "fail")]
+)
+def test_a_clickwise_on_the_port_is_told_from_something_else(capsys, body, level):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        run(["check", "--json", "--port", str(server.server_port)])
+        server.shutdown()
+        thread.join()
+
+    found = json.loads(capsys.readouterr().out)["findings"]
+    (port,) = [one for one in found if one["name"] == "port"]
+    assert port["level"] == level
+    assert ("Clickwise answers" in port["text"]) == (level == "warn")
+    assert (port["text"] + port["advice"]).count("CLICKWISE_PORT") == 1
+
+
+def test_an_index_is_found_whatever_its_model_is_called(capsys, tmp_path):
+    generations = Generations(tmp_path / "home" / "vectors", ModelVersion("a/model:1"))
+    generations.folder.mkdir(parents=True)
+    (generations.folder / "CURRENT").write_text("3")
+
+    run(["check"])
+
+    assert "model a/model:1, generation 3" in capsys.readouterr().out
+
+
 def test_a_database_without_tables_is_fine(capsys, postgres_url, monkeypatch, free_port):
     monkeypatch.setenv("CLICKWISE_DATABASE_URL", postgres_url)
 
@@ -190,6 +231,7 @@ class TestOnAHome:
 
     def test_an_import_counts_items_events_and_duplicates(self, filled):
         assert filled["items"] == 2
+        assert filled["into"].endswith("home")
         assert filled["events_applied"] == 1
         assert filled["duplicates"] == 1
         assert filled["refused"] == 0

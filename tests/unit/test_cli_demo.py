@@ -1,5 +1,7 @@
 """The demo's folder and its server: what is emptied, and what ends with what."""
 
+import asyncio
+import io
 import os
 import signal
 import stat
@@ -9,11 +11,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from clickwise.bench.report import check_writable
 from clickwise.cli.demo import LETTERS_AT_ONCE, MARK, count_letters, empty_home
+from clickwise.cli.demo_view import DemoView
 from clickwise.cli.homes import ServerLock, make_folder
-from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.stopping import run_unwinding, signals_unwind
+from clickwise.cli.tally import Tally
 from clickwise.cli.wiring import state_of
 from clickwise.errors import ConfigurationError, ConflictError
 from clickwise.settings import Settings
@@ -73,6 +78,42 @@ def test_signals_to_stop_unwind_like_an_interrupt(number):
         signal.raise_signal(number)
 
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_cancels_async_work_and_then_unwinds():
+    ended = []
+
+    async def lane(first):
+        try:
+            if first:
+                signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append(first)
+            raise
+
+    async def work():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lane(False))
+            group.create_task(lane(True))
+
+    with pytest.raises(KeyboardInterrupt), signals_unwind():
+        run_unwinding(work())
+
+    assert sorted(ended) == [False, True]
+
+
+def test_lines_to_try_are_apart_from_the_figures_and_living_is_announced():
+    out = Console(file=io.StringIO(), width=160)
+    view = DemoView({}, out=out)
+
+    with view.following(Tally(["1"]), 10_000, {}):
+        pass
+    said = out.file.getvalue()
+    view.lines_to_try({}, "http://127.0.0.1:1")
+
+    assert said == "living 10,000 ratings through HTTP ...\n"
+    assert "/docs" in out.file.getvalue()
 
 
 DEMO = """

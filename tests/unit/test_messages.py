@@ -10,6 +10,7 @@ from clickwise import codec
 from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
+from clickwise.recommend.answers import RecommendRequest
 from clickwise.types import EventType, item_key
 from tests.strategies import awkward_ids
 
@@ -149,6 +150,19 @@ def test_a_wrong_field_of_an_event_is_named(changes, field):
         event(**changes)
 
     assert refused.value.field == field
+
+
+def test_a_wrong_choice_is_told_what_there_is():
+    with pytest.raises(InvalidInputError, match=r"one of impression, click, .*, got 'clik'"):
+        event(type="clik")
+    with pytest.raises(InvalidInputError, match=r"one of news, video, .*, got 'book'"):
+        parse_item({**NEWS, "kind": "book"}, received=NOW, item="i1")
+
+
+@pytest.mark.parametrize("given", [{"kinds": ["book"]}, {"context": [{"item": "a", "type": "x"}]}])
+def test_a_wrong_choice_deeper_in_a_request_is_told_what_there_is(given):
+    with pytest.raises(InvalidInputError, match=r"expected one of \w+, \w+, .*, got '"):
+        codec.convert(given, RecommendRequest)
 
 
 def test_unknown_fields_are_ignored_and_counted():
