@@ -98,28 +98,30 @@ def bundle_of(settings: Settings, encoder: TextEncoder) -> Bundle:
 
 
 def index_of(settings: Settings, bundle: Bundle, stack: ExitStack) -> ItemIndex:
-    """Qdrant Edge in the home, or the Qdrant server that is set."""
+    """Qdrant Edge in the home, or the Qdrant server that is set; its alias names this model."""
     index: ItemIndex
     if settings.qdrant_url:
-        from clickwise.vectors.server import ServerIndex, connect
+        from clickwise.vectors.server import ServerIndex, connect, live_model
 
         client = connect(
             settings.qdrant_url,
             api_key=settings.qdrant_api_key,
             timeout_seconds=settings.qdrant_timeout_seconds,
         )
-        index = ServerIndex(
-            client,
-            bundle.vectors,
-            bundle.manifest.dimension,
-            prefix=settings.kafka_topic_prefix,
+        prefix = settings.kafka_topic_prefix
+        index = server = ServerIndex(
+            client, bundle.vectors, bundle.manifest.dimension, prefix=prefix
         )
+        if live_model(client, prefix) != bundle.vectors:
+            server.make_live()
     else:
+        from clickwise.vectors import generations
         from clickwise.vectors.edge import EdgeIndex
 
-        index = EdgeIndex.open(
-            homes.vectors_folder(settings), bundle.vectors, bundle.manifest.dimension
-        )
+        root = homes.vectors_folder(settings)
+        index = EdgeIndex.open(root, bundle.vectors, bundle.manifest.dimension)
+        if generations.live_model(root) != bundle.vectors:
+            generations.make_live(root, bundle.vectors)
     stack.callback(index.close)
     return index
 
