@@ -24,7 +24,7 @@ from clickwise.types import EVENT_CODES, EVENT_TYPES, EventType
 MAX_FOLLOWERS = 48
 MAX_WEIGHT = 2.0
 # An event follows the positive items right before it. One step back finds the next film of
-# MovieLens-100k a tenth less often; three find it as often and write half as many rows again.
+# MovieLens-100k a tenth less often; three find it a little more often and write more rows.
 FOLLOW_STEPS = 2
 _PAIR = struct.Struct("<qf")  # a follower's key and weight
 _IMPRESSION = EVENT_CODES[EventType.IMPRESSION]
