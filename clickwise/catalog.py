@@ -12,7 +12,7 @@ from clickwise.profile import ItemFacts
 from clickwise.state.port import State
 from clickwise.types import ModelVersion, TopicCode
 from clickwise.vectors.port import IndexedItem, ItemIndex, Removed
-from clickwise.vectors.rows import indexed
+from clickwise.vectors.rows import Tower, indexed, projected
 
 PULL_ROWS = 500
 PULLS_AT_ONCE = 8  # per request: 4,000 rows, so that a burst does not hold one up
@@ -40,11 +40,23 @@ class Catalog:
     """The items as this process sees them."""
 
     def __init__(
-        self, *, state: State, index: ItemIndex, model: ModelVersion | None = None
+        self,
+        *,
+        state: State,
+        index: ItemIndex,
+        model: ModelVersion | None = None,
+        tower: Tower | None = None,
+        text: ModelVersion | None = None,
     ) -> None:
-        """`model` names the bundle that profiles are folded for (None: as the vectors)."""
+        """`model` names the bundle that profiles are folded for (None: as the vectors).
+
+        `text` names the stored text vectors (None: those are the index's own), and `tower` makes
+        the index's vectors of them.
+        """
         self._state = state
         self._model = model if model is not None else index.model
+        self._tower = tower
+        self._text = text if text is not None else index.model
         self.index = index
         # Checked once: a structural check takes longer than a profile's read.
         self._pulling = index if isinstance(index, PullingIndex) else None
@@ -85,11 +97,14 @@ class Catalog:
         metrics.items.set(self.index.count())
 
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
-        """After a write to the items table: searches of this process see it from here on."""
+        """After a write to the items table: searches of this process see it from here on.
+
+        `changes` hold text vectors.
+        """
         if self._pulling is not None:
             self.catch_up()
         else:
-            self.index.apply(changes)
+            self.index.apply(self._projected(changes))
             metrics.items.set(self.index.count())
 
     def facts(self, keys: Sequence[int]) -> Mapping[int, ItemFacts]:
@@ -110,8 +125,13 @@ class Catalog:
         rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS)
         if rows:
             index.apply(
-                [indexed(row, self.index.model) for row in rows],
+                self._projected([indexed(row, self._text) for row in rows]),
                 through=rows[-1].change,
             )
             metrics.items.set(self.index.count())
         return bool(rows)
+
+    def _projected(
+        self, entries: Sequence[IndexedItem | Removed]
+    ) -> Sequence[IndexedItem | Removed]:
+        return projected(entries, self._tower) if self._tower is not None else entries

@@ -5,33 +5,29 @@ nothing. Handlers are synchronous and owned by one thread.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from clickwise import activity as item_activity
 from clickwise import codec, metrics
 from clickwise.activity import Activity, Increment
-from clickwise.catalog import Catalog
 from clickwise.clock import Clock
 from clickwise.errors import ConflictError
 from clickwise.events import Event
+from clickwise.influence import BOUNDED, Influence
 from clickwise.profile import (
-    Folded,
     Interaction,
     ItemFacts,
     Profile,
-    Rules,
-    empty_profile,
-    fold,
     from_stored,
     interaction_of,
-    rebuilt,
     stored_body,
 )
+from clickwise.releases import Release, Releases
 from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
-from clickwise.types import EventKey, ItemKey, UserId
+from clickwise.types import EventKey, ItemKey, ModelVersion, UserId
+from streams.effects import Counted, effects, place
 
 ATTEMPTS = 5
 REDELIVERED = "redelivered"
@@ -72,21 +68,22 @@ class EventHandler:
         self,
         *,
         state: State,
-        catalog: Catalog,
-        rules: Rules,
+        releases: Releases,
         clock: Clock,
         keep_bodies: bool,
         activity: "ActivityHandler | None" = None,
+        influence: Influence = BOUNDED,
     ) -> None:
         """`keep_bodies`: this database is the log (embedded). `activity`: apply increments in
-        the same transaction (embedded); None: the caller sends them on.
+        the same transaction (embedded); None: the caller sends them on. `influence`: bounds of
+        what one user's events do to items.
         """
         self._state = state
-        self._catalog = catalog
-        self._rules = rules
+        self._releases = releases
         self._clock = clock
         self._keep_bodies = keep_bodies
         self._activity = activity
+        self._influence = influence
 
     def apply(self, batch: Sequence[Arrival]) -> Applied:
         """Apply a batch, in order; again from the start when somebody else wrote first.
@@ -103,7 +100,9 @@ class EventHandler:
         return applied
 
     def _attempt(self, batch: Sequence[Arrival]) -> Applied:
-        self._catalog.refresh()
+        self._releases.refresh()
+        for release in self._releases.every():
+            release.catalog.refresh()
         interactions = [interaction_of(arrival.event) for arrival in batch]
         with self._state.write() as write:
             offsets = write.offsets({a.partition for a in batch if a.partition is not None})
@@ -128,11 +127,16 @@ class EventHandler:
                     outcomes[i] = "duplicate"
             resent = self._resent(write, batch, interactions, outcomes)
             profiles = self._load(write, by_user.keys() | {batch[i].event.user for i in resent})
-            source = _BatchItems(self._catalog, interactions)
+            before = {user: profile for user, (_, profile) in profiles.items()}
+            sources: dict[ModelVersion, _BatchItems] = {}
             writes = []
             for user, indices in by_user.items():
                 version, profile = profiles[user]
-                folded = self._fold(profile, [interactions[i] for i in indices], source)
+                release = self._releases.of(user)
+                source = sources.get(release.version)
+                if source is None:
+                    source = sources[release.version] = _BatchItems(release, interactions)
+                folded = release.fold(profile, [interactions[i] for i in indices], source)
                 profiles[user] = (version, folded.profile)
                 for i, outcome in zip(indices, folded.outcomes, strict=True):
                     outcomes[i] = outcome
@@ -140,17 +144,20 @@ class EventHandler:
                 body = stored_body(folded.profile, received=received)
                 writes.append(ProfileWrite(user=user, expected=version, body=body))
             write.put_profiles(writes)
-            counted = [
-                i for i, o in enumerate(outcomes) if o in ("applied", "stale") or i in resent
-            ]
-            effects = tuple(_effects(counted, batch, interactions, profiles))
+            done = tuple(
+                effects(
+                    _counted(batch, interactions, outcomes, resent), before, write,
+                    kept=self._releases.live.bundle.manifest.rules.history,
+                    influence=self._influence,
+                )
+            )  # fmt: skip
             if self._activity is not None:
-                self._activity.add(write, effects)
+                self._activity.add(write, done)
             write.put_offsets(_advanced(batch, offsets))
         told_again = [
             a.event.user for a, o in zip(batch, outcomes, strict=True) if o == REDELIVERED
         ]
-        return Applied(tuple(outcomes), effects, tuple(dict.fromkeys([*by_user, *told_again])))
+        return Applied(tuple(outcomes), done, tuple(dict.fromkeys([*by_user, *told_again])))
 
     def _body(self, arrival: Arrival) -> bytes:
         return codec.encode(arrival.event) if self._keep_bodies else _place(arrival)
@@ -178,26 +185,10 @@ class EventHandler:
         for user in wanted:
             row = stored.get(user)
             if row is None:
-                fresh = empty_profile(
-                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
-                )
-                loaded[user] = (0, fresh)
+                loaded[user] = (0, self._releases.of(user).bundle.empty_profile())
             else:
                 loaded[user] = (row.version, from_stored(row.body)[0])
         return loaded
-
-    def _fold(
-        self, profile: Profile, interactions: Sequence[Interaction], source: "_BatchItems"
-    ) -> Folded:
-        if profile.model != self._catalog.model:
-            profile = rebuilt(
-                profile.for_model(
-                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
-                ),
-                source,
-                self._rules,
-            )
-        return fold(profile, interactions, source, self._rules)
 
     def _report(self, batch: Sequence[Arrival], applied: Applied) -> None:
         now = self._clock.now()
@@ -268,9 +259,9 @@ class ActivityHandler:
 class _BatchItems:
     """Facts of a batch's items, looked up once; the windows of single users on demand."""
 
-    def __init__(self, catalog: Catalog, interactions: Sequence[Interaction]) -> None:
-        self._catalog = catalog
-        self._known = dict(catalog.facts(sorted({one.item for one in interactions})))
+    def __init__(self, release: Release, interactions: Sequence[Interaction]) -> None:
+        self._catalog = release.catalog
+        self._known = dict(self._catalog.facts(sorted({one.item for one in interactions})))
         self._asked = {one.item for one in interactions}
 
     def facts(self, keys: Sequence[int]) -> Mapping[int, ItemFacts]:
@@ -311,28 +302,24 @@ def _advanced(batch: Sequence[Arrival], offsets: Mapping[Partition, int]) -> dic
 
 def _place(arrival: Arrival) -> bytes:
     number = arrival.partition.partition if arrival.partition is not None else -1
-    return f"{number}:{arrival.offset}".encode()
+    return place(number, arrival.offset)
 
 
-def _effects(
-    counted: Sequence[int],
+def _counted(
     batch: Sequence[Arrival],
     interactions: Sequence[Interaction],
-    profiles: Mapping[UserId, tuple[int, Profile]],
-) -> Iterable[Increment]:
-    """What the batch does to items: each distinct event once, redelivered ones again."""
-    for i in counted:
-        arrival, one = batch[i], interactions[i]
-        before: Sequence[int] = ()
-        if item_activity.follows(event_type=one.type, weight=one.weight):
-            _, profile = profiles[arrival.event.user]
-            before = profile.liked_before(one.time, one.event, item_activity.FOLLOW_STEPS)
-        yield from item_activity.increments(
-            item=one.item,
-            event_type=one.type,
-            weight=one.weight,
-            time=one.time / 1e6,
-            before=before,
+    outcomes: Sequence[str],
+    resent: Collection[int],
+) -> list[Counted]:
+    """The distinct events of the batch, redelivered ones included."""
+    return [
+        Counted(
+            user=arrival.event.user,
+            interaction=interactions[i],
             partition=arrival.partition.partition if arrival.partition is not None else -1,
             offset=arrival.offset,
+            again=i in resent,
         )
+        for i, (arrival, outcome) in enumerate(zip(batch, outcomes, strict=True))
+        if outcome in ("applied", "stale") or i in resent
+    ]

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from clickwise import metrics
-from clickwise.catalog import Catalog
 from clickwise.encoder.port import TextEncoder
 from clickwise.items import Item
+from clickwise.releases import Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
@@ -19,13 +19,11 @@ Place = tuple[Partition, int]
 class ItemHandler:
     """Puts and deletes items; synchronous, owned by one thread."""
 
-    def __init__(
-        self, *, state: State, catalog: Catalog, encoder: TextEncoder, model: ModelVersion
-    ) -> None:
+    def __init__(self, *, state: State, releases: Releases, encoder: TextEncoder) -> None:
         self._state = state
-        self._catalog = catalog
+        self._releases = releases
         self._encoder = encoder
-        self._model = model
+        self._model = ModelVersion(encoder.version)
 
     def apply(
         self,
@@ -69,7 +67,9 @@ class ItemHandler:
             row = self._state.item(name)
             removed = Removed(item_key(name))
             entries[name] = removed if row is None else indexed(row, self._model)
-        self._catalog.push(list(entries.values()))
+        self._releases.refresh()
+        for release in self._releases.every():  # one that is being released has them too
+            release.catalog.push(list(entries.values()))
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("items").observe(len(changes))
 

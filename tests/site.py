@@ -13,6 +13,7 @@ from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import RecommendRequest
 from clickwise.recommend.lists import REFRESH_SECONDS
 from clickwise.recommend.views import Views
+from clickwise.releases import FixedReleases, Release
 from clickwise.state.sql import open_state
 from clickwise.testing.encoder import HashingEncoder
 from clickwise.testing.index import ExactIndex
@@ -64,19 +65,20 @@ class Site:
             index = ExactIndex(model=self.bundle.vectors, dimension=self.encoder.dimension)
         self.index = index
         self.catalog = Catalog(state=state, index=index, model=self.bundle.version)
+        self.releases = FixedReleases(Release(self.bundle, self.catalog))
         self.activity = ActivityHandler(state=state, half_life_seconds=3 * 86_400.0)
         self.items = ItemHandler(
-            state=state, catalog=self.catalog, encoder=self.encoder, model=self.bundle.vectors
+            state=state, releases=self.releases, encoder=self.encoder
         )
         self.events = EventHandler(
-            state=state, catalog=self.catalog, rules=self.rules, clock=self.clock,
+            state=state, releases=self.releases, clock=self.clock,
             keep_bodies=True, activity=self.activity,
         )  # fmt: skip
         self.recommender = Recommender(
-            state=state, catalog=self.catalog, bundle=self.bundle, policy=policy,
+            state=state, release=self.releases.live, policy=policy,
             limits=Limits(**limits), clock=self.clock,
         )  # fmt: skip
-        self.views = Views(state=state, catalog=self.catalog, rules=self.rules, clock=self.clock)
+        self.views = Views(state=state, release=self.releases.live, clock=self.clock)
         self._ids = itertools.count()
 
     def put(self, *items, **common):

@@ -86,7 +86,7 @@ def _taste(core: Core, user: UserId) -> Taste:
     stored, _ = core.state.profile(user)
     if stored is None:
         raise ValueError(f"the site has no profile of {user!a}")
-    return taste_of(from_stored(stored.body)[0])
+    return taste_of(from_stored(stored.body)[0], core.bundle.recurrence)
 
 
 def _floor(core: Core, tastes: list[Taste], *, rounds: int) -> Stages:

@@ -21,7 +21,6 @@ from clickwise.profile import (
     ItemFacts,
     Profile,
     Rules,
-    empty_profile,
     fold,
     interaction_of,
     stored_body,
@@ -198,7 +197,7 @@ def folded_in_turns(
 ) -> Profile:
     """The profile of somebody who did this and nothing else, folded some events at a time."""
     rules: Rules = bundle.manifest.rules
-    profile = empty_profile(bundle.version, dimension=bundle.manifest.dimension, rules=rules)
+    profile = bundle.empty_profile()
     for start in range(0, len(interactions), EVENTS_AT_ONCE):
         part = interactions[start : start + EVENTS_AT_ONCE]
         profile = fold(profile, part, source, rules).profile

@@ -3,6 +3,7 @@
 from clickwise.bundle.day0 import day0_bundle
 from clickwise.bundle.folder import Bundle, Manifest, load_bundle, write_bundle
 from clickwise.bundle.scorer import FACTS, RECENTS, Scorer, ScorerInput
+from clickwise.bundle.tower import TextTower, Tower
 
 __all__ = [
     "FACTS",
@@ -11,6 +12,8 @@ __all__ = [
     "Manifest",
     "Scorer",
     "ScorerInput",
+    "TextTower",
+    "Tower",
     "day0_bundle",
     "load_bundle",
     "write_bundle",

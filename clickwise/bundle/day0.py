@@ -61,6 +61,7 @@ def day0_bundle(
         vectors=ModelVersion(encoder_version),
         created=datetime.now(UTC),
         encoder=encoder_version,
+        text_dimension=dimension,
         dimension=dimension,
         rules=rules,
     )

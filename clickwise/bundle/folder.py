@@ -12,13 +12,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
+from clickwise.bundle.recurrence import OnnxRecurrence
 from clickwise.bundle.scorer import FACTS, Scorer
+from clickwise.bundle.tower import LearnedTower, TextTower, Tower
 from clickwise.errors import BundleError
-from clickwise.profile import Rules
+from clickwise.profile import Profile, Recurrence, Rules, empty_profile
 from clickwise.types import ModelVersion
 
-FORMAT = 2
+FORMAT = 3
+TOWER, KEYS, STEP, READ, SCORER = (
+    "items.onnx", "items.npy", "step.onnx", "read.onnx", "scorer.onnx",
+)  # fmt: skip
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,14 +32,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `vectors` names the space that item vectors live in: it is in the name of their collection.
     Bundles that differ in rules or scorer alone share it, so that items stay as they are.
+    `encoder` names the text vectors that the space is made from, `text_dimension` their length,
+    `dimension` that of the space itself. `memory` and `interests` are M and K of the learned user
+    model, 0 under day 0.
     """
 
     version: ModelVersion
     vectors: ModelVersion
     created: datetime
     encoder: str
+    text_dimension: int
     dimension: int
     rules: Rules
+    memory: int = 0
+    interests: int = 0
     facts: tuple[str, ...] = FACTS
     files: dict[str, str] = {}
     format: int = FORMAT
@@ -47,6 +59,8 @@ class Bundle:
 
     manifest: Manifest
     scorer: Scorer
+    tower: Tower
+    recurrence: Recurrence | None
 
     @property
     def version(self) -> ModelVersion:
@@ -57,6 +71,24 @@ class Bundle:
     def vectors(self) -> ModelVersion:
         """Names the space of its item vectors: collections and stored vectors."""
         return self.manifest.vectors
+
+    def empty_profile(self) -> Profile:
+        """The profile of a user with no events."""
+        return empty_profile(
+            self.version,
+            dimension=self.manifest.dimension,
+            rules=self.manifest.rules,
+            memory=self.manifest.memory,
+        )
+
+    def without_state(self, profile: Profile) -> Profile:
+        """The history of a profile of another model, with nothing folded yet."""
+        return profile.for_model(
+            self.version,
+            dimension=self.manifest.dimension,
+            rules=self.manifest.rules,
+            memory=self.manifest.memory,
+        )
 
 
 def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
@@ -98,9 +130,28 @@ def load_bundle(path: Path) -> Bundle:
             raise BundleError(f"{path}: {name} cannot be read") from error
         if sha256(content).hexdigest() != checksum:
             raise BundleError(f"{path}: {name} differs from its checksum")
-    if "scorer.onnx" not in manifest.files:
-        raise BundleError(f"{path}: no scorer.onnx")
-    return Bundle(manifest, Scorer(path / "scorer.onnx", dimension=manifest.dimension))
+    learned = (TOWER, KEYS, STEP, READ) if manifest.memory else ()
+    for name in (SCORER, *learned):
+        if name not in manifest.files:
+            raise BundleError(f"{path}: no {name}")
+    return Bundle(
+        manifest,
+        Scorer(path / SCORER, dimension=manifest.dimension),
+        _tower(path, manifest),
+        OnnxRecurrence(path / STEP, path / READ, memory=manifest.memory)
+        if manifest.memory
+        else None,
+    )
+
+
+def _tower(path: Path, manifest: Manifest) -> Tower:
+    if not manifest.memory:
+        return TextTower(manifest.dimension)
+    try:
+        keys_I = np.load(path / KEYS, allow_pickle=False)
+    except ValueError as error:
+        raise BundleError(f"{path}: {KEYS} is no array") from error
+    return LearnedTower(path / TOWER, keys_I, dimension=manifest.dimension)
 
 
 def read_manifest(path: Path) -> Manifest:

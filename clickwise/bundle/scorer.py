@@ -21,7 +21,8 @@ FACTS = ("popularity", "freshness", "topic_affinity", "co_clicked")
 class ScorerInput:
     """What is known of the user and of each candidate.
 
-    `interests_KD` are unit vectors (zero rows for free slots) with `interest_gains_K` in [0, 1];
+    `interests_KD` are unit vectors (zero rows for free slots) with `interest_gains_K`: in [0, 1]
+    under day 0, the lengths of the read-outs of a learned model;
     `recents_RD` the newest positive items with `recent_weights_R` >= 0 (0: padding);
     `aversion_D` is a unit vector or zero. `facts_NF` has the columns FACTS, each in [-1, 1].
     """

@@ -18,8 +18,7 @@ def embedded_event_handler(core: Core) -> EventHandler:
     """Events with this database as their log, and their effect on items in one transaction."""
     return EventHandler(
         state=core.state,
-        catalog=core.catalog,
-        rules=core.rules,
+        releases=core.releases,
         clock=core.clock,
         keep_bodies=True,
         activity=activity_handler(core),
@@ -30,8 +29,7 @@ def stream_event_handler(core: Core) -> EventHandler:
     """Events with Kafka as their log; effects on items are handed on."""
     return EventHandler(
         state=core.state,
-        catalog=core.catalog,
-        rules=core.rules,
+        releases=core.releases,
         clock=core.clock,
         keep_bodies=False,
         activity=None,
@@ -42,9 +40,8 @@ def item_handler(core: Core) -> ItemHandler:
     """Items: encoded, stored, indexed."""
     return ItemHandler(
         state=core.state,
-        catalog=core.catalog,
+        releases=core.releases,
         encoder=core.encoder,
-        model=core.bundle.vectors,
     )
 
 

@@ -22,15 +22,18 @@ from clickwise.clock import SystemClock
 from clickwise.encoder.port import TextEncoder
 from clickwise.events import Event, parse_event
 from clickwise.imports.movielens_wheel import read_movielens
+from clickwise.influence import BOUNDED, Influence
 from clickwise.items import Item, parse_item
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
 from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import RecommendRequest
+from clickwise.releases import FixedReleases, Release
 from clickwise.settings import Settings
 from clickwise.state.sql import open_state
 from clickwise.testing.index import ExactIndex
 from clickwise.text import item_text
+from clickwise.types import ModelVersion
 from clickwise.vectors.port import Float32Array
 from streams.handlers import ActivityHandler, Arrival, EventHandler
 from streams.items import ItemHandler
@@ -66,34 +69,39 @@ class Site:
     """One process's worth of Clickwise."""
 
     def __init__(
-        self, folder: Path, encoder: TextEncoder, bundle: Bundle, settings: Settings
+        self,
+        folder: Path,
+        encoder: TextEncoder,
+        bundle: Bundle,
+        settings: Settings,
+        influence: Influence = BOUNDED,
     ) -> None:
         clock = SystemClock()
         state = open_state(f"sqlite:///{folder}/site.sqlite", timeout_seconds=5.0, pool_size=2)
         state.migrate()
         catalog = Catalog(
             state=state,
-            index=ExactIndex(model=bundle.vectors, dimension=encoder.dimension),
+            index=ExactIndex(model=bundle.vectors, dimension=bundle.manifest.dimension),
             model=bundle.version,
+            tower=bundle.tower,
+            text=ModelVersion(encoder.version),
         )
         self._clock = clock
-        self._items = ItemHandler(
-            state=state, catalog=catalog, encoder=encoder, model=bundle.vectors
-        )
+        releases = FixedReleases(Release(bundle, catalog))
+        self._items = ItemHandler(state=state, releases=releases, encoder=encoder)
         self._events = EventHandler(
             state=state,
-            catalog=catalog,
-            rules=bundle.manifest.rules,
+            releases=releases,
             clock=clock,
             keep_bodies=True,
             activity=ActivityHandler(
                 state=state, half_life_seconds=settings.trending_half_life_hours * 3600.0
             ),
+            influence=influence,
         )
         self._recommender = Recommender(
             state=state,
-            catalog=catalog,
-            bundle=bundle,
+            release=releases.live,
             policy=Policy(
                 diversity=settings.diversity,
                 topic_share=settings.topic_share,

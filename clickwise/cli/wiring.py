@@ -22,9 +22,10 @@ from clickwise.ranking import Policy
 from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
 from clickwise.recommend.views import Views
+from clickwise.releases import FixedReleases, Release, Releases
 from clickwise.settings import Settings
 from clickwise.state.sql import SqlState, open_state
-from clickwise.types import ItemId, UserId
+from clickwise.types import ItemId, ModelVersion, UserId
 from clickwise.vectors.port import ItemIndex
 
 # Told the stage of the encoder's making and the share that is done.
@@ -150,21 +151,24 @@ class Core:
     clock: Clock
     state: SqlState
     encoder: TextEncoder
-    bundle: Bundle
-    catalog: Catalog
+    releases: Releases
 
     @property
-    def rules(self) -> Rules:
-        """Constants of the profile rule, as the bundle in use has them."""
-        return self.bundle.manifest.rules
+    def bundle(self) -> Bundle:
+        """The live bundle."""
+        return self.releases.live.bundle
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items as the live model sees them."""
+        return self.releases.live.catalog
 
     @cached_property
     def recommender(self) -> Recommender:
         """The request path; one per thread that answers."""
         return Recommender(
             state=self.state,
-            catalog=self.catalog,
-            bundle=self.bundle,
+            release=self.releases.live,
             policy=policy_of(self.settings),
             limits=Limits(
                 candidates=self.settings.candidates,
@@ -176,7 +180,7 @@ class Core:
 
     def answers(self) -> Answers:
         """Recommendations and views."""
-        views = Views(state=self.state, catalog=self.catalog, rules=self.rules, clock=self.clock)
+        views = Views(state=self.state, release=self.releases.live, clock=self.clock)
         return Answers(self.recommender, views)
 
     def recommend(self, request: RecommendRequest) -> Answer:
@@ -203,6 +207,18 @@ def open_core(
     encoder = BatchingEncoder(encoder_of(settings, progress=progress), batch=settings.encoder_batch)
     stack.callback(encoder.close)
     bundle = bundle_of(settings, encoder)
-    catalog = Catalog(state=state, index=index_of(settings, bundle, stack), model=bundle.version)
-    catalog.catch_up()
-    return Core(settings, clock or SystemClock(), state, encoder, bundle, catalog)
+    release = release_of(state, bundle, index_of(settings, bundle, stack))
+    release.catalog.catch_up()
+    return Core(settings, clock or SystemClock(), state, encoder, FixedReleases(release))
+
+
+def release_of(state: SqlState, bundle: Bundle, index: ItemIndex) -> Release:
+    """A bundle with its view of the items."""
+    catalog = Catalog(
+        state=state,
+        index=index,
+        model=bundle.version,
+        tower=bundle.tower,
+        text=ModelVersion(bundle.manifest.encoder),
+    )
+    return Release(bundle, catalog)

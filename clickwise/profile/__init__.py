@@ -22,6 +22,7 @@ from clickwise.profile.profile import (
     stored_body,
     to_bytes,
 )
+from clickwise.profile.recurrence import Recurrence
 from clickwise.profile.rules import Rules, weight_of
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ItemFacts",
     "ItemSource",
     "Profile",
+    "Recurrence",
     "Rules",
     "empty_profile",
     "event_type",

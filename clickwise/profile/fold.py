@@ -20,6 +20,7 @@ import numpy as np
 from clickwise.events import Event
 from clickwise.profile import window
 from clickwise.profile.profile import MICROSECONDS, Profile, empty_profile, with_older
+from clickwise.profile.recurrence import Recurrence
 from clickwise.profile.rules import Rules, weight_of
 from clickwise.types import EVENT_CODES, EVENT_TYPES, EventType, TopicCode, event_key, item_key
 from clickwise.vectors.port import Float32Array
@@ -79,9 +80,17 @@ def interaction_of(event: Event) -> Interaction:
 
 
 def fold(
-    profile: Profile, interactions: Sequence[Interaction], items: ItemSource, rules: Rules
+    profile: Profile,
+    interactions: Sequence[Interaction],
+    items: ItemSource,
+    rules: Rules,
+    *,
+    recurrence: Recurrence | None = None,
 ) -> Folded:
-    """`profile` after `interactions`; `profile` itself is left as it was."""
+    """`profile` after `interactions`; `profile` itself is left as it was.
+
+    `recurrence` is the learned model's, None under day 0.
+    """
     outcomes: list[str] = []
     entries = profile.history
     known = _known(entries, interactions)
@@ -109,15 +118,17 @@ def fold(
         changed.older = with_older(changed.older, _entries(stale))
     if fresh:
         fresh.sort(key=_place)
-        changed = _with_fresh(changed, fresh, items, rules)
+        changed = _with_fresh(changed, fresh, items, rules, recurrence)
     return Folded(changed, tuple(outcomes))
 
 
-def rebuilt(profile: Profile, items: ItemSource, rules: Rules) -> Profile:
+def rebuilt(
+    profile: Profile, items: ItemSource, rules: Rules, *, recurrence: Recurrence | None = None
+) -> Profile:
     """The profile folded anew from the events it keeps: after a change of model or of items."""
     history = profile.history.copy()
     history["type"] &= ~np.uint8(window.UNKNOWN)
-    return _refolded(replace(profile, history=history), items, rules)
+    return _refolded(replace(profile, history=history), items, rules, recurrence)
 
 
 def has_unknown(profile: Profile) -> bool:
@@ -153,7 +164,11 @@ def _entries(interactions: Sequence[Interaction]) -> window.History:
 
 
 def _with_fresh(
-    profile: Profile, fresh: Sequence[Interaction], items: ItemSource, rules: Rules
+    profile: Profile,
+    fresh: Sequence[Interaction],
+    items: ItemSource,
+    rules: Rules,
+    recurrence: Recurrence | None,
 ) -> Profile:
     """`fresh` is ordered."""
     history = profile.history
@@ -170,40 +185,62 @@ def _with_fresh(
     profile.history = joined[begin:]
     if window_moved or arrived or not in_order:
         profile.history = profile.history.copy()
-        return _refolded(profile, items, rules)
-    _steps(profile, len(history), items, rules)
+        return _refolded(profile, items, rules, recurrence)
+    _steps(profile, len(history), items, rules, recurrence)
     return profile
 
 
-def _refolded(profile: Profile, items: ItemSource, rules: Rules) -> Profile:
+def _refolded(
+    profile: Profile, items: ItemSource, rules: Rules, recurrence: Recurrence | None
+) -> Profile:
+    memory = recurrence.memory if recurrence is not None else 0
     anew = replace(
-        empty_profile(profile.model, dimension=profile.dimension, rules=rules),
+        empty_profile(profile.model, dimension=profile.dimension, rules=rules, memory=memory),
         events_applied=profile.events_applied,
         truncated=profile.truncated,
         history=profile.history,
         older=profile.older,
     )
     anew.history["type"] &= ~np.uint8(window.UNKNOWN)
-    _steps(anew, 0, items, rules)
+    _steps(anew, 0, items, rules, recurrence)
     return anew
 
 
-def _steps(profile: Profile, begin: int, items: ItemSource, rules: Rules) -> None:
+def _steps(
+    profile: Profile,
+    begin: int,
+    items: ItemSource,
+    rules: Rules,
+    recurrence: Recurrence | None,
+) -> None:
     """Fold `profile.history[begin:]` into the arrays, which are copied once before."""
     history = profile.history
     entries = history[begin:].tolist()
     facts = items.facts([entry[2] for entry in entries])
     state = _State(profile, rules)
-    for index, (time, _event, item, weight, _type) in enumerate(entries, begin):
+    memory_M = profile.memory_M
+    before = window.place(history, begin - 1)[0] if begin else entries[0][0] if entries else 0
+    for index, (time, _event, item, weight, kind) in enumerate(entries, begin):
         known = facts.get(item)
         state.advance(time)
+        gap_seconds, before = (time - before) / MICROSECONDS, time
         if known is None:
             history["type"][index] |= window.UNKNOWN
-        elif weight > 0.0:
+            continue
+        if weight > 0.0:
             state.draw(known, weight)
         elif weight < 0.0:
             state.push(known, -weight)
+        if recurrence is not None:
+            memory_M = recurrence.step(
+                memory_M,
+                known.vector_D,
+                event_type=kind & ~window.UNKNOWN,
+                weight=weight,
+                gap_seconds=gap_seconds,
+            )
     state.store()
+    profile.memory_M = memory_M
 
 
 class _State:

@@ -1,6 +1,6 @@
 """A user's current interest, and its binary form.
 
-Shape suffixes: K = interests, D = embedding dimension, M = topics.
+Shape suffixes: K = interests, D = embedding dimension, M = memory of a learned model.
 """
 
 import struct
@@ -15,7 +15,7 @@ from clickwise.profile.rules import Rules
 from clickwise.types import ModelVersion
 from clickwise.vectors.port import Float32Array
 
-FORMAT = 2
+FORMAT = 3
 MICROSECONDS = 1_000_000
 OLDER_BYTES = 4_096
 _OLDER_HASHES = 5
@@ -31,6 +31,7 @@ class Profile:
     weights in them (0: free slot). `aversion_D` sums what was disliked. `topic_weights` are u,
     positive or negative, by topic code. `history` holds the events of the window in order;
     `older` is a Bloom filter of items from before it (empty until the window first moves).
+    `memory_M` is what a learned model keeps of the same events (no numbers under day 0).
 
     Decay is *forward* (Cormode et al., 2009): a weight enters multiplied by
     2 ** ((event time - landmark) / half-life), and nothing has to be touched afterwards; `scale`
@@ -49,16 +50,19 @@ class Profile:
     truncated: bool  # events before the window have been dropped
     history: window.History
     older: bytes
+    memory_M: Float32Array
 
     @property
     def dimension(self) -> int:
         """D."""
         return int(self.aversion_D.shape[0])
 
-    def for_model(self, model: ModelVersion, *, dimension: int, rules: Rules) -> "Profile":
+    def for_model(
+        self, model: ModelVersion, *, dimension: int, rules: Rules, memory: int = 0
+    ) -> "Profile":
         """The same history with nothing folded yet: what another model starts from."""
         return replace(
-            empty_profile(model, dimension=dimension, rules=rules),
+            empty_profile(model, dimension=dimension, rules=rules, memory=memory),
             events_applied=self.events_applied,
             truncated=self.truncated,
             history=self.history,
@@ -93,6 +97,7 @@ class Profile:
             self.truncated,
             self.history,
             self.older,
+            self.memory_M,
         )
 
     def scale(self, now: float, rules: Rules) -> float:
@@ -103,8 +108,8 @@ class Profile:
         return float(0.5 ** max(-1000.0, min(1000.0, elapsed / rules.half_life_seconds)))
 
 
-def empty_profile(model: ModelVersion, *, dimension: int, rules: Rules) -> Profile:
-    """The profile of a user with no events."""
+def empty_profile(model: ModelVersion, *, dimension: int, rules: Rules, memory: int = 0) -> Profile:
+    """The profile of a user with no events; `memory` is M of the model's recurrence."""
     return Profile(
         model=model,
         interests_KD=np.zeros((rules.interests, dimension), np.float32),
@@ -118,6 +123,7 @@ def empty_profile(model: ModelVersion, *, dimension: int, rules: Rules) -> Profi
         truncated=False,
         history=window.empty(),
         older=b"",
+        memory_M=np.zeros(memory, np.float32),
     )
 
 
@@ -136,6 +142,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     truncated: bool
     history: bytes
     older: bytes
+    memory: bytes
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -160,6 +167,7 @@ def to_bytes(profile: Profile) -> bytes:
             truncated=profile.truncated,
             history=profile.history.tobytes(),
             older=profile.older,
+            memory=profile.memory_M.tobytes(),
         )
     )
 
@@ -203,6 +211,7 @@ def _unpacked(packed: _Packed) -> Profile:
         truncated=packed.truncated,
         history=np.frombuffer(packed.history, window.ENTRY),
         older=packed.older,
+        memory_M=np.frombuffer(packed.memory, np.float32),
     )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from clickwise.bundle import Tower
 from clickwise.errors import UnavailableError
 from clickwise.ranking import Ranked
 from clickwise.recommend.answers import Recommended
@@ -15,7 +17,7 @@ from clickwise.recommend.names import TopicNames
 from clickwise.recommend.reasons import Labels, because, reason
 from clickwise.recommend.taste import Recent, Taste
 from clickwise.types import ITEM_KINDS, ItemId, ItemKey
-from clickwise.vectors.port import ItemIndex, ItemTable
+from clickwise.vectors.port import Float32Array, ItemIndex, ItemTable
 
 CO_CLICKED = 0.05  # from this strength on, co-clicks are the reason
 NAMED = 2  # events that a reason names
@@ -38,8 +40,9 @@ class _Ground:
 class Explainer:
     """Gives each place of a page its words."""
 
-    def __init__(self, index: ItemIndex, names: TopicNames) -> None:
+    def __init__(self, index: ItemIndex, tower: Tower, names: TopicNames) -> None:
         self._index = index
+        self._tower = tower
         self._names = names
 
     def items(
@@ -57,7 +60,7 @@ class Explainer:
         """The page as items. An item whose label is gone meanwhile is left out."""
         if not page:
             return ()
-        grounds = _grounds(page, table, pool, scored, taste)
+        grounds = _grounds(page, table, pool, scored, taste, self._tower)
         keys = [ground.key for ground in grounds]
         named = {recent.item for ground in grounds for recent in ground.recents}
         known = self._labels([*keys, *named.difference(keys)], labels, course)
@@ -109,7 +112,12 @@ class Explainer:
 
 
 def _grounds(
-    page: Sequence[Ranked], table: ItemTable, pool: Pool, scored: Scored, taste: Taste
+    page: Sequence[Ranked],
+    table: ItemTable,
+    pool: Pool,
+    scored: Scored,
+    taste: Taste,
+    tower: Tower,
 ) -> list[_Ground]:
     """Why each place is in the list, and the user's newest events that it rests on."""
     rows = [place.index for place in page]
@@ -117,7 +125,7 @@ def _grounds(
     by_key = {recent.item: recent for recent in taste.recents}
     known = [by_key[key] for key in scored.recents.keys_N.tolist()]
     nearest = (
-        np.argsort(-(table.vectors_ND[rows] @ scored.recents.vectors_ND.T), axis=1)[:, :NAMED]
+        _nearest(tower, table.vectors_ND[rows], scored.recents.vectors_ND)
         if known
         else np.zeros((len(rows), 0), np.intp)
     )
@@ -131,6 +139,11 @@ def _grounds(
             recents = [known[at] for at in near]
         grounds.append(_Ground(place, key, code, recents))
     return grounds
+
+
+def _nearest(tower: Tower, page_PD: Float32Array, recents_RD: Float32Array) -> NDArray[np.intp]:
+    cosines_PR = tower.directions(page_PD) @ tower.directions(recents_RD).T
+    return np.argsort(-cosines_PR, axis=1)[:, :NAMED]
 
 
 def _code(place: Ranked, key: int, pool: Pool, scored: Scored, taste: Taste) -> str:

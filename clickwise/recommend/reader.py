@@ -2,23 +2,17 @@
 
 from dataclasses import dataclass
 
-from clickwise.catalog import Catalog
 from clickwise.clock import Clock
 from clickwise.events import Event
 from clickwise.profile import (
     Interaction,
     Profile,
-    Rules,
-    empty_profile,
-    fold,
     from_stored,
-    has_unknown,
-    rebuilt,
-    unknown_items,
     weight_of,
 )
 from clickwise.recommend.answers import RecommendRequest
 from clickwise.recommend.course import Course
+from clickwise.releases.release import Release
 from clickwise.state.port import State, StoredProfile
 from clickwise.types import EVENT_CODES, EventId, ItemId, UserId, event_key, item_key
 
@@ -35,10 +29,10 @@ class Reader:
 class Readers:
     """Reads profiles and brings them to the present model and catalogue, in memory only."""
 
-    def __init__(self, *, state: State, catalog: Catalog, rules: Rules, clock: Clock) -> None:
+    def __init__(self, *, state: State, release: Release, clock: Clock) -> None:
         self._state = state
-        self._catalog = catalog
-        self._rules = rules
+        self._release = release
+        self._catalog = release.catalog
         self._clock = clock
 
     def read(self, request: RecommendRequest, course: Course) -> Reader:
@@ -51,39 +45,21 @@ class Readers:
         stored, newest = found
         if not course.attempt("items", lambda: self._catalog.refresh(newest), instead=True):
             course.fall_back("items")  # a burst: the rest is seen by the next requests
-        profile = empty_profile(
-            self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
-        )
+        profile = self._release.bundle.empty_profile()
         if stored is not None:
             version = stored.version
             known, received = from_stored(stored.body)
             # Vectors of two models are never mixed: what cannot be rebuilt now is left empty.
             instead = (
                 known
-                if known.model == self._catalog.model
-                else known.for_model(
-                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
-                )
+                if known.model == self._release.version
+                else self._release.bundle.without_state(known)
             )
-            profile = course.attempt("items", lambda: self.present(known), instead)
+            profile = course.attempt("items", lambda: self._release.present(known), instead)
         if request.context:
             before = profile
             profile = course.attempt("items", lambda: self._with_context(before, request), before)
         return Reader(profile, version, received)
-
-    def present(self, profile: Profile) -> Profile:
-        """The profile in the present model, with items counted that have arrived since."""
-        if profile.model != self._catalog.model:
-            return rebuilt(
-                profile.for_model(
-                    self._catalog.model, dimension=self._catalog.dimension, rules=self._rules
-                ),
-                self._catalog,
-                self._rules,
-            )
-        if has_unknown(profile) and self._catalog.facts(unknown_items(profile)):
-            return rebuilt(profile, self._catalog, self._rules)
-        return profile
 
     def _with_context(self, profile: Profile, request: RecommendRequest) -> Profile:
         now = self._clock.now()
@@ -107,4 +83,4 @@ class Readers:
                     type=EVENT_CODES[one.type],
                 )
             )
-        return fold(profile, interactions, self._catalog, self._rules).profile
+        return self._release.fold(profile, interactions).profile

@@ -15,8 +15,6 @@ from hashlib import blake2b
 import numpy as np
 
 from clickwise import metrics
-from clickwise.bundle import Bundle
-from clickwise.catalog import Catalog
 from clickwise.clock import Clock
 from clickwise.errors import InvalidInputError, UnavailableError
 from clickwise.profile import Profile
@@ -33,6 +31,7 @@ from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
 from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
+from clickwise.releases.release import Release
 from clickwise.state.port import State
 from clickwise.types import ITEM_KIND_CODES, UserId, item_key, topic_code
 from clickwise.vectors.port import Where
@@ -45,25 +44,22 @@ class Recommender:
         self,
         *,
         state: State,
-        catalog: Catalog,
-        bundle: Bundle,
+        release: Release,
         policy: Policy,
         limits: Limits,
         clock: Clock,
     ) -> None:
+        catalog, bundle = release.catalog, release.bundle
         self._catalog = catalog
         self._bundle = bundle
-        self._rules = bundle.manifest.rules
         self._policy = policy
         self._limits = limits
         self._clock = clock
         self._lists = GlobalLists(state=state, index=catalog.index, clock=clock)
-        self._readers = Readers(state=state, catalog=catalog, rules=self._rules, clock=clock)
-        self._explainer = Explainer(catalog.index, TopicNames(state))
+        self._readers = Readers(state=state, release=release, clock=clock)
+        self._explainer = Explainer(catalog.index, bundle.tower, TopicNames(state))
         self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
         self._freshness = Freshness(clock)
-        metrics.model_info.labels(bundle.version).set(1)
-        metrics.model_created.set(bundle.manifest.created.timestamp())
 
     def recommend(self, request: RecommendRequest) -> Answer:
         """The page asked for.
@@ -75,7 +71,7 @@ class Recommender:
             raise InvalidInputError("give a cursor or an offset, not both", field="offset")
         course = Course(self._clock, self._limits.deadline_seconds)
         reader = self._readers.read(request, course)
-        taste = taste_of(reader.profile)
+        taste = taste_of(reader.profile, self._bundle.recurrence)
         course.done("profile")
 
         lists, kept = self._lists.read(late=course.late())
@@ -92,7 +88,7 @@ class Recommender:
         depth = request.offset + request.limit
         ranked = rank(
             scores_N=scored.scores_N,
-            vectors_ND=table.vectors_ND,
+            vectors_ND=self._bundle.tower.directions(table.vectors_ND),
             topics_N=table.topics_NT[:, 0],
             keys_N=table.keys_N,
             count=depth + 1,

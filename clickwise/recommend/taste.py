@@ -3,12 +3,13 @@
 Shape suffixes: K = interests, R = recent items, D = embedding dimension.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from clickwise.bundle import RECENTS
-from clickwise.profile import Profile
+from clickwise.profile import Profile, Recurrence
 from clickwise.vectors.port import Float32Array, ItemTable
 
 LOOK_BACK = 48  # kept events in which the newest positive items are looked for
@@ -29,7 +30,8 @@ class Recent:
 class Taste:
     """Interests strongest first: unit vectors, their shares (sum 1), recents newest first.
 
-    `topics` are u scaled so that the greatest absolute weight is 1.
+    `gains_K` is what the scorer multiplies an interest's cosine by. `topics` are u scaled so
+    that the greatest absolute weight is 1.
     """
 
     interests_KD: Float32Array
@@ -45,8 +47,26 @@ class Taste:
         return bool(len(self.shares_K) and self.shares_K[0] > 0.0) or bool(self.recents)
 
 
-def taste_of(profile: Profile) -> Taste:
-    """The taste in a profile; pure."""
+def taste_of(profile: Profile, recurrence: Recurrence | None = None) -> Taste:
+    """The taste in a profile; pure. Under a learned model its interests are what `recurrence`
+    reads out of the memory, and all else is the rule's.
+    """
+    ruled = _ruled(profile)
+    if recurrence is None or not profile.memory_M.any():
+        return ruled
+    read_KD = recurrence.read(profile.memory_M)
+    lengths_K = np.sqrt(np.einsum("kd,kd->k", read_KD, read_KD))
+    order = np.argsort(-lengths_K, kind="stable")
+    lengths_K, read_KD = lengths_K[order], read_KD[order]
+    return dataclasses.replace(
+        ruled,
+        interests_KD=read_KD / np.maximum(lengths_K, np.float32(1e-9))[:, None],
+        shares_K=lengths_K / np.maximum(lengths_K.sum(), np.float32(1e-9)),
+        gains_K=lengths_K,
+    )
+
+
+def _ruled(profile: Profile) -> Taste:
     # A handful of short rows: one by one is faster than array operations over all of them.
     masses: list[float] = profile.masses_K.tolist()
     total = sum(masses) or 1.0

@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from clickwise.catalog import Catalog
 from clickwise.clock import Clock
 from clickwise.errors import NotFoundError
-from clickwise.profile import Profile, Rules, event_type, from_stored
+from clickwise.profile import Profile, event_type, from_stored
 from clickwise.recommend.answers import Interest, ProfileEvent, ProfileView, SimilarItem
 from clickwise.recommend.names import TopicNames
-from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import taste_of
+from clickwise.releases.release import Release
 from clickwise.state.port import State
 from clickwise.types import ITEM_KINDS, ItemId, ItemKey, UserId, item_key
 from clickwise.vectors.port import Where
@@ -22,13 +21,12 @@ NEAREST = 3  # kept items that tell what an interest is
 class Views:
     """Read-only views for the site and for whoever is on call."""
 
-    def __init__(self, *, state: State, catalog: Catalog, rules: Rules, clock: Clock) -> None:
+    def __init__(self, *, state: State, release: Release, clock: Clock) -> None:
         self._state = state
-        self._catalog = catalog
-        self._rules = rules
+        self._release = release
+        self._catalog = release.catalog
         self._clock = clock
         self._names = TopicNames(state)
-        self._readers = Readers(state=state, catalog=catalog, rules=rules, clock=clock)
 
     def similar(self, item: ItemId, *, limit: int) -> tuple[SimilarItem, ...]:
         """Items nearest in content, the item itself left out.
@@ -71,7 +69,7 @@ class Views:
         if stored is None:
             raise NotFoundError(f"no profile of user {user!a}: none of their events was applied")
         self._catalog.refresh(newest)
-        profile = self._readers.present(from_stored(stored.body)[0])
+        profile = self._release.present(from_stored(stored.body)[0])
         keys = profile.history["item"].tolist()
         labels = self._catalog.index.labels(list(dict.fromkeys(keys)))
         return ProfileView(
@@ -95,7 +93,7 @@ class Views:
     def _interests(
         self, profile: Profile, labels: dict[ItemKey, tuple[ItemId, str]]
     ) -> tuple[Interest, ...]:
-        taste = taste_of(profile)
+        taste = taste_of(profile, self._release.bundle.recurrence)
         positive = profile.history[profile.history["weight"] > 0.0]
         table = self._catalog.index.lookup(np.unique(positive["item"]))
         interests = []
@@ -111,7 +109,7 @@ class Views:
         self, profile: Profile, labels: dict[ItemKey, tuple[ItemId, str]]
     ) -> dict[str, float]:
         """U by name; the names are learnt from the kept items that carry the codes."""
-        scale = profile.scale(self._clock.now().timestamp(), self._rules)
+        scale = profile.scale(self._clock.now().timestamp(), self._release.bundle.manifest.rules)
         missing = {c for c in profile.topic_weights if self._names.known(c) is None}
         if missing:
             table = self._catalog.index.lookup(np.unique(profile.history["item"]))

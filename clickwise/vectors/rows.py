@@ -1,5 +1,9 @@
 """Items between their three forms: the message, the stored row, the entry of the index."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
 import msgspec
 import numpy as np
 
@@ -12,6 +16,14 @@ from clickwise.vectors.port import TOPICS_PER_ITEM, Float32Array, IndexedItem, R
 
 _items = msgspec.json.Decoder(Item)
 _STORED = np.dtype("<f4")
+
+
+class Tower(Protocol):
+    """The part of a bundle's tower that an index needs (`clickwise.bundle.tower`)."""
+
+    def vectors(self, keys: Sequence[int], text_NC: Float32Array) -> Float32Array:
+        """Unit vectors of items with these keys and text vectors."""
+        ...
 
 
 def indexed(row: ItemRow, model: ModelVersion | None = None) -> IndexedItem | Removed:
@@ -31,6 +43,21 @@ def indexed(row: ItemRow, model: ModelVersion | None = None) -> IndexedItem | Re
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidInputError(f"stored item {row.id!a} cannot be read: {error}") from error
     return indexed_item(item, vector_D)
+
+
+def projected(
+    entries: Sequence[IndexedItem | Removed], tower: Tower
+) -> list[IndexedItem | Removed]:
+    """The entries with their text vectors replaced by those of a model's space."""
+    items = [entry for entry in entries if isinstance(entry, IndexedItem)]
+    if not items:
+        return list(entries)
+    text_NC = np.stack([item.vector_D for item in items])
+    vectors = iter(tower.vectors([item.key for item in items], text_NC))
+    return [
+        replace(entry, vector_D=next(vectors)) if isinstance(entry, IndexedItem) else entry
+        for entry in entries
+    ]
 
 
 def indexed_item(item: Item, vector_D: Float32Array) -> IndexedItem:

@@ -281,6 +281,24 @@ class TestEvents:
 
         assert state.events(after=last)[0][0] > last
 
+    def test_the_log_tells_what_pruning_took_from_it(self, state: SqlState) -> None:
+        old, new = NOW - timedelta(days=9), NOW
+        with state.write() as write:
+            write.add_events([event("old", received=old), event("new", received=new)])
+            write.add_exposures([b"old"], received=old)
+        (first, last), (shown,) = state.log_rows("events", after=0, limit=9), state.exposures()
+        before = NOW - timedelta(days=8)
+
+        assert (state.forgotten("events"), state.forgotten("exposures")) == (0, 0)
+        state.prune(events_before=before)
+        state.prune_exposures(before=before)
+        state.prune(events_before=before)
+
+        assert state.forgotten("events") == first.number
+        assert state.forgotten("exposures") == shown[0]
+        assert state.log_rows("events", after=first.number, limit=9) == [last]
+        assert (last.received, last.body) == (new, event("new").body)
+
     def test_a_reader_of_the_log_misses_nothing_while_many_write(self, state: SqlState) -> None:
         def write_some(writer: int) -> None:
             for number in range(10):

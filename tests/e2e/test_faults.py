@@ -25,11 +25,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from clickwise.activity import counts
-from clickwise.catalog import Catalog
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.events import Event
-from clickwise.profile import Rules, profile_bytes
+from clickwise.profile import profile_bytes
 from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.state.sql import open_state
@@ -37,6 +36,7 @@ from clickwise.testing.hashed_index import HashedIndex
 from clickwise.testing.kafka import KafkaServer
 from clickwise.testing.postgres import PostgresServer
 from clickwise.testing.processes import Program, wait_until
+from clickwise.testing.releases import fixed_releases
 from clickwise.types import EventId, EventType, ItemId, ItemKey, UserId, item_key
 from streams.handlers import Arrival, EventHandler
 from streams.kafka import Message, Producer
@@ -311,8 +311,7 @@ def replay(state: State, events: list[Event]) -> None:
     state.migrate()
     handler = EventHandler(
         state=state,
-        catalog=Catalog(state=state, index=HashedIndex()),
-        rules=Rules(),
+        releases=fixed_releases(state, HashedIndex()),
         clock=SystemClock(),
         keep_bodies=False,
     )

@@ -20,15 +20,14 @@ from typing import cast
 
 from clickwise import logs
 from clickwise.activity import Increment
-from clickwise.catalog import Catalog
 from clickwise.clock import SystemClock
 from clickwise.items import Item
-from clickwise.profile import Rules
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.settings import Settings, load
 from clickwise.state.port import State, Write
 from clickwise.state.sql import SqlState, open_state
 from clickwise.testing.hashed_index import HashedIndex
+from clickwise.testing.releases import fixed_releases
 from clickwise.types import ItemId, UserId
 from streams import worker
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
@@ -128,8 +127,7 @@ def make_parts(settings: Settings) -> worker.Parts:
     event_state = DyingState(state, int(number)) if moment == "before-commit" else state
     handler = HANDLERS.get(moment, EventHandler)(
         state=cast("State", event_state),
-        catalog=Catalog(state=state, index=HashedIndex()),
-        rules=Rules(),
+        releases=fixed_releases(state, HashedIndex()),
         clock=SystemClock(),
         keep_bodies=False,
     )

@@ -6,6 +6,7 @@ import pytest
 
 from clickwise.catalog import Catalog
 from clickwise.recommend.answers import MAX_CURSOR_CHARACTERS
+from clickwise.testing.encoder import HashingEncoder
 from clickwise.types import ItemId, item_key
 from clickwise.vectors.edge import EdgeIndex
 from streams.items import ItemHandler
@@ -143,9 +144,9 @@ def test_other_rules_keep_the_items(site, open_index):
 
 def test_vectors_of_another_encoder_are_not_used(site, open_index):
     three_topics(site, each=2)
-    handler = ItemHandler(
-        state=site.state, catalog=site.catalog, encoder=site.encoder, model="another-encoder"
-    )
+    other = HashingEncoder(dimension=64)
+    other.version = "another-encoder"
+    handler = ItemHandler(state=site.state, releases=site.releases, encoder=other)
     item = ItemId("sport0")
     body = site.state.item(item).body
     assert body is not None

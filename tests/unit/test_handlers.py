@@ -26,7 +26,7 @@ def site(tmp_path):
 def worker(site):
     """A handler as a stream worker has it: Kafka is the log, activity travels on."""
     return EventHandler(
-        state=site.state, catalog=site.catalog, rules=site.rules, clock=site.clock,
+        state=site.state, releases=site.releases, clock=site.clock,
         keep_bodies=False,
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ def test_concurrent_writers_of_one_user_lose_nothing(site):
     """Two handlers race on one profile: the loser reads again."""
     state = _Interfering(site)
     handler = EventHandler(
-        state=state, catalog=site.catalog, rules=site.rules, clock=site.clock, keep_bodies=True
+        state=state, releases=site.releases, clock=site.clock, keep_bodies=True
     )
 
     handler.apply([Arrival(event=site.event("anna", "sport0"), received=site.clock.now())])
@@ -219,7 +219,7 @@ def test_a_failing_batch_leaves_nothing_behind(site):
             raise ConflictError("no")
 
     handler = EventHandler(
-        state=site.state, catalog=site.catalog, rules=site.rules, clock=site.clock,
+        state=site.state, releases=site.releases, clock=site.clock,
         keep_bodies=True, activity=_Failing(state=site.state, half_life_seconds=1.0),
     )  # fmt: skip
     with pytest.raises(ConflictError):

@@ -11,15 +11,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from clickwise.activity import Increment, counts
-from clickwise.catalog import Catalog
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.errors import BundleError, ConflictError, InvalidInputError, UnavailableError
 from clickwise.items import Item
-from clickwise.profile import Rules
 from clickwise.state.port import Partition, State
 from clickwise.state.sql import open_state
 from clickwise.testing.hashed_index import HashedIndex
+from clickwise.testing.releases import fixed_releases
 from clickwise.types import ItemId, UserId
 from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import MAX_COPIED_BYTES, letter_message, replay_message
@@ -76,8 +75,7 @@ class Deployment:
         self.changed: list[UserId] = []
         self.handler = EventHandler(
             state=state,
-            catalog=Catalog(state=state, index=HashedIndex()),
-            rules=Rules(),
+            releases=fixed_releases(state, HashedIndex()),
             clock=SystemClock(),
             keep_bodies=False,
         )
@@ -423,8 +421,7 @@ def sample(name: str, **labels: str) -> float:
 def _as(kind: type[EventHandler], deployment: Deployment) -> EventHandler:
     return kind(
         state=deployment.state,
-        catalog=Catalog(state=deployment.state, index=HashedIndex()),
-        rules=Rules(),
+        releases=fixed_releases(deployment.state, HashedIndex()),
         clock=SystemClock(),
         keep_bodies=False,
     )

@@ -4,6 +4,7 @@ import pytest
 
 from clickwise.errors import UnavailableError
 from clickwise.items import Item
+from clickwise.releases import FixedReleases, Release
 from clickwise.state.port import Partition
 from clickwise.types import ItemId, ItemKind, item_key
 from streams.items import ItemHandler
@@ -65,7 +66,9 @@ def test_an_item_that_was_stored_and_not_indexed_is_indexed_by_the_next_try(site
 
     catalog = Away()
     handler = ItemHandler(
-        state=site.state, catalog=catalog, encoder=site.encoder, model=site.bundle.version
+        state=site.state,
+        releases=FixedReleases(Release(site.bundle, catalog)),
+        encoder=site.encoder,
     )
     with pytest.raises(UnavailableError):
         handler.apply([item("a")], [(PLACE, 0)])

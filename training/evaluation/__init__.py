@@ -1,0 +1,1 @@
+"""Does it recommend well, for whom, and how sure is that? Protocols, metrics, tests, reports."""
