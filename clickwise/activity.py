@@ -9,7 +9,8 @@ index on the column gives the trending list. Followers are a bounded heavy-hitte
 (Metwally et al., Space-Saving, 2005): a newcomer takes the place of the smallest entry and
 inherits its count, so that a steady follower is never starved.
 
-Influence is bounded: an event counts at most `MAX_WEIGHT`.
+Influence is bounded: an event counts at most `MAX_WEIGHT`, and what one user's events together
+count is `clickwise.influence`'s to say.
 """
 
 import math
@@ -115,7 +116,8 @@ def increments(
     *,
     item: int,
     event_type: int,
-    weight: float,
+    popularity: float,
+    following: float,
     time: float,
     before: Sequence[int],
     partition: int = -1,
@@ -123,14 +125,15 @@ def increments(
 ) -> Iterable[Increment]:
     """What one event does: to its own item, and to the items that its user liked before it.
 
-    `before` holds the keys of the user's earlier positive items, newest first.
+    `popularity` is its weight on the item, `following` on each step to the item from one of
+    `before`: keys of the user's earlier positive items, newest first.
     """
-    yield Increment(item, 0, event_type, weight, time, partition, offset)
-    if not follows(event_type=event_type, weight=weight):
+    yield Increment(item, 0, event_type, popularity, time, partition, offset)
+    if not follows(event_type=event_type, weight=following):
         return
     for earlier in before[:FOLLOW_STEPS]:
         if earlier != item:
-            yield Increment(earlier, item, event_type, weight, time, partition, offset)
+            yield Increment(earlier, item, event_type, following, time, partition, offset)
 
 
 def followers(row: StoredActivity) -> dict[int, float]:

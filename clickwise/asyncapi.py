@@ -12,7 +12,7 @@ import msgspec
 from clickwise.codec import SCHEMA_VERSION
 from clickwise.events import Event
 from clickwise.items import Item
-from clickwise.messages import Increments, Recommendations
+from clickwise.messages import Increments, LiveModel, Recommendations
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.topics import (
     DEAD_LETTERS,
@@ -20,6 +20,7 @@ from clickwise.topics import (
     EXPOSURES,
     ITEM_ACTIVITY,
     ITEMS,
+    MODELS,
     RECOMMENDATIONS,
     TOPICS,
     Topic,
@@ -39,6 +40,7 @@ _SENT_BY = {
     EXPOSURES: "clickwise serve",
     ITEM_ACTIVITY: "clickwise stream",
     RECOMMENDATIONS: "clickwise stream",
+    MODELS: "clickwise models",
     DEAD_LETTERS: "clickwise stream",
 }
 _PAYLOADS: dict[Topic, tuple[str, object]] = {
@@ -47,12 +49,14 @@ _PAYLOADS: dict[Topic, tuple[str, object]] = {
     RECOMMENDATIONS: ("Recommendations", Recommendations),
     EXPOSURES: ("Exposure", ExposureMessage),
     ITEM_ACTIVITY: ("Increments", Increments),
+    MODELS: ("LiveModel", LiveModel),
 }
 _KEYS: dict[Topic, JsonSchema] = {
     EVENTS: {"type": "string", "description": "The user id, UTF-8."},
     ITEMS: {"type": "string", "description": "The item id, UTF-8. No value: a deletion."},
     RECOMMENDATIONS: {"type": "string", "description": "The user id, UTF-8."},
     EXPOSURES: {"type": "string", "description": "The user id, UTF-8; the request id for a guest."},
+    MODELS: {"type": "string", "const": "live"},
 }
 _DEAD_LETTER_HEADERS: JsonSchema = {
     "type": "object",

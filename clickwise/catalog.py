@@ -67,6 +67,11 @@ class Catalog:
         return self._model
 
     @property
+    def text(self) -> ModelVersion:
+        """The text vectors that the index's are made of."""
+        return self._text
+
+    @property
     def dimension(self) -> int:
         """D."""
         return self.index.dimension
@@ -96,6 +101,17 @@ class Catalog:
                 pass
         metrics.items.set(self.index.count())
 
+    def fill(self, *, after: int) -> int:
+        """Put what changed after `after` into an index that pulls nothing, until nothing is new.
+
+        Rows are read after what was put before: where somebody else puts the same items meanwhile,
+        the last to write is followed by a look that finds what is newer. The newest `change`.
+        """
+        while rows := self._state.items_changed(after=after, limit=PULL_ROWS, model=self._text):
+            self.index.apply(self._projected([indexed(row, self._text) for row in rows]))
+            after = rows[-1].change
+        return after
+
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
         """After a write to the items table: searches of this process see it from here on.
 
@@ -122,7 +138,7 @@ class Catalog:
 
     def _pull(self, index: PullingIndex) -> bool:
         """Apply the next changes; False when there are none."""
-        rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS)
+        rows = self._state.items_changed(after=index.covered, limit=PULL_ROWS, model=self._text)
         if rows:
             index.apply(
                 self._projected([indexed(row, self._text) for row in rows]),

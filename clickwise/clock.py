@@ -1,7 +1,7 @@
 """Time as a value that is passed, so that tests and replays drive it by hand."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -27,3 +27,30 @@ class SystemClock:
     def monotonic(self) -> float:
         """See Clock."""
         return time.monotonic()
+
+
+class ReplayClock:
+    """A clock that stands still until it is set: a log that is lived again sets it to each event.
+
+    Its durations grow by as much as its time does.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        self._start = start
+        self._now = start
+
+    def set(self, now: datetime) -> None:
+        """It is `now`, if it was not later already."""
+        self._now = max(self._now, now)
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._now += by
+
+    def now(self) -> datetime:
+        """See Clock."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return (self._now - self._start).total_seconds()

@@ -1,5 +1,8 @@
-"""What the engine itself writes to topics: a user's new list, and what events do to items."""
+"""What the engine itself writes to topics: a user's new list, what events do to items, and which
+model is live.
+"""
 
+from datetime import datetime
 from hashlib import blake2b
 from typing import Annotated
 
@@ -8,6 +11,7 @@ from msgspec import Meta
 
 from clickwise.activity import Increment
 from clickwise.recommend.answers import Answer
+from clickwise.state.port import NamedRelease
 from clickwise.types import UserId
 
 
@@ -37,6 +41,31 @@ class Increments(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     increments: list[Increment]
+
+
+class LiveModel(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model is in use, since when, and where its bundle is."""
+
+    version: Annotated[str, Meta(description="As answers and exposures name it.")]
+    url: Annotated[
+        str, Meta(description="Folder or URL of the bundle; `day0:` is made from the settings.")
+    ]
+    checksum: Annotated[str, Meta(description="SHA-256 of its manifest.json; empty for `day0:`.")]
+    changed: Annotated[datetime, Meta(description="When it went live.")]
+    sequence: Annotated[
+        int, Meta(description="Counts the changes: a message with a smaller one is older.")
+    ]
+
+
+def model_of(live: NamedRelease, sequence: int) -> LiveModel:
+    """The message that says that this one is live."""
+    return LiveModel(
+        version=live.version,
+        url=live.url,
+        checksum=live.checksum,
+        changed=live.changed,
+        sequence=sequence,
+    )
 
 
 def recommendations_of(user: UserId, answer: Answer) -> Recommendations:

@@ -9,6 +9,7 @@ the first metric is used.
 """
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import (
@@ -20,6 +21,8 @@ from prometheus_client import (
     multiprocess,
     values,
 )
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
     # The library asks for the process id at every increment, forty times a request. Our
@@ -106,6 +109,25 @@ dropped = Counter("clickwise_dropped_total", "Entries that a full queue let go."
 published = Counter(
     "clickwise_published_total", "Messages written to a topic, by outcome.", ["topic", "outcome"]
 )
+archive_rows = Counter(
+    "clickwise_archive_rows_total", "Rows written to the archive, each once.", ["stream"]
+)
+archive_lost = Counter(
+    "clickwise_archive_lost_total",
+    "Messages that the log had forgotten before they were archived, at most.",
+    ["stream"],
+)
+archive_files = Gauge(
+    "clickwise_archive_files",
+    "Files of the archive that count.",
+    ["stream"],
+    multiprocess_mode="livemax",
+)
+archive_complete = Gauge(
+    "clickwise_archive_complete_timestamp_seconds",
+    "When the archive last held all that was there; its lag is time() minus this.",
+    multiprocess_mode="livemax",
+)
 items = Gauge("clickwise_items", "Items in the index.", multiprocess_mode="livemax")
 index_delta = Gauge(
     "clickwise_index_delta_items",
@@ -130,12 +152,71 @@ encoder_seconds = Histogram(
 )
 encoded_texts = Counter("clickwise_encoded_texts_total", "Texts turned into vectors.")
 model_info = Gauge(
-    "clickwise_model_info", "1 for the model in use.", ["version"], multiprocess_mode="livemax"
+    "clickwise_model_info",
+    "1 for the model in use.",
+    ["version"],
+    multiprocess_mode="livemax",
+)
+releases_open = Gauge(
+    "clickwise_releases_open_processes",
+    "Processes that hold a model open, by its role (live, previous, candidate, canary, shadow).",
+    ["role", "version"],
+    multiprocess_mode="livesum",
 )
 model_created = Gauge(
     "clickwise_model_created_timestamp_seconds",
     "When the model in use was made; its age is time() minus this.",
     multiprocess_mode="livemax",
+)
+swap_seconds = Histogram(
+    "clickwise_swap_seconds",
+    "From seeing that another model is live to answering with it.",
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
+)
+rebuilt_profiles = Counter(
+    "clickwise_rebuilt_profiles_total",
+    "Profiles of another model folded anew, by where (event, background).",
+    ["where"],
+)
+profiles_seen = Gauge(
+    "clickwise_rebuild_seen_profiles",
+    "Profiles that the rebuilding for the live model has looked at.",
+    multiprocess_mode="livemax",
+)
+mixed_vectors = Counter(
+    "clickwise_mixed_vectors_total",
+    "Answers refused because profile, items and scorer were not of one model: always 0.",
+)
+trial_answers = Counter(
+    "clickwise_trial_answers_total",
+    "Lists for users, while a canary runs, by whose they are (live, canary).",
+    ["role"],
+)
+trial_events = Counter(
+    "clickwise_trial_events_total",
+    "Positive events of users, while a canary runs, by whose lists they get (live, canary).",
+    ["role"],
+)
+shadow_overlap = Histogram(
+    "clickwise_shadow_overlap_ratio",
+    "Share of the first ten places that the shadow's list has in common with the answer.",
+    buckets=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+shadow_correlation = Histogram(
+    "clickwise_shadow_rank_correlation",
+    "Spearman's rank correlation of the items that both lists have (two or more).",
+    buckets=(-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+)
+training_seconds = Histogram(
+    "clickwise_training_seconds",
+    "One training from data to gate, by its kind (full, incremental).",
+    ["kind"],
+    buckets=(10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600),
+)
+gate_outcomes = Counter(
+    "clickwise_gate_outcomes_total",
+    "Trained models by what the release gate said: passed, or the condition that failed.",
+    ["outcome"],
 )
 streams_open = Gauge(
     "clickwise_streams_open", "Server-sent streams now.", multiprocess_mode="livesum"
@@ -146,6 +227,23 @@ dependency_up = Gauge(
     ["dependency"],
     multiprocess_mode="livemin",
 )
+
+
+def show_models(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Show which model each role has, and those that had one before no longer."""
+    for role, version in before.items() - after.items():
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # its files keep a label; `expose` drops it
+            releases_open.labels(role, version).set(0)
+            if role == "live":
+                model_info.labels(version).set(0)
+        else:
+            releases_open.remove(role, version)
+            if role == "live":
+                model_info.remove(version)
+    for role, version in after.items() - before.items():
+        releases_open.labels(role, version).set(1)
+        if role == "live":
+            model_info.labels(version).set(1)
 
 
 def prepare(folder: Path) -> None:
@@ -160,10 +258,36 @@ def prepare(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
+def open_processes(folder: Path) -> dict[tuple[str, str], int]:
+    """How many processes that share `folder` hold which (role, version) open."""
+    if not any(folder.glob("*.db")):
+        return {}
+    collector = multiprocess.MultiProcessCollector(None, str(folder))  # type: ignore[no-untyped-call]  # untyped upstream
+    return {
+        (sample.labels["role"], sample.labels["version"]): int(sample.value)
+        for metric in collector.collect()  # type: ignore[no-untyped-call]
+        if metric.name == "clickwise_releases_open_processes"
+        for sample in metric.samples
+        if sample.value
+    }
+
+
 def expose() -> bytes:
     """All figures in the Prometheus text format."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped upstream
+        registry.register(_Shared())
         return generate_latest(registry)
     return generate_latest()
+
+
+class _Shared(Collector):
+    """The figures of all processes, without models that none of them has any more."""
+
+    def collect(self) -> Iterable[Metric]:
+        """See Collector."""
+        collector = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # untyped upstream
+        for metric in collector.collect():  # type: ignore[no-untyped-call]
+            if metric.name in ("clickwise_model_info", "clickwise_releases_open_processes"):
+                metric.samples = [sample for sample in metric.samples if sample.value]
+            yield metric

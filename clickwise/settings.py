@@ -196,6 +196,93 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_024, description="Most texts encoded at once. Raise on a GPU.")
     ] = 32
 
+    archive_url: Annotated[
+        str,
+        Meta(
+            description=(
+                "Folder of the archive of events, exposures and items, or a URL that fsspec knows"
+                " (s3://bucket/path; its client logs in as it does elsewhere). Empty: `archive` in"
+                " `home`."
+            )
+        ),
+    ] = ""
+    archive_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=86_400,
+            description="Pause of `clickwise archive`. Longer: fewer, larger files at first.",
+        ),
+    ] = 300.0
+    archive_file_rows: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            le=10_000_000,
+            description=(
+                "Events of a full file (of exposures a twentieth, of items a tenth). Fewer where"
+                " memory is short."
+            ),
+        ),
+    ] = 500_000
+    archive_metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="Where `clickwise archive` shows /metrics; 0: nowhere."),
+    ] = 0
+
+    bundles_url: Annotated[
+        str,
+        Meta(
+            description=(
+                "Folder or fsspec URL that trained bundles are copied to, for other machines."
+                " Empty: they stay in `home`."
+            )
+        ),
+    ] = ""
+    mlflow_url: Annotated[
+        str,
+        Meta(description="MLflow server of runs and models. Empty: SQLite in `home`."),
+    ] = ""
+    train_threads: Annotated[
+        int, Meta(ge=1, le=256, description="CPU threads of a training; serving needs cores too.")
+    ] = 1
+    train_niceness: Annotated[
+        int, Meta(ge=0, le=19, description="Priority of a training: 19 gives way to everything.")
+    ] = 10
+    train_metrics_port: Annotated[
+        int,
+        Meta(
+            ge=0, le=65_535, description="Where `clickwise train loop` shows /metrics; 0: nowhere."
+        ),
+    ] = 0
+    gate_min_gain: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description=(
+                "NDCG@10 on later events that a new model must gain, with its whole interval."
+                " 0: any gain that is sure."
+            ),
+        ),
+    ] = 0.0
+    gate_max_slice_drop: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of its NDCG@10 that a slice (new users, a language ...) may lose.",
+        ),
+    ] = 0.1
+    gate_min_coverage_share: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Least share of the live model's coverage of the catalogue."),
+    ] = 0.5
+    gate_max_latency_ratio: Annotated[
+        float,
+        Meta(gt=0, le=100, description="Most time to score a request, to the live model's."),
+    ] = 2.0
+
     interests: Annotated[int, Meta(ge=1, le=16, description="Interest vectors per user (K).")] = 4
     history: Annotated[
         int,

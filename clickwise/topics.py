@@ -32,6 +32,7 @@ ITEM_ACTIVITY = Topic(
     False,
     timedelta(days=1),
 )
+MODELS = Topic("models", "`live`", "the model in use: version, bundle, checksum", True, None)
 DEAD_LETTERS = Topic(
     "dead-letters",
     "as it came",
@@ -46,5 +47,6 @@ TOPICS: tuple[Topic, ...] = (
     RECOMMENDATIONS,
     EXPOSURES,
     ITEM_ACTIVITY,
+    MODELS,
     DEAD_LETTERS,
 )

@@ -63,7 +63,8 @@ def effects(
         yield from increments(
             item=one.interaction.item,
             event_type=one.interaction.type,
-            weight=voice.weight,
+            popularity=voice.popularity,
+            following=voice.following,
             time=one.interaction.time / 1e6,
             before=voice.before,
             partition=one.partition,

@@ -23,6 +23,7 @@ from clickwise.profile import (
     from_stored,
     interaction_of,
     stored_body,
+    weight_of,
 )
 from clickwise.releases import Release, Releases
 from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
@@ -93,16 +94,20 @@ class EventHandler:
             UnavailableError: the database does not answer; nothing is applied.
         """
         started = time.perf_counter()
-        applied = _retried(lambda: self._attempt(batch), "events")
-        metrics.batch_seconds.labels("events").observe(time.perf_counter() - started)
-        metrics.batch_messages.labels("events").observe(len(batch))
-        self._report(batch, applied)
+        try:
+            applied = _retried(lambda: self._attempt(batch), "events")
+            metrics.batch_seconds.labels("events").observe(time.perf_counter() - started)
+            metrics.batch_messages.labels("events").observe(len(batch))
+            self._report(batch, applied)
+        finally:
+            self._releases.rest()
         return applied
 
     def _attempt(self, batch: Sequence[Arrival]) -> Applied:
         self._releases.refresh()
+        newest = self._state.newest_change()
         for release in self._releases.every():
-            release.catalog.refresh()
+            release.catalog.refresh(newest)
         interactions = [interaction_of(arrival.event) for arrival in batch]
         with self._state.write() as write:
             offsets = write.offsets({a.partition for a in batch if a.partition is not None})
@@ -136,6 +141,8 @@ class EventHandler:
                 source = sources.get(release.version)
                 if source is None:
                     source = sources[release.version] = _BatchItems(release, interactions)
+                if profile.model != release.version:
+                    metrics.rebuilt_profiles.labels("event").inc()
                 folded = release.fold(profile, [interactions[i] for i in indices], source)
                 profiles[user] = (version, folded.profile)
                 for i, outcome in zip(indices, folded.outcomes, strict=True):
@@ -201,6 +208,15 @@ class EventHandler:
                 _SINCE_RECEIPT.observe(max(0.0, (now - arrival.received).total_seconds()))
         for (kind, outcome), number in counted.items():
             metrics.events.labels(kind, outcome).inc(number)
+        if self._releases.on_trial:
+            self._report_trial(batch, applied)
+
+    def _report_trial(self, batch: Sequence[Arrival], applied: Applied) -> None:
+        live = self._releases.live
+        for arrival, outcome in zip(batch, applied.outcomes, strict=True):
+            if outcome == "applied" and weight_of(arrival.event) > 0.0:
+                role = "live" if self._releases.of(arrival.event.user) is live else "canary"
+                metrics.trial_events.labels(role).inc()
 
 
 class ActivityHandler:

@@ -1,7 +1,8 @@
 """What happens to items: encoded, stored, indexed, in that order, and safe to repeat."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from clickwise import metrics
 from clickwise.encoder.port import TextEncoder
@@ -10,8 +11,8 @@ from clickwise.releases import Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
-from clickwise.vectors.port import IndexedItem, Removed
-from clickwise.vectors.rows import indexed, indexed_item, item_write
+from clickwise.vectors.port import Float32Array, IndexedItem, Removed
+from clickwise.vectors.rows import indexed, indexed_item, item_write, stored_vector
 
 Place = tuple[Partition, int]
 
@@ -19,11 +20,19 @@ Place = tuple[Partition, int]
 class ItemHandler:
     """Puts and deletes items; synchronous, owned by one thread."""
 
-    def __init__(self, *, state: State, releases: Releases, encoder: TextEncoder) -> None:
+    def __init__(
+        self,
+        *,
+        state: State,
+        releases: Releases,
+        encoder: TextEncoder,
+        others: Callable[[], Sequence[TextEncoder]] = tuple,
+    ) -> None:
+        """`others`: encoders that models in use need beside `encoder`, asked for every time."""
         self._state = state
         self._releases = releases
         self._encoder = encoder
-        self._model = ModelVersion(encoder.version)
+        self._others = others
 
     def apply(
         self,
@@ -48,28 +57,22 @@ class ItemHandler:
         started = time.perf_counter()
         latest = dict(changes)
         puts = [item for item in latest.values() if item is not None]
-        vectors_ND = self._encoder.encode([item_text(item) for item in puts])
-        writes: dict[ItemId, ItemWrite] = {}
-        entries: dict[ItemId, IndexedItem | Removed] = {}
-        for item, vector in zip(puts, vectors_ND, strict=True):
-            writes[item.id] = item_write(item, vector, self._model)
-            entries[item.id] = indexed_item(item, vector)
-        for name, change in latest.items():
-            if change is None:
-                key = item_key(name)
-                writes[name] = ItemWrite(
-                    key=key, id=name, body=None, model=self._model, vector=None
-                )
-                entries[name] = Removed(key)
+        encoded = _Encoded.of(puts, (self._encoder, *self._others()))
+        gone = [name for name, change in latest.items() if change is None]
+        writes = encoded.writes(gone, model=ModelVersion(self._encoder.version))
         late = self._store(writes, _last_places(changes, places) if places else {})
-        for name in late:
-            # Perhaps stored by a try that could not index it: what is stored now counts.
-            row = self._state.item(name)
-            removed = Removed(item_key(name))
-            entries[name] = removed if row is None else indexed(row, self._model)
         self._releases.refresh()
-        for release in self._releases.every():  # one that is being released has them too
-            release.catalog.push(list(entries.values()))
+        try:
+            for release in self._releases.every():  # one that is being released has them too
+                entries = encoded.entries(gone, release.catalog.text)
+                for name in late:
+                    # Perhaps stored by a try that could not index it: what is stored now counts.
+                    row = self._state.item(name, release.catalog.text)
+                    removed = Removed(item_key(name))
+                    entries[name] = removed if row is None else indexed(row, release.catalog.text)
+                release.catalog.push(list(entries.values()))
+        finally:
+            self._releases.rest()
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("items").observe(len(changes))
 
@@ -94,6 +97,46 @@ class ItemHandler:
                     ahead[partition] = max(ahead.get(partition, 0), offset + 1)
             write.put_offsets(ahead)
         return late
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Items with their vectors (N, C) of each encoder."""
+
+    items: Sequence[Item]
+    vectors: Mapping[ModelVersion, Float32Array]
+
+    @classmethod
+    def of(cls, items: Sequence[Item], encoders: Sequence[TextEncoder]) -> "_Encoded":
+        texts = [item_text(item) for item in items]
+        return cls(items, {ModelVersion(one.version): one.encode(texts) for one in encoders})
+
+    def writes(self, gone: Sequence[ItemId], *, model: ModelVersion) -> dict[ItemId, ItemWrite]:
+        """What to store; `model` names the vectors that the items are stored with."""
+        others = [other for other in self.vectors if other != model]
+        writes = {}
+        for row, item in enumerate(self.items):
+            more = tuple((other, stored_vector(self.vectors[other][row])) for other in others)
+            write = item_write(item, self.vectors[model][row], model)
+            writes[item.id] = replace(write, others=more)
+        for name in gone:
+            key = item_key(name)
+            writes[name] = ItemWrite(key=key, id=name, body=None, model=model, vector=None)
+        return writes
+
+    def entries(
+        self, gone: Sequence[ItemId], text: ModelVersion
+    ) -> dict[ItemId, IndexedItem | Removed]:
+        """What an index over the text vectors `text` holds of them afterwards."""
+        vectors_NC = self.vectors.get(text)
+        entries: dict[ItemId, IndexedItem | Removed] = {}
+        for row, item in enumerate(self.items):
+            if vectors_NC is None:  # its encoder is not open here: the item is not in that index
+                entries[item.id] = Removed(item_key(item.id))
+            else:
+                entries[item.id] = indexed_item(item, vectors_NC[row])
+        entries.update({name: Removed(item_key(name)) for name in gone})
+        return entries
 
 
 def _last_places(

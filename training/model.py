@@ -2,33 +2,33 @@
 
     item   c = [W text + E[id]] / R, and one coordinate more that makes its length 1
     user   x_t = P c_t + type + w weight + gap features
-           in each block:  h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * (i_t * V x_t)
-           with gates a_t, i_t of the event (RG-LRU: De et al., "Griffin", 2024; as one linear
-           recurrence per channel it is LRURec's: Yue et al., 2024), then a gated output and an MLP
+           in each block:  h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * V x_t
+           with a gate a_t of the event (training.scan; with a constant one it is LRURec's
+           recurrence: Yue et al., 2024), then a gated output and an MLP
     score  r_i = log sum_k exp(<u_k, c_i>), the u_k read out of the last block
 
 The extra coordinate turns a search by inner product into one by cosine without changing any score
 (Neyshabur and Srebro, 2015): a read-out has a zero there. E is dropped at random in training, so
 that a new item works on its text alone.
 
-`sequence` runs whole histories; `step` one event on a memory of (L + 1) * H numbers: the state of
+`sequence` runs rows of histories; `step` one event on a memory of (L + 1) * H numbers: the state of
 each block and the last output. Both are the same sums (tested), and `step` is what is exported.
 
-Shape suffixes: B = histories, T = steps, I = items, D = vector of an item (without the extra
+Shape suffixes: B = rows, T = steps, I = items, D = vector of an item (without the extra
 coordinate), H = width, L = blocks, K = interests, M = (L + 1) * H.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.scan import scan
+from training.scan import GATE_SHARPNESS, gated_scan, gates
 
 EVENT_CODES = 16  # room for more types than there are
-_GATE_SHARPNESS = 8.0  # c of RG-LRU
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Tower(nn.Module):
             ids_ND = ids_ND * kept_N
         c_ND: Tensor = ids_ND if self.text is None else ids_ND + self.text(text_ND)
         length_N = c_ND.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-        return c_ND * (length_N.clamp_max(self.radius) / length_N)
+        kept_ND: Tensor = c_ND * (length_N.clamp_max(self.radius) / length_N)
+        return kept_ND
 
     def unit(self, text_ND: Tensor, places_N: Tensor) -> Tensor:
         """Vectors (N, D + 1) of length 1, as the index keeps them."""
@@ -86,41 +87,34 @@ class Block(nn.Module):
         super().__init__()
         width = config.width
         self.norm = nn.LayerNorm(width)
-        self.values = nn.Linear(width, 2 * width)  # what enters, what gates the output
-        self.gates = nn.Linear(width, 2 * width)  # recurrence gate, input gate
+        self.enter = nn.Linear(width, 3 * width)  # the value, what gates the output, and the keep
         self.out = nn.Linear(width, width)
-        # a = sigmoid(rate) at a half-open gate: memories from a few steps to a few hundred.
+        # a at a half-open gate, by channel: memories from a few steps to a few hundred.
         first = torch.linspace(0.6, 0.999, width)
-        self.rate = nn.Parameter(torch.log(torch.expm1(-torch.log(first) / 4.0)))
+        self.rate = nn.Parameter(torch.log(torch.expm1(-2.0 * torch.log(first) / GATE_SHARPNESS)))
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp_in = nn.Linear(width, config.expansion * width)
         self.mlp_out = nn.Linear(config.expansion * width, width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def _enter(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        n = self.norm(x)
-        value, shown = self.values(n).chunk(2, dim=-1)
-        keep, enter = torch.sigmoid(self.gates(n)).chunk(2, dim=-1)
-        log_a = -_GATE_SHARPNESS * functional.softplus(self.rate) * keep
-        b = torch.sqrt(-torch.expm1(2.0 * log_a) + 1e-8) * (enter * value)
-        return torch.exp(log_a), b, shown
-
     def _leave(self, x: Tensor, h: Tensor, shown: Tensor) -> Tensor:
-        x = x + self.dropout(self.out(h * functional.gelu(shown, approximate="tanh")))
-        inner = functional.gelu(self.mlp_in(self.mlp_norm(x)), approximate="tanh")
-        left: Tensor = x + self.dropout(self.mlp_out(self.dropout(inner)))
+        x = x + self.dropout(self.out(h * functional.silu(shown)))
+        left: Tensor = x + self.dropout(
+            self.mlp_out(functional.silu(self.mlp_in(self.mlp_norm(x))))
+        )
         return left
 
-    def sequence(self, x_TBH: Tensor, real_TB1: Tensor) -> Tensor:
-        """Outputs (T, B, H); padded steps neither decay nor add."""
-        a, b, shown = self._enter(x_TBH)
-        h_TBH = scan(torch.where(real_TB1, a, 1.0), torch.where(real_TB1, b, 0.0))
+    def sequence(self, x_TBH: Tensor, fresh_TB1: Tensor) -> Tensor:
+        """Outputs (T, B, H); the state is nothing where a history begins."""
+        value, shown, keep = self.enter(self.norm(x_TBH)).chunk(3, dim=-1)
+        h_TBH = gated_scan(value, keep, functional.softplus(self.rate), fresh_TB1)
         return self._leave(x_TBH, h_TBH, shown)
 
     def step(self, x_H: Tensor, h_H: Tensor) -> tuple[Tensor, Tensor]:
         """One event: output and new state."""
-        a, b, shown = self._enter(x_H)
-        h_H = a * h_H + b
+        value, shown, keep = self.enter(self.norm(x_H)).chunk(3, dim=-1)
+        a, root = gates(keep, functional.softplus(self.rate))
+        h_H = a * h_H + root * value
         return self._leave(x_H, h_H, shown), h_H
 
 
@@ -145,19 +139,25 @@ class UserModel(nn.Module):
         """M."""
         return (self.config.layers + 1) * self.config.width
 
+    def _blocks(self) -> Iterator[Block]:
+        return (block for block in self.blocks if isinstance(block, Block))
+
     def _input(self, c: Tensor, types: Tensor, weights: Tensor, gaps: Tensor) -> Tensor:
         numbers = torch.stack([weights, _short(gaps), _long(gaps)], dim=-1)
         entered: Tensor = self.item(c) + self.types(types) + self.numbers(numbers)
         return entered
 
     def sequence(
-        self, c_TBD: Tensor, types_TB: Tensor, weights_TB: Tensor, gaps_TB: Tensor, real_TB: Tensor
+        self, c_TBD: Tensor, types_TB: Tensor, weights_TB: Tensor, gaps_TB: Tensor, fresh_TB: Tensor
     ) -> Tensor:
-        """Interests (T, B, K, D) after each step. `gaps` in seconds since the step before."""
-        x_TBH = self.input_dropout(self._input(c_TBD, types_TB, weights_TB, gaps_TB))
-        for block in self.blocks:
-            x_TBH = block.sequence(x_TBH, real_TB[..., None])
-        return self.read(x_TBH)
+        """Outputs (T, B, H) of the last block; `gaps` in seconds since the step before, `fresh`
+        where a history begins.
+        """
+        entered_TBH = self._input(c_TBD, types_TB, weights_TB, gaps_TB)
+        x_TBH: Tensor = self.input_dropout(entered_TBH)
+        for block in self._blocks():
+            x_TBH = block.sequence(x_TBH, fresh_TB[..., None])
+        return x_TBH
 
     def step(
         self, memory_M: Tensor, c_D: Tensor, type_: Tensor, weight: Tensor, gap: Tensor
@@ -166,7 +166,7 @@ class UserModel(nn.Module):
         states = memory_M.view(self.config.layers + 1, self.config.width)
         x_H = self._input(c_D, type_, weight, gap)
         after = []
-        for block, h_H in zip(self.blocks, states[:-1], strict=True):
+        for block, h_H in zip(self._blocks(), states[:-1], strict=True):
             x_H, h_H = block.step(x_H, h_H)  # noqa: PLW2901  # the state after
             after.append(h_H)
         return torch.cat([*after, x_H])

@@ -1,7 +1,10 @@
-"""Histories as padded windows on the device: what the network is trained on.
+"""Histories as rows of equal length on the device: what the network is trained on.
 
-Shape suffixes: N = events of all histories, W = windows, T = steps of a window, B = windows of a
-batch.
+A long history is cut into windows; windows share rows, one behind the other, because a recurrence
+can begin anew anywhere. So hardly a step of a row is padding, though most histories are short.
+
+Shape suffixes: N = events of all histories, U = histories, W = windows, R = rows, T = steps of a
+row, B = rows of a batch, S = steps of all windows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,28 +15,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clickwise.vectors.port import Int64Array
+from clickwise.vectors.port import BoolArray, Int64Array
 from training.data import History
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Windows of T steps, padded in front. `items` are places + 1, 0 pads. `targets` is the place
-    + 1 of what came next where that is something to learn, else 0; `disliked` likewise where
-    what came next was negative.
+    """Rows of T steps. `items` are places + 1, 0 pads. `fresh` marks where a history begins.
+    `targets` is the place + 1 of what came next where that is something to learn, else 0;
+    `disliked` likewise where what came next was negative.
     """
 
     items_TB: Tensor
     types_TB: Tensor
     weights_TB: Tensor
     gaps_TB: Tensor
+    fresh_TB: Tensor
     targets_TB: Tensor
     disliked_TB: Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Cuts:
-    """Windows as places in the events: [start, end) is read, targets from `begin` on count."""
+class Windows:
+    """Places in the events: [start, end) is read, and what follows from `begin` on is learned."""
 
     starts_W: Int64Array
     ends_W: Int64Array
@@ -42,11 +46,32 @@ class Cuts:
     def __len__(self) -> int:
         return len(self.starts_W)
 
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """Rows of shuffled batches."""
-        order = rng.permutation(len(self))
-        for begin in range(0, len(order), size):
-            yield order[begin : begin + size]
+    def take(self, rows: BoolArray) -> "Windows":
+        """Some of them."""
+        return Windows(self.starts_W[rows], self.ends_W[rows], self.begins_W[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Windows in rows, on the device: places in the events (-1 pads), and of each step whether a
+    window begins there and whether what follows it is learned.
+    """
+
+    places_RT: Tensor
+    fresh_RT: Tensor
+    learned_RT: Tensor
+
+    def __len__(self) -> int:
+        return len(self.places_RT)
+
+    def columns(self) -> tuple[Tensor, Tensor, Tensor]:
+        """In the order of the fields."""
+        return self.places_RT, self.fresh_RT, self.learned_RT
+
+    def parts(self, size: int) -> Iterator["Rows"]:
+        """All of them, `size` at a time; the last part may be smaller."""
+        for begin in range(0, len(self), size):
+            yield Rows(*(column[begin : begin + size] for column in self.columns()))
 
 
 class Histories:
@@ -68,66 +93,108 @@ class Histories:
     def __len__(self) -> int:
         return len(self.lengths_U)
 
-    def cuts(
+    def windows(
         self, length: int, *, rng: np.random.Generator, learn_from: float | None = None
-    ) -> Cuts:
-        """Windows of at most `length` steps that cover every next item once.
+    ) -> Windows:
+        """Windows of at most `length` steps in which every next item is learned once.
 
         Long histories are cut at random places, so that epochs differ. A window looks back
-        `length` steps, also over those whose targets another window learns. `learn_from`: only
+        `length` steps, also over those whose next items another window learns. `learn_from`: only
         windows with something that came at or after that time (an incremental training).
         """
         pairs_U = self.lengths_U - 1
-        shift_U = np.where(pairs_U > length, rng.integers(0, length, len(pairs_U)), 0)
-        # Cut points count back from the end: 0, shift, shift + length, ... up to all pairs.
-        rest_U = np.maximum(pairs_U - shift_U, 0)
-        number_U = np.where(
-            pairs_U < 1, 0, (rest_U + length - 1) // length + (shift_U > 0).astype(np.int64)
+        # The newest window learns what follows its last `newest` steps, the others `length`.
+        newest_U = np.where(
+            pairs_U > length, rng.integers(1, length + 1, len(pairs_U)), pairs_U.clip(0)
         )
+        number_U = np.where(pairs_U < 1, 0, 1 + -((newest_U - pairs_U) // length))
         user_W = np.repeat(np.arange(len(pairs_U)), number_U)
-        first_W = np.repeat(np.cumsum(number_U) - number_U, number_U)
-        nth_W = np.arange(len(user_W)) - first_W
-        moved_W = shift_U[user_W]
-        back_W = np.where(moved_W > 0, np.maximum(0, moved_W + (nth_W - 1) * length), nth_W * length)
-        back_W = np.where((moved_W > 0) & (nth_W == 0), 0, back_W)
-        width_W = np.where((moved_W > 0) & (nth_W == 0), moved_W, length)
-        ends_W = pairs_U[user_W] - back_W
-        begins_W = np.maximum(0, ends_W - width_W)
-        starts_W = np.maximum(0, ends_W - length)
-        offset_W = self.offsets_U[user_W]
-        cuts = Cuts(starts_W + offset_W, ends_W + offset_W, begins_W + offset_W)
+        nth_W = np.arange(len(user_W)) - np.repeat(np.cumsum(number_U) - number_U, number_U)
+        newest_W, offset_W = newest_U[user_W], self.offsets_U[user_W]
+        ends_W = pairs_U[user_W] - np.where(nth_W > 0, newest_W + (nth_W - 1) * length, 0)
+        begins_W = ends_W - np.where(nth_W > 0, length, newest_W)
+        windows = Windows(
+            offset_W + (ends_W - length).clip(0), offset_W + ends_W, offset_W + begins_W.clip(0)
+        )
         if learn_from is None:
-            return cuts
-        late_W = self.times_N[cuts.ends_W] >= learn_from
-        return Cuts(cuts.starts_W[late_W], cuts.ends_W[late_W], cuts.begins_W[late_W])
+            return windows
+        return windows.take(self.times_N[windows.ends_W] >= learn_from)
 
-    def batch(self, cuts: Cuts, rows: NDArray[np.intp], *, length: int) -> Batch:
-        """The windows `rows` of `cuts`."""
-        ends_B = torch.from_numpy(cuts.ends_W[rows]).to(self.device)
-        starts_B = torch.from_numpy(cuts.starts_W[rows]).to(self.device)
-        begins_B = torch.from_numpy(cuts.begins_W[rows]).to(self.device)
-        steps_T1 = torch.arange(-length, 0, device=self.device)[:, None]
-        place_TB = ends_B + steps_T1
-        real_TB = place_TB >= starts_B
-        place_TB = place_TB.clamp_min(0)
-        learnt_TB = real_TB & (place_TB >= begins_B)
+    def rows(self, windows: Windows, length: int, *, rng: np.random.Generator) -> Rows:
+        """Windows in as few rows as a greedy packing finds, in random order."""
+        row_W, offset_W, rows = packed(windows.ends_W - windows.starts_W, length, rng=rng)
+        row_W = rng.permutation(rows)[row_W]
+        width_W = windows.ends_W - windows.starts_W
+        window_S = np.repeat(np.arange(len(windows)), width_W)
+        nth_S = np.arange(len(window_S)) - np.repeat(np.cumsum(width_W) - width_W, width_W)
+        step_S = row_W[window_S] * length + offset_W[window_S] + nth_S
+        place_S = windows.starts_W[window_S] + nth_S
+        places_RT = np.full(rows * length, -1, np.int64)
+        fresh_RT, learned_RT = np.zeros((2, rows * length), np.bool_)
+        places_RT[step_S] = place_S
+        fresh_RT[step_S] = nth_S == 0
+        learned_RT[step_S] = place_S >= windows.begins_W[window_S]
+        return Rows(
+            *(
+                torch.from_numpy(column.reshape(rows, length)).to(self.device)
+                for column in (places_RT, fresh_RT, learned_RT)
+            )
+        )
+
+    def batch(self, rows: Rows) -> Batch:
+        """Rows with all that is known of their events."""
+        places_BT, fresh_BT, learned_BT = rows.columns()
+        real_TB = places_BT.T >= 0
+        place_TB = places_BT.T.clamp_min(0)
         next_TB = (place_TB + 1).clamp_max(len(self.items_N) - 1)
-        following_TB, weight_TB = self.items_N[next_TB], self.weights_N[next_TB]
+        following_TB, weight_TB = self.items_N[next_TB] * learned_BT.T, self.weights_N[next_TB]
         return Batch(
             items_TB=self.items_N[place_TB] * real_TB,
             types_TB=self.types_N[place_TB] * real_TB,
             weights_TB=self.weights_N[place_TB] * real_TB,
             gaps_TB=self.gaps_N[place_TB] * real_TB,
-            targets_TB=following_TB * (learnt_TB & (weight_TB > 0.0)),
-            disliked_TB=following_TB * (learnt_TB & (weight_TB < 0.0)),
+            fresh_TB=fresh_BT.T,
+            targets_TB=following_TB * (weight_TB > 0.0),
+            disliked_TB=following_TB * (weight_TB < 0.0),
         )
 
     def whole(self, users: NDArray[np.intp], *, length: int) -> Batch:
-        """The last `length` steps of whole histories, without targets."""
-        ends_W = self.offsets_U[users] + self.lengths_U[users]
-        starts_W = np.maximum(self.offsets_U[users], ends_W - length)
-        cuts = Cuts(starts_W, ends_W, ends_W)
-        return self.batch(cuts, np.arange(len(users)), length=length)
+        """The last `length` steps of whole histories, one a row and padded in front."""
+        ends_B = self.offsets_U[users] + self.lengths_U[users]
+        places_BT = ends_B[:, None] + np.arange(-length, 0)
+        starts_B = np.maximum(self.offsets_U[users], ends_B - length)
+        fresh_BT = torch.from_numpy(places_BT == starts_B[:, None]).to(self.device)
+        places_BT[places_BT < starts_B[:, None]] = -1
+        places = torch.from_numpy(places_BT).to(self.device)
+        return self.batch(Rows(places, fresh_BT, torch.zeros_like(fresh_BT)))
+
+
+def packed(
+    width_W: Int64Array, length: int, *, rng: np.random.Generator
+) -> tuple[Int64Array, Int64Array, int]:
+    """For each window its row and its first step there, and how many rows there are.
+
+    Best fit, widest first (Johnson, 1974: at most 22 % more rows than needed; in practice 1 or 2),
+    equally wide ones in random order, so that other windows meet in each epoch.
+    """
+    order = rng.permutation(len(width_W))
+    order = order[np.argsort(-width_W[order], kind="stable")]
+    rows = int((width_W == length).sum())  # each fills a row
+    row_W, offset_W = np.zeros((2, len(width_W)), np.int64)
+    row_W[order[:rows]] = np.arange(rows)
+    free: list[list[int]] = [[] for _ in range(length + 1)]  # rows by the steps that they have left
+    for window in order[rows:].tolist():
+        width = int(width_W[window])
+        left = width
+        while left < length and not free[left]:
+            left += 1
+        if left < length:
+            row = free[left].pop()
+        else:
+            row, rows = rows, rows + 1
+        row_W[window], offset_W[window] = row, length - left
+        free[left - width].append(row)
+    return row_W, offset_W, rows
 
 
 def _joined(histories: Sequence[History]) -> History:

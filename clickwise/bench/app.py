@@ -141,6 +141,35 @@ def scale(
     )
 
 
+@app.command()
+def swap(
+    swaps: Annotated[int, typer.Option(min=1, help="Promotions, each with its rollback.")] = 100,
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 5_000,
+    users: Annotated[int, typer.Option(min=2, help="Users with 50 events each.")] = 400,
+    requests: Annotated[float, typer.Option(min=1, help="Lists a second.")] = 100.0,
+    events: Annotated[float, typer.Option(min=1, help="Events a second.")] = 200.0,
+    dimension: Annotated[int, typer.Option(min=8, max=4_096, help="Of text vectors.")] = 128,
+    dimensions: Annotated[str, typer.Option(help="Of the two kinds of model.")] = "64,96",
+    json: Json = None,
+) -> int:
+    """Models promoted and rolled back under load: failures, mixing, losses, memory, latency."""
+    from clickwise.bench.site import Shape
+    from clickwise.bench.swap import bench_swap, draw_swap
+
+    shape = Shape(items=items, users=users, events_per_user=50, dimension=dimension)
+    pair = numbers(dimensions)
+    if len(pair) != 2:
+        raise typer.BadParameter(f"expected two numbers such as 64,96, got {dimensions!r}")
+    return _reported(
+        lambda console: bench_swap(
+            shape, rounds=swaps, requests=requests, events=events,
+            dimensions=(pair[0], pair[1]), console=console,
+        ),
+        draw_swap,
+        json,
+    )  # fmt: skip
+
+
 def _reported(
     measure: Callable[[Console], T], draw: Callable[[T, Console], None], json: Path | None
 ) -> int:

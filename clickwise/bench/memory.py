@@ -1,4 +1,4 @@
-"""What this process holds in memory, by whom it is paid for."""
+"""What processes hold in memory, by whom it is paid for."""
 
 from pathlib import Path
 
@@ -39,3 +39,32 @@ def memory(rollup: str) -> Memory:
 def own_memory() -> Memory:
     """Of this process, now."""
     return memory(Path("/proc/self/smaps_rollup").read_text())
+
+
+def memory_of(pid: int) -> Memory:
+    """Of another process of this user, now.
+
+    Raises:
+        OSError: it has ended.
+    """
+    return memory(Path(f"/proc/{pid}/smaps_rollup").read_text())
+
+
+def descendants(pid: int) -> list[int]:
+    """The process and all that it started, directly or not, that run now."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").iterdir():
+        if not path.name.isdecimal():
+            continue
+        try:
+            status = (path / "stat").read_text()
+        except OSError:
+            continue  # it has just ended
+        parent = int(status.rpartition(")")[2].split()[1])
+        parents.setdefault(parent, []).append(int(path.name))
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += parents.get(one, [])
+    return found

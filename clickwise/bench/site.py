@@ -207,13 +207,14 @@ def folded_in_turns(
 def _count(
     activity: dict[ItemKey, Activity], interactions: Sequence[Interaction], half_life_seconds: float
 ) -> None:
-    """Add one reader's events to the rows of their items, as the event handler does."""
+    """Add one reader's events to the rows of their items, as the event handler does unbounded."""
     liked: list[int] = []  # newest first
     for one in interactions:
         for effect in increments(
             item=one.item,
             event_type=one.type,
-            weight=one.weight,
+            popularity=one.weight,
+            following=one.weight,
             time=one.time / 1e6,
             before=liked[:FOLLOW_STEPS],
         ):

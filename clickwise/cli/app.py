@@ -22,12 +22,16 @@ topics = typer.Typer(no_args_is_help=True, help="The Kafka topics.")
 events = typer.Typer(no_args_is_help=True, help="The log of events.")
 index = typer.Typer(no_args_is_help=True, help="The vector index (Qdrant Edge).")
 dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not be applied.")
+models = typer.Typer(no_args_is_help=True, help="The models: which are in use, and since when.")
 docs = typer.Typer(no_args_is_help=True, help="Generated pages of the documentation.")
 app.add_typer(topics, name="topics")
 app.add_typer(events, name="events")
 app.add_typer(index, name="index")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(models, name="models")
+train = typer.Typer(no_args_is_help=True, help="Training: from the log to a better model.")
 app.add_typer(docs, name="docs", hidden=True)
+app.add_typer(train, name="train")
 
 
 # Typer carries a copy of click whose exceptions it does not name: the root of those that say
@@ -149,6 +153,32 @@ def import_(
 
 
 @app.command()
+def archive(
+    once: Annotated[bool, typer.Option("--once", help="Only what is there now.")] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            help="Seconds between runs.",
+            show_default="CLICKWISE_ARCHIVE_INTERVAL_SECONDS",
+        ),
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Archive events, exposures and items as Parquet, for training; until it is stopped."""
+    from clickwise.cli.archiving import archive_loop, archive_once
+
+    settings = settings_from(home=home)
+    if once:
+        if every is not None:
+            raise typer.BadParameter("--once and --every exclude each other")
+        return archive_once(settings, json=json)
+    seconds = settings.archive_interval_seconds if every is None else every
+    return archive_loop(settings, every_seconds=seconds, json=json)
+
+
+@app.command()
 def recommend(
     user: Annotated[str, typer.Argument(help="Id of the user.")],
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
@@ -184,10 +214,175 @@ def version(json: Json = False) -> None:
     add_help_option=False,
 )
 def bench(context: typer.Context) -> int:
-    """Measure this machine: serve, freshness, ingest, scale."""
+    """Measure this machine: serve, freshness, ingest, scale, swap."""
     from clickwise.cli.benching import bench as run
 
     return run(context.args)
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[
+        str, typer.Argument(help="ml-100k, ml-1m, deskdrop, serenade, or a path to import.")
+    ],
+    protocol: Annotated[
+        str, typer.Option(help="leave-one-out, forward, lived, deskdrop or sessions.")
+    ] = "",
+    systems: Annotated[str, typer.Option(help="Names with commas between; all if none.")] = "",
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write the plots to this folder.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")] = 1,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Configurations tried for each system; 1: the defaults.")
+    ] = 1,
+    data: Annotated[Path | None, typer.Option(help="Folder that has the data set.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Two epochs, wider intervals.")] = False,
+    home: Home = None,
+) -> int:
+    """Compare systems on a data set: figures with intervals, tests, slices, plots."""
+    from clickwise.cli.evaluating import EvaluateOptions
+    from clickwise.cli.evaluating import evaluate as run
+
+    return run(
+        settings_from(home=home),
+        EvaluateOptions(
+            dataset=dataset, protocol=protocol, systems=systems, json=json, html=html, png=png,
+            seed=seed, trials=trials, data=data, quick=quick,
+        ),
+    )  # fmt: skip
+
+
+@models.command("list")
+def models_list(json: Json = False, home: Home = None) -> int:
+    """List the models that were trained, newest first."""
+    from clickwise.cli.registry import list_models
+
+    return list_models(settings_from(home=home), json=json)
+
+
+Model = Annotated[str, typer.Argument(help="A number, a version, or an alias such as live.")]
+
+
+@models.command("show")
+def models_show(model: Model, json: Json = False, home: Home = None) -> int:
+    """Show a model's card; as JSON also its parameters and figures."""
+    from clickwise.cli.registry import show_model
+
+    return show_model(settings_from(home=home), model, json=json)
+
+
+@models.command("diff")
+def models_diff(first: Model, second: Model, json: Json = False, home: Home = None) -> int:
+    """Show the parameters and figures in which two models differ."""
+    from clickwise.cli.registry import diff_models
+
+    return diff_models(settings_from(home=home), first, second, json=json)
+
+
+Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal models.")]
+Archived = Annotated[
+    str, typer.Option("--from", help="Folder or URL of an archive; this site's if none is given.")
+]
+NoPromote = Annotated[
+    bool, typer.Option("--no-promote", help="Judge and register, but leave what is live.")
+]
+Boards = Annotated[Path | None, typer.Option(help="Write curves for TensorBoard to this folder.")]
+Processor = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")]
+Precision = Annotated[
+    Literal["fp32", "int8", "fp16", "auto"],
+    typer.Option(help="What is released; auto: int8 if it is faster and nearly as good."),
+]
+Epochs = Annotated[int, typer.Option(min=0, help="At most so many; 0: as many as help.")]
+Size = Annotated[int, typer.Option(min=0, help="0: the default.")]
+
+
+@train.command("once")
+def train_once(
+    archive: Archived = "",
+    dataset: Annotated[
+        str, typer.Option(help="A data set by name or path, instead of an archive.")
+    ] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder that has the data set.")] = None,
+    incremental: Annotated[
+        bool,
+        typer.Option("--incremental/--full", help="Go on from the live model with new events."),
+    ] = False,
+    seed: Seed = 1,
+    no_promote: NoPromote = False,
+    tensorboard: Boards = None,
+    json: Annotated[Path | None, typer.Option(help="Write what came of it to this file.")] = None,
+    device: Processor = "auto",
+    precision: Precision = "fp32",
+    epochs: Epochs = 0,
+    dimension: Size = 0,
+    width: Size = 0,
+    home: Home = None,
+) -> int:
+    """Train, compare with the live model on later events, and promote what is better."""
+    from clickwise.cli.training import TrainCommand, once
+
+    return once(
+        settings_from(home=home),
+        TrainCommand(
+            dataset=dataset, data=data, archive=archive, seed=seed, promotes=not no_promote,
+            kind="incremental" if incremental else "full", tensorboard=tensorboard, json=json,
+            device=device, precision=precision, epochs=epochs, dimension=dimension, width=width,
+        ),
+    )  # fmt: skip
+
+
+@train.command("loop")
+def train_loop(
+    every: Annotated[str, typer.Option(help="90s, 10m, 2h, 1d.")] = "10m",
+    full_every: Annotated[str, typer.Option(help="How often from nothing.")] = "1d",
+    archive: Archived = "",
+    seed: Seed = 1,
+    no_promote: NoPromote = False,
+    device: Processor = "auto",
+    precision: Precision = "fp32",
+    epochs: Epochs = 0,
+    home: Home = None,
+) -> int:
+    """Train again and again: small steps from the live model, now and then from nothing."""
+    from clickwise.cli.training import TrainCommand, loop, seconds_of
+
+    return loop(
+        settings_from(home=home),
+        TrainCommand(
+            archive=archive, kind="auto", seed=seed, promotes=not no_promote, device=device,
+            precision=precision, epochs=epochs, full_every_seconds=seconds_of(full_every),
+        ),
+        every_seconds=seconds_of(every),
+    )  # fmt: skip
+
+
+@train.command("search")
+def train_search(
+    trials: Annotated[int, typer.Option(min=1, help="Configurations to try.")] = 20,
+    archive: Archived = "",
+    dataset: Annotated[
+        str, typer.Option(help="A data set by name or path, instead of an archive.")
+    ] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder that has the data set.")] = None,
+    seed: Seed = 1,
+    json: Annotated[Path | None, typer.Option(help="Write all trials to this file.")] = None,
+    epochs: Epochs = 0,
+    device: Processor = "auto",
+    home: Home = None,
+) -> int:
+    """Search for sizes and rates by the validation part alone; later events are not looked at."""
+    from clickwise.cli.training import TrainCommand
+    from clickwise.cli.training_search import search
+
+    return search(
+        settings_from(home=home),
+        TrainCommand(
+            archive=archive, dataset=dataset, data=data, seed=seed, json=json, epochs=epochs,
+            device=device,
+        ),
+        trials=trials,
+    )  # fmt: skip
 
 
 @topics.command("create")
@@ -273,6 +468,90 @@ def dead_letters_replay(
     from clickwise.cli.dead_letters import replay_letters
 
     return replay_letters(settings_from(home=home), letter, every=every, json=json)
+
+
+Bundle = Annotated[str, typer.Argument(help="Folder of a bundle, or a version in this home.")]
+BundleUrl = Annotated[
+    str, typer.Option("--url", help="Where other machines find it; it is copied there.")
+]
+BundleEncoder = Annotated[
+    str, typer.Option("--encoder", help="Text encoder that it was made for, where it is another.")
+]
+Share = Annotated[float, typer.Option(help="Above 0, at most 1.")]
+
+
+@models.command("promote")
+def models_promote(
+    bundle: Bundle,
+    url: BundleUrl = "",
+    encoder: BundleEncoder = "",
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Make a bundle the live model, while everything runs."""
+    from clickwise.cli.models import promote
+
+    return promote(settings_from(home=home), bundle, url=url, encoder=encoder, json=json)
+
+
+@models.command("rollback")
+def models_rollback(json: Json = False, home: Home = None) -> int:
+    """Make the previous model live again."""
+    from clickwise.cli.models import rollback
+
+    return rollback(settings_from(home=home), json=json)
+
+
+@models.command("canary")
+def models_canary(
+    bundle: Bundle,
+    share: Share = 0.1,
+    url: BundleUrl = "",
+    encoder: BundleEncoder = "",
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Give a bundle to a share of users, always the same ones."""
+    from clickwise.cli.models import try_on
+
+    return try_on(
+        settings_from(home=home), "canary", bundle, share=share, url=url, encoder=encoder,
+        json=json,
+    )  # fmt: skip
+
+
+@models.command("shadow")
+def models_shadow(
+    bundle: Bundle,
+    share: Share = 0.1,
+    url: BundleUrl = "",
+    encoder: BundleEncoder = "",
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Ask a bundle beside the live model on a share of requests, and compare; nobody sees it."""
+    from clickwise.cli.models import try_on
+
+    return try_on(
+        settings_from(home=home), "shadow", bundle, share=share, url=url, encoder=encoder,
+        json=json,
+    )  # fmt: skip
+
+
+@models.command("withdraw")
+def models_withdraw(home: Home = None) -> int:
+    """End every trial, and forget a candidate that did not go live."""
+    from clickwise.cli.models import withdraw
+
+    return withdraw(settings_from(home=home))
+
+
+@models.command("status")
+def models_status(json: Json = False, home: Home = None) -> int:
+    """Show which models are in use, and how far what follows from it has come."""
+    from clickwise.cli.models import status
+
+    return status(settings_from(home=home), json=json)
 
 
 @docs.command("write")

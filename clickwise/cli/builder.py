@@ -1,30 +1,41 @@
-"""The process that builds Edge's next generation: `python -m clickwise.cli.builder MODEL D`.
+"""The process beside the server that prepares what models need: `python -m clickwise.cli.builder`.
 
-Started by `clickwise up` and `clickwise serve`, with the settings in its environment. It does
-not open the encoder: model and dimension are told.
+Started by `clickwise up` and `clickwise serve`, with the settings in its environment. It builds
+Edge's next generation for each model in use, folds profiles anew for the one that is live, and
+tells Kafka which that is. It does not open the encoder.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from threading import Event
 
 from clickwise import logs
-from clickwise.cli import homes
+from clickwise.bundle import Bundle
+from clickwise.cli import announcing, homes
 from clickwise.cli.exits import Exit, exit_of
+from clickwise.cli.opener import HomeOpener, open_bundle
 from clickwise.cli.parents import end_with_parent
 from clickwise.cli.wiring import state_of
-from clickwise.errors import ClickwiseError
+from clickwise.clock import SystemClock
+from clickwise.errors import BundleError, ClickwiseError, ConfigurationError
+from clickwise.releases.rebuilding import Rebuilder
 from clickwise.settings import Settings, load
+from clickwise.state.port import NamedRelease, Role, State
 from clickwise.types import ModelVersion
-from clickwise.vectors.builder import build_loop
+from clickwise.vectors.builder import Space, build_loop, stored_changes
+
+# Whoever waits for an index comes first.
+_ORDER: tuple[Role, ...] = ("candidate", "canary", "shadow", "live", "previous")
+
+_log = logs.get(__name__)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Build until SIGTERM; the exit code."""
-    model, dimension = ModelVersion(arguments[0]), int(arguments[1])
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
@@ -32,26 +43,117 @@ def main(arguments: Sequence[str]) -> int:
     logs.configure(level=settings.log_level, output=settings.log_format)
     end_with_parent()
     try:
-        build(settings, model, dimension, stop)
+        run(settings, stop)
     except ClickwiseError as error:
-        logs.get(__name__).error("builder_failed", kind=error.kind, reason=str(error))
+        _log.error("builder_failed", kind=error.kind, reason=str(error))
         return exit_of(error)
     return Exit.DONE
 
 
-def build(settings: Settings, model: ModelVersion, dimension: int, stop: Event) -> None:
-    """Build generations of the home's items until `stop` is set."""
+def run(settings: Settings, stop: Event) -> None:
+    """Prepare what the models in use need until `stop` is set."""
     with ExitStack() as stack:
-        build_loop(
-            state_of(settings, stack),
-            homes.vectors_folder(settings),
-            model,
-            dimension,
-            build_after=settings.edge_build_after,
-            build_interval_seconds=settings.edge_build_interval_seconds,
-            stop=stop,
-        )
+        state = state_of(settings, stack)
+        rebuilder = Rebuilder(
+            state=state, opener=HomeOpener(settings, state), clock=SystemClock()
+        )  # fmt: skip
+        beside = [threading.Thread(target=rebuilder.run, args=(stop,), name="clickwise-rebuild")]
+        if not settings.embedded:
+            beside.append(
+                threading.Thread(
+                    target=announcing.follow, args=(settings, state, stop), name="clickwise-models"
+                )
+            )
+        for thread in beside:
+            thread.daemon = True
+            thread.start()
+        if settings.qdrant_url:
+            stop.wait()
+        else:
+            build(settings, state, stop)
+        stop.set()
+        for thread in beside:
+            thread.join()
+
+
+def build(settings: Settings, state: State, stop: Event) -> None:
+    """Build generations of the home's items until `stop` is set."""
+    build_loop(
+        state,
+        homes.vectors_folder(settings),
+        UsedSpaces(settings, state).now,
+        build_after=settings.edge_build_after,
+        build_interval_seconds=settings.edge_build_interval_seconds,
+        stop=stop,
+    )
+
+
+@dataclass(slots=True)
+class _Known:
+    """Bundles of the models in use, by version and checksum."""
+
+    sequence: int
+    bundles: dict[tuple[str, str], Bundle]
+
+
+class UsedSpaces:
+    """The spaces of the models that the pointer names. Their bundles are kept open."""
+
+    def __init__(self, settings: Settings, state: State) -> None:
+        self._settings = settings
+        self._state = state
+        self._known = _Known(-1, {})
+        self._told: set[tuple[str, str]] = set()
+
+    def now(self) -> list[Space] | None:
+        """Each space once, the most urgent first; None where a bundle cannot be read."""
+        pointer = self._state.pointer()
+        if not pointer.named:
+            return None
+        named = [one for one in map(pointer.role, _ORDER) if one is not None]
+        before = self._known.bundles
+        bundles: dict[tuple[str, str], Bundle] = {}
+        whole = True
+        for one in named:
+            key = one.version, one.checksum
+            bundle = before.get(key) or bundles.get(key) or self._opened(one)
+            if bundle is None:
+                whole = False
+            else:
+                bundles[key] = bundle
+        self._known = _Known(pointer.sequence, bundles)
+        if not whole:
+            return None
+        spaces: dict[ModelVersion, Space] = {}
+        for one in named:
+            bundle = bundles[one.version, one.checksum]
+            if one.role == "candidate" and self._state.items_without(
+                ModelVersion(bundle.manifest.encoder), limit=1
+            ):
+                continue  # its items are being encoded
+            spaces.setdefault(
+                bundle.vectors, space_of(self._state, bundle, at_once=one.role != "live")
+            )
+        return list(spaces.values())
+
+    def _opened(self, named: NamedRelease) -> Bundle | None:
+        key = named.version, named.checksum
+        try:
+            bundle = open_bundle(self._settings, named)
+        except (BundleError, ConfigurationError) as error:
+            if key not in self._told:
+                _log.error("bundle_not_usable", model=named.version, reason=str(error))
+            self._told.add(key)
+            return None
+        self._told.discard(key)
+        return bundle
+
+
+def space_of(state: State, bundle: Bundle, *, at_once: bool) -> Space:
+    """The space of a bundle, made from the stored text vectors."""
+    changes = stored_changes(state, ModelVersion(bundle.manifest.encoder), bundle.tower)
+    return Space(bundle.vectors, bundle.manifest.dimension, changes, at_once)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from clickwise.errors import ConfigurationError
 
 _KAFKA_CLIENTS = frozenset({"aiokafka", "faust", "mode"})
+_TRAINING = frozenset({"implicit", "matplotlib", "mlflow", "optuna", "scipy", "torch"})
 
 
 @contextmanager
@@ -22,4 +23,21 @@ def kafka_extra() -> Iterator[None]:
             raise
         raise ConfigurationError(
             "Kafka's client is missing; install the extra: pip install 'clickwise[kafka]'"
+        ) from error
+
+
+@contextmanager
+def train_extra() -> Iterator[None]:
+    """Around imports of what trains and evaluates.
+
+    Raises:
+        ConfigurationError: its libraries are not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _TRAINING:
+            raise
+        raise ConfigurationError(
+            f"{error.name} is missing; install the extra: pip install 'clickwise[train]'"
         ) from error

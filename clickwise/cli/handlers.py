@@ -1,6 +1,7 @@
 """Handlers and doors over a `Core`: what a serving process and a stream worker apply with."""
 
 from clickwise.cli.wiring import Core
+from clickwise.influence import Influence
 from streams.embedded import EmbeddedEngine
 from streams.handlers import ActivityHandler, EventHandler
 from streams.items import ItemHandler
@@ -10,7 +11,7 @@ def activity_handler(core: Core) -> ActivityHandler:
     """Popularity and what people open next."""
     return ActivityHandler(
         state=core.state,
-        half_life_seconds=core.settings.trending_half_life_hours * 3600.0,
+        half_life_seconds=_half_life_seconds(core),
     )
 
 
@@ -22,6 +23,7 @@ def embedded_event_handler(core: Core) -> EventHandler:
         clock=core.clock,
         keep_bodies=True,
         activity=activity_handler(core),
+        influence=Influence(half_life_seconds=_half_life_seconds(core)),
     )
 
 
@@ -33,6 +35,7 @@ def stream_event_handler(core: Core) -> EventHandler:
         clock=core.clock,
         keep_bodies=False,
         activity=None,
+        influence=Influence(half_life_seconds=_half_life_seconds(core)),
     )
 
 
@@ -42,6 +45,7 @@ def item_handler(core: Core) -> ItemHandler:
         state=core.state,
         releases=core.releases,
         encoder=core.encoder,
+        others=core.encoders.others,
     )
 
 
@@ -53,3 +57,7 @@ def embedded_engine(core: Core) -> EmbeddedEngine:
         clock=core.clock,
         max_queued_events=core.settings.max_queued_events,
     )
+
+
+def _half_life_seconds(core: Core) -> float:
+    return core.settings.trending_half_life_hours * 3600.0

@@ -4,11 +4,14 @@
 <home>/vectors/           item vectors (Qdrant Edge)
 <home>/models/            encoder and bundles
 <home>/metrics/           figures shared by the processes of one server
+<home>/opening.lock       held by the process that opens a model
 <home>/server.lock        held by the server that runs, with its address inside
 """
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -35,6 +38,19 @@ def bundles_folder(settings: Settings) -> Path:
 def encoder_folder(settings: Settings) -> Path:
     """Where `open_encoder` makes a folder `encoders` of those made from their weights."""
     return settings.folder / "models"
+
+
+@contextmanager
+def opening_turn(settings: Settings) -> Iterator[None]:
+    """Held by the process that opens a model: opening makes a process stand still for a moment,
+    and those of one machine do so one after the other.
+    """
+    handle = os.open(settings.folder / "opening.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # releases the lock
 
 
 def metrics_folder(settings: Settings) -> Path:
@@ -95,6 +111,13 @@ class ServerLock:
             self._file.truncate(0)
             self._file.close()
             self._file = None
+
+    def process(self) -> int | None:
+        """Process id of the server that runs on this home."""
+        if not self.address():
+            return None
+        lines = self._path.read_text().splitlines()
+        return int(lines[1]) if len(lines) > 1 else None
 
     def address(self) -> str:
         """Address of the server that runs on this home; empty when none does."""

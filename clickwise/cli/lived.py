@@ -18,7 +18,8 @@ import numpy as np
 from clickwise.bundle import Bundle, day0_bundle
 from clickwise.catalog import Catalog
 from clickwise.cli.tally import Page, Tally
-from clickwise.clock import SystemClock
+from clickwise.cli.wiring import policy_of
+from clickwise.clock import Clock, SystemClock
 from clickwise.encoder.port import TextEncoder
 from clickwise.events import Event, parse_event
 from clickwise.imports.movielens_wheel import read_movielens
@@ -40,6 +41,7 @@ from streams.items import ItemHandler
 
 HISTORY_SHARE = 0.9
 BATCH = 1_000
+MOST_TRENDING = 100_000
 
 
 class KeptEncoder:
@@ -74,11 +76,16 @@ class Site:
         encoder: TextEncoder,
         bundle: Bundle,
         settings: Settings,
+        *,
         influence: Influence = BOUNDED,
+        policy: Policy | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        clock = SystemClock()
+        """`policy` None: that of the settings. `clock` None: the machine's."""
+        clock = clock if clock is not None else SystemClock()
         state = open_state(f"sqlite:///{folder}/site.sqlite", timeout_seconds=5.0, pool_size=2)
         state.migrate()
+        self._state = state
         catalog = Catalog(
             state=state,
             index=ExactIndex(model=bundle.vectors, dimension=bundle.manifest.dimension),
@@ -86,6 +93,7 @@ class Site:
             tower=bundle.tower,
             text=ModelVersion(encoder.version),
         )
+        self._catalog = catalog
         self._clock = clock
         releases = FixedReleases(Release(bundle, catalog))
         self._items = ItemHandler(state=state, releases=releases, encoder=encoder)
@@ -102,11 +110,7 @@ class Site:
         self._recommender = Recommender(
             state=state,
             release=releases.live,
-            policy=Policy(
-                diversity=settings.diversity,
-                topic_share=settings.topic_share,
-                exploration=settings.exploration,
-            ),
+            policy=policy if policy is not None else policy_of(settings),
             limits=Limits(candidates=settings.candidates, deadline_seconds=10.0),
             clock=clock,
         )
@@ -124,6 +128,16 @@ class Site:
         """Whose list is it now?"""
         return Page.of(self._recommender.recommend(RecommendRequest(user=user)))
 
+    def trending(self) -> list[str]:
+        """Items that have activity, most popular first."""
+        keys = [key for key, _ in self._state.trending(MOST_TRENDING)]
+        labels = self._catalog.index.labels(keys)
+        return [labels[key][0] for key in keys if key in labels]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._state.close()
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print hit rates of the present weights."""
@@ -140,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     items = [parse_item(item, received=clock.now())[0] for item in data.items]
     events = [parse_event(event, received=clock.now())[0] for event in data.events]
     settings = Settings()
-    encoder = _encoder(options.encoder, items, options.cache)
+    encoder = chosen_encoder(options.encoder, items, options.cache)
     rules = Rules(
         interests=settings.interests,
         history=settings.history,
@@ -205,7 +219,8 @@ def _live(
     return tally
 
 
-def _encoder(name: str, items: Sequence[Item], cache: Path) -> TextEncoder:
+def chosen_encoder(name: str, items: Sequence[Item], cache: Path) -> TextEncoder:
+    """`default`, its vectors of `items` kept in `cache`, or `hashing`."""
     if name == "hashing":
         from clickwise.testing.encoder import HashingEncoder
 

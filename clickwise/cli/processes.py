@@ -37,19 +37,23 @@ def serving_parts(settings: Settings) -> Parts:
 def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
     engine = handlers.embedded_engine(core)
     exposures = EmbeddedExposureLog(state=core.state)
+    shadow = core.shadow()
 
     async def start() -> None:
+        core.releases.start()
+        shadow.start()
         await engine.start()
         await exposures.start()
 
     async def stop() -> None:
         await engine.stop()
         await exposures.stop()
+        shadow.stop()
         stack.close()
 
     return Parts(
         settings=core.settings,
-        recommender=core.answers(),
+        recommender=core.answers(shadow=shadow),
         state=core.state,
         events=engine,
         items=engine,
@@ -68,8 +72,11 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
     events = KafkaEventDoor(core.settings)
     items = KafkaItemDoor(core.settings)
     exposures = KafkaExposureLog(core.settings)
+    shadow = core.shadow()
 
     async def start() -> None:
+        core.releases.start()
+        shadow.start()
         await events.start()
         await items.start()
         await exposures.start()
@@ -78,11 +85,12 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         await events.stop()
         await items.stop()
         await exposures.stop()
+        shadow.stop()
         stack.close()
 
     return Parts(
         settings=core.settings,
-        recommender=core.answers(),
+        recommender=core.answers(shadow=shadow),
         state=core.state,
         events=events,
         items=items,
@@ -96,12 +104,22 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
 
 def _health(core: Core) -> Sequence[Health]:
     """Runs in a thread; each check is bounded by its client's own timeout."""
-    checks = [_checked("database", core.state.ping), _checked("vectors", core.catalog.index.count)]
+    checks = [
+        _checked("database", core.state.ping),
+        _checked("vectors", core.catalog.index.count),
+        Health(name="models", ok=True, detail=_models(core)),
+    ]
     if not core.settings.embedded:
         from streams import kafka
 
         checks.append(_checked("kafka", lambda: asyncio.run(kafka.ping(core.settings))))
     return checks
+
+
+def _models(core: Core) -> str:
+    """What this process answers with, and what it keeps open beside that."""
+    live, *others = (release.version for release in core.releases.every())
+    return f"live {live}" + "".join(f", open {version}" for version in others)
 
 
 def _checked(name: str, call: Callable[[], object]) -> Health:

@@ -1,4 +1,4 @@
-"""The HTTP server of this machine: granian's workers, and the generation builder beside them.
+"""The HTTP server of this machine: granian's workers, and the builder process beside them.
 
 Workers are fresh interpreters (spawned, not forked), so that no lock, connection or metric of
 the parent is shared by accident. Each has one thread of granian's and one of Python's, and
@@ -24,7 +24,6 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.pruning import Pruner
 from clickwise.errors import ConfigurationError
 from clickwise.settings import PREFIX, Settings, environment_of
-from clickwise.types import ModelVersion
 
 STOP_SECONDS = 15
 ONE_THREAD = {
@@ -73,13 +72,7 @@ def address_of(settings: Settings) -> str:
     return f"{scheme}://{host}:{settings.port}"
 
 
-def run_server(
-    settings: Settings,
-    *,
-    model: ModelVersion,
-    dimension: int,
-    announce: Callable[[], None],
-) -> int:
+def run_server(settings: Settings, *, announce: Callable[[], None]) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. `announce` is called once it is ready.
 
     Takes over this process: its environment, signals and start method of children.
@@ -89,10 +82,8 @@ def run_server(
         del os.environ[name]
     os.environ.update(environment_of(settings) | ONE_THREAD)
     multiprocessing.set_start_method("spawn", force=True)
-    builder = None
-    if not settings.qdrant_url:
-        builder = Child("clickwise.cli.builder", [model, str(dimension)], environment=os.environ)
-        builder.start()
+    builder = Child("clickwise.cli.builder", [], environment=os.environ)
+    builder.start()
     pruner = Pruner(settings)
     pruner.start()
     stopped = threading.Event()
@@ -105,8 +96,7 @@ def run_server(
     finally:
         stopped.set()
         pruner.stop()
-        if builder is not None:
-            builder.stop()
+        builder.stop()
 
 
 def _serve(settings: Settings) -> int:

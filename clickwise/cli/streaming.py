@@ -13,6 +13,7 @@ def stream_parts(settings: Settings) -> worker.Parts:
     stack = ExitStack()
     try:
         core = open_core(settings, stack)
+        core.releases.start()
         return worker.Parts(
             state=core.state,
             events=handlers.stream_event_handler(core),

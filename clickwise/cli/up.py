@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.text import Text
 
 from clickwise import logs
-from clickwise.bundle import Bundle
 from clickwise.cli import homes, server
 from clickwise.cli.output import console, encoder_progress
 from clickwise.cli.waiting import wait_for
-from clickwise.cli.wiring import bundle_of, encoder_of, state_of
+from clickwise.cli.wiring import bundle_of, encoder_of, name_first, state_of
+from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -60,23 +60,20 @@ def _run(settings: Settings) -> int:
     lock.take(server.address_of(settings))
     try:
         asyncio.run(wait_for(settings))
-        bundle = prepare(settings)
-        return server.run_server(
-            settings,
-            model=bundle.vectors,
-            dimension=bundle.manifest.dimension,
-            announce=lambda: announce(settings),
-        )
+        prepare(settings)
+        return server.run_server(settings, announce=lambda: announce(settings))
     finally:
         lock.release()
 
 
-def prepare(settings: Settings) -> Bundle:
-    """Encoder, bundle and tables of this home, made where they are missing."""
+def prepare(settings: Settings) -> None:
+    """Encoder, day-0 bundle and tables of this home, made where they are missing."""
     with ExitStack() as stack:
-        state_of(settings, stack).migrate()
-    with encoder_progress() as follow:
-        return bundle_of(settings, encoder_of(settings, progress=follow))
+        state = state_of(settings, stack)
+        state.migrate()
+        with encoder_progress() as follow:
+            bundle = bundle_of(settings, encoder_of(settings, progress=follow))
+        name_first(state, bundle, clock=SystemClock())
 
 
 def announce(settings: Settings) -> None:

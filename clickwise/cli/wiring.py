@@ -5,31 +5,30 @@ differs: a serving process (`serving_parts`), a stream worker (`stream_parts`), 
 looks something up. Whoever opens one closes it: all go on an ExitStack.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from clickwise.bundle import Bundle, day0_bundle
 from clickwise.catalog import Catalog
 from clickwise.cli import homes
+from clickwise.cli.encoders import Progress, UsedEncoders, encoder_of
+from clickwise.cli.opener import HomeOpener, make_live
 from clickwise.clock import Clock, SystemClock
 from clickwise.encoder.batching import BatchingEncoder
 from clickwise.encoder.port import TextEncoder
-from clickwise.errors import ConfigurationError
+from clickwise.errors import ConfigurationError, ConflictError
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
-from clickwise.recommend import Limits, Recommender
-from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
-from clickwise.recommend.views import Views
-from clickwise.releases import FixedReleases, Release, Releases
+from clickwise.recommend import Limits
+from clickwise.recommend.answers import Answer, RecommendRequest
+from clickwise.recommend.routed import RoutedAnswers
+from clickwise.recommend.shadow import Shadow
+from clickwise.releases import SwitchingReleases
+from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
+from clickwise.state.port import NamedRelease, State
 from clickwise.state.sql import SqlState, open_state
-from clickwise.types import ItemId, ModelVersion, UserId
-from clickwise.vectors.port import ItemIndex
-
-# Told the stage of the encoder's making and the share that is done.
-Progress = Callable[[str, float], None]
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -61,33 +60,6 @@ def state_of(settings: Settings, stack: ExitStack) -> SqlState:
     return state
 
 
-def encoder_of(settings: Settings, *, progress: Progress | None = None) -> TextEncoder:
-    """The text encoder; made from its weights when this home does not have it yet.
-
-    `hashing:<dimension>` is one without a model, which starts at once: for benches and trials.
-    """
-    kind, _, dimension = settings.encoder_model.partition(":")
-    if kind != "hashing":
-        from clickwise.encoder import open_encoder
-
-        return open_encoder(
-            model=settings.encoder_model,
-            device=settings.encoder_device,
-            threads=settings.encoder_threads,
-            batch=settings.encoder_batch,
-            cache=homes.encoder_folder(settings),
-            progress=progress,
-        )
-    from clickwise.testing.encoder import HashingEncoder
-
-    if not dimension.isdecimal() or not 8 <= int(dimension) <= 4_096:
-        raise ConfigurationError(
-            f"CLICKWISE_ENCODER_MODEL={settings.encoder_model}: expected hashing:<dimension>,"
-            " from 8 to 4096"
-        )
-    return HashingEncoder(dimension=int(dimension))
-
-
 def bundle_of(settings: Settings, encoder: TextEncoder) -> Bundle:
     """The model bundle in use."""
     return day0_bundle(
@@ -98,51 +70,6 @@ def bundle_of(settings: Settings, encoder: TextEncoder) -> Bundle:
     )
 
 
-def index_of(settings: Settings, bundle: Bundle, stack: ExitStack) -> ItemIndex:
-    """Qdrant Edge in the home, or the Qdrant server that is set; its alias names this model."""
-    index: ItemIndex
-    if settings.qdrant_url:
-        from clickwise.vectors.server import ServerIndex, connect, live_model
-
-        client = connect(
-            settings.qdrant_url,
-            api_key=settings.qdrant_api_key,
-            timeout_seconds=settings.qdrant_timeout_seconds,
-        )
-        prefix = settings.kafka_topic_prefix
-        index = server = ServerIndex(
-            client, bundle.vectors, bundle.manifest.dimension, prefix=prefix
-        )
-        if live_model(client, prefix) != bundle.vectors:
-            server.make_live()
-    else:
-        from clickwise.vectors import generations
-        from clickwise.vectors.edge import EdgeIndex
-
-        root = homes.vectors_folder(settings)
-        index = EdgeIndex.open(root, bundle.vectors, bundle.manifest.dimension)
-        if generations.live_model(root) != bundle.vectors:
-            generations.make_live(root, bundle.vectors)
-    stack.callback(index.close)
-    return index
-
-
-class Answers:
-    """Recommender and views as the one port that serving knows."""
-
-    def __init__(self, recommender: Recommender, views: Views) -> None:
-        self.recommend = recommender.recommend
-        self._views = views
-
-    def similar(self, item: ItemId, *, limit: int) -> tuple[SimilarItem, ...]:
-        """See Views."""
-        return self._views.similar(item, limit=limit)
-
-    def profile(self, user: UserId) -> ProfileView:
-        """See Views."""
-        return self._views.profile(user)
-
-
 @dataclass(frozen=True)
 class Core:
     """What every process stands on."""
@@ -151,7 +78,8 @@ class Core:
     clock: Clock
     state: SqlState
     encoder: TextEncoder
-    releases: Releases
+    encoders: UsedEncoders
+    releases: SwitchingReleases
 
     @property
     def bundle(self) -> Bundle:
@@ -164,28 +92,42 @@ class Core:
         return self.releases.live.catalog
 
     @cached_property
-    def recommender(self) -> Recommender:
-        """The request path; one per thread that answers."""
-        return Recommender(
+    def _routed(self) -> RoutedAnswers:
+        return self.answers()
+
+    def answers(self, *, shadow: Shadow | None = None) -> RoutedAnswers:
+        """The request path and views; one per thread that answers."""
+        return RoutedAnswers(
             state=self.state,
-            release=self.releases.live,
+            releases=self.releases,
             policy=policy_of(self.settings),
-            limits=Limits(
-                candidates=self.settings.candidates,
-                deadline_seconds=self.settings.deadline_seconds,
-                show_seen=self.settings.show_seen,
-            ),
+            limits=self.limits,
+            clock=self.clock,
+            shadow=shadow,
+        )
+
+    def shadow(self) -> Shadow:
+        """Compares answers with those of a model on trial, in a thread of its own."""
+        return Shadow(
+            state=self.state,
+            releases=self.releases,
+            policy=policy_of(self.settings),
+            limits=self.limits,
             clock=self.clock,
         )
 
-    def answers(self) -> Answers:
-        """Recommendations and views."""
-        views = Views(state=self.state, release=self.releases.live, clock=self.clock)
-        return Answers(self.recommender, views)
+    @property
+    def limits(self) -> Limits:
+        """Bounds of one request."""
+        return Limits(
+            candidates=self.settings.candidates,
+            deadline_seconds=self.settings.deadline_seconds,
+            show_seen=self.settings.show_seen,
+        )
 
     def recommend(self, request: RecommendRequest) -> Answer:
         """The page asked for."""
-        return self.recommender.recommend(request)
+        return self._routed.recommend(request)
 
 
 def open_core(
@@ -197,28 +139,57 @@ def open_core(
 ) -> Core:
     """Open everything, migrate the database, and catch up with the items table.
 
+    The models are those that the database names now; a process that lives on starts
+    `Core.releases`, which follows what it names later.
+
     Raises:
         UnavailableError: a service does not answer; calling again later may help.
         ConfigurationError: a setting cannot work.
+        BundleError: the live model cannot be opened.
     """
+    clock = clock if clock is not None else SystemClock()
     homes.make_home(settings)
     state = state_of(settings, stack)
     state.migrate()
     encoder = BatchingEncoder(encoder_of(settings, progress=progress), batch=settings.encoder_batch)
     stack.callback(encoder.close)
-    bundle = bundle_of(settings, encoder)
-    release = release_of(state, bundle, index_of(settings, bundle, stack))
-    release.catalog.catch_up()
-    return Core(settings, clock or SystemClock(), state, encoder, FixedReleases(release))
-
-
-def release_of(state: SqlState, bundle: Bundle, index: ItemIndex) -> Release:
-    """A bundle with its view of the items."""
-    catalog = Catalog(
+    name_first(state, bundle_of(settings, encoder), clock=clock)
+    encoders = UsedEncoders(settings, encoder)
+    releases = SwitchingReleases(
         state=state,
-        index=index,
-        model=bundle.version,
-        tower=bundle.tower,
-        text=ModelVersion(bundle.manifest.encoder),
+        opener=HomeOpener(settings, state, encoders),
+        clock=clock,
+        turn=partial(homes.opening_turn, settings),
     )
-    return Release(bundle, catalog)
+    stack.callback(releases.close)
+    make_live(settings, releases.live.bundle.manifest)
+    return Core(settings, clock, state, encoder, encoders, releases)
+
+
+def name_first(state: State, bundle: Bundle, *, clock: Clock) -> None:
+    """Name the day-0 bundle as the live one where none is, or where that of other settings is."""
+    while True:
+        pointer = state.pointer()
+        kept = [
+            one
+            for one in pointer.named
+            if one.url != BUILT_IN or one.version == bundle.version
+        ]  # fmt: skip
+        if any(one.role == "live" for one in kept):
+            return
+        live = NamedRelease(
+            role="live",
+            version=bundle.version,
+            url=BUILT_IN,
+            checksum="",
+            share=0.0,
+            since=state.newest_change(),
+            changed=clock.now(),
+        )
+        kept = [one for one in kept if one.version != bundle.version]
+        try:
+            with state.write() as write:
+                write.put_pointer([live, *kept], expected=pointer.sequence)
+        except ConflictError:
+            continue  # another process was first
+        return

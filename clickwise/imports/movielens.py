@@ -6,12 +6,13 @@ the later ones have, becomes one star, the least that a rating can be.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from clickwise.imports.columns import read_csv, read_csv_bytes, rows
-from clickwise.imports.feed import Feed
+from clickwise.imports.feed import Feed, Row
 
 GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime",
@@ -63,6 +64,11 @@ def read_movielens_folder(folder: Path) -> Feed:
         num_events=len(events),
         newest=float(newest) if isinstance(newest, int | float) else None,
     )
+
+
+def read_films(path: Path) -> Iterator[Row]:
+    """The films of a `movies.dat` alone, as items."""
+    return rows(_items(_read_dat(path, _FILM)), path.name)
 
 
 def _events(ratings: pl.DataFrame) -> pl.DataFrame:

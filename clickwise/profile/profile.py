@@ -20,7 +20,6 @@ MICROSECONDS = 1_000_000
 OLDER_BYTES = 4_096
 _OLDER_HASHES = 5
 _RECEIVED = struct.Struct("<d")
-_LOOK_BACK = 32  # kept events in which earlier positive items are looked for
 
 
 @dataclass(slots=True)
@@ -68,19 +67,6 @@ class Profile:
             history=self.history,
             older=self.older,
         )
-
-    def liked_before(self, time: int, event: int, limit: int) -> list[int]:
-        """Keys of the newest items with a positive event before (time, event), newest first."""
-        found: list[int] = []
-        newest = len(self.history) - 1
-        # Entry by entry: it is mostly found among the first few.
-        for index in range(newest, max(-1, newest - _LOOK_BACK), -1):
-            if len(found) == limit:
-                break
-            entry = window.entry(self.history, index)
-            if entry[3] > 0.0 and (entry[0], entry[1]) < (time, event) and entry[2] not in found:
-                found.append(entry[2])
-        return found
 
     def replica(self) -> "Profile":
         """A shallow copy (copy.copy takes five times as long on a slotted class)."""

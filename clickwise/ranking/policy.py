@@ -2,12 +2,13 @@
 
 Order by score, then build the list greedily: each place goes to the candidate with the best
 score after a penalty for being like what is already on the list (maximal marginal relevance,
-Carbonell & Goldstein, 1998), under a cap per topic, with a few places drawn at random among
-the rest so that the system keeps learning about items it would not show.
+Carbonell & Goldstein, 1998), under a cap per topic and with one of copies only, with a few
+places drawn at random among the rest so that the system keeps learning about items it would
+not show.
 
 Pure: the draw comes from `seed`, so that the same inputs give the same page.
 
-Shape suffixes: N = candidates, D = embedding dimension.
+Shape suffixes: N = candidates, H = head, D = embedding dimension.
 """
 
 import itertools
@@ -18,7 +19,9 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from clickwise.ranking.copies import distinct_head
 from clickwise.vectors.port import Float32Array, Int32Array, Int64Array
 
 HEAD = 48  # candidates among which diversity is weighed
@@ -30,16 +33,23 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `diversity` 0 is pure score, 1 pure variety. `topic_share` is the largest share of ten
     places in a row for one topic. `exploration` is the chance of a place to be drawn.
+    `copy_cosine`: from here on two items are copies, of which the better one stands for both in
+    the head of the list. Of MovieLens-100k's titles with genres, other films reach .90 and the
+    same film under two ids 1.
     """
 
     diversity: float = 0.2
     topic_share: float = 0.6
     exploration: float = 0.05
+    copy_cosine: float = 0.97
 
     @property
     def version(self) -> str:
         """Short text that names rule and constants."""
-        return f"mmr1-d{self.diversity:g}-t{self.topic_share:g}-e{self.exploration:g}"
+        return (
+            f"mmr2-d{self.diversity:g}-t{self.topic_share:g}-e{self.exploration:g}"
+            f"-c{self.copy_cosine:g}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +84,29 @@ def rank(
     if not len(scores_N) or count <= 0:
         return []
     order_N = np.lexsort((keys_N, -scores_N))
-    head = order_N[: HEAD if drawable is None else min(HEAD, drawable)]
+    competing_N = order_N[:drawable]
+    head_H, cosines_HH = distinct_head(
+        competing_N, vectors_ND, size=HEAD, copy_cosine=policy.copy_cosine
+    )
     line = itertools.chain(
         (
-            int(head[pick])
-            for pick in _diverse(scores_N[head], vectors_ND[head], topics_N[head].tolist(), policy)
+            int(head_H[pick])
+            for pick in _diverse(scores_N[head_H], cosines_HH, topics_N[head_H].tolist(), policy)
         ),
-        order_N[len(head) :].tolist(),
+        _without(order_N, head_H).tolist(),
     )
-    every = order_N[:drawable].tolist()
+    every = competing_N.tolist()
     return _explored(line, every, count, policy.exploration, seed)
 
 
+def _without(order_N: NDArray[np.intp], head_H: NDArray[np.intp]) -> NDArray[np.intp]:
+    left_N = np.ones(len(order_N), np.bool_)
+    left_N[head_H] = False
+    return order_N[left_N[order_N]]
+
+
 def _diverse(
-    scores_H: Float32Array, vectors_HD: Float32Array, topics: Sequence[int], policy: Policy
+    scores_H: Float32Array, cosines_HH: Float32Array, topics: Sequence[int], policy: Policy
 ) -> Iterator[int]:
     """All of the head, one by one. Topic caps hold per run of ten places."""
     if not len(scores_H):
@@ -111,7 +130,7 @@ def _diverse(
         yield pick
         gain[pick] = -np.inf
         caps.take(pick)
-        np.maximum(nearest, vectors_HD @ vectors_HD[pick], out=nearest)
+        np.maximum(nearest, cosines_HH[pick], out=nearest)
         value = gain - penalty * nearest
 
 

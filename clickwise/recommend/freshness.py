@@ -1,6 +1,7 @@
 """Freshness as it is served: from a user's newest event to the first answer that rests on it."""
 
 from collections import OrderedDict
+from typing import Protocol
 
 from clickwise import metrics
 from clickwise.clock import Clock
@@ -8,6 +9,14 @@ from clickwise.recommend.reader import Reader
 
 JUST_NOW_SECONDS = 5.0
 REMEMBERED = 10_000  # users whose last answered profile version is kept
+
+
+class Observer(Protocol):
+    """Told of each answer before it is given."""
+
+    def observe(self, user: str | None, reader: Reader) -> None:
+        """A list for `user` rests on `reader`."""
+        ...
 
 
 class Freshness:
@@ -35,3 +44,10 @@ class Freshness:
         own = now - reader.profile.time / 1e6
         metrics.event_to_recommendation.labels("event").observe(max(0.0, own))
         metrics.event_to_recommendation.labels("receipt").observe(max(0.0, now - reader.received))
+
+
+class Unobserved:
+    """For lists that nobody sees."""
+
+    def observe(self, user: str | None, reader: Reader) -> None:
+        """See Freshness; nothing."""

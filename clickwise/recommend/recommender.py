@@ -16,7 +16,7 @@ import numpy as np
 
 from clickwise import metrics
 from clickwise.clock import Clock
-from clickwise.errors import InvalidInputError, UnavailableError
+from clickwise.errors import BundleError, InvalidInputError, UnavailableError
 from clickwise.profile import Profile
 from clickwise.ranking import Policy, rank
 from clickwise.recommend.answers import Answer, RecommendRequest
@@ -25,7 +25,7 @@ from clickwise.recommend.course import STAGES, Course
 from clickwise.recommend.cursor import decode_cursor, encode_cursor
 from clickwise.recommend.explain import Explainer
 from clickwise.recommend.features import Scored, score
-from clickwise.recommend.freshness import Freshness
+from clickwise.recommend.freshness import Freshness, Observer
 from clickwise.recommend.gathering import Found, Gatherer, Limits
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
@@ -34,7 +34,7 @@ from clickwise.recommend.taste import Taste, taste_of
 from clickwise.releases.release import Release
 from clickwise.state.port import State
 from clickwise.types import ITEM_KIND_CODES, UserId, item_key, topic_code
-from clickwise.vectors.port import Where
+from clickwise.vectors.port import ItemTable, Where
 
 
 class Recommender:
@@ -48,7 +48,9 @@ class Recommender:
         policy: Policy,
         limits: Limits,
         clock: Clock,
+        freshness: Observer | None = None,
     ) -> None:
+        """`freshness`: shared by recommenders whose users are the same (None: its own)."""
         catalog, bundle = release.catalog, release.bundle
         self._catalog = catalog
         self._bundle = bundle
@@ -59,13 +61,14 @@ class Recommender:
         self._readers = Readers(state=state, release=release, clock=clock)
         self._explainer = Explainer(catalog.index, bundle.tower, TopicNames(state))
         self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
-        self._freshness = Freshness(clock)
+        self._freshness = freshness if freshness is not None else Freshness(clock)
 
     def recommend(self, request: RecommendRequest) -> Answer:
         """The page asked for.
 
         Raises:
             InvalidInputError: the cursor is not ours, or it comes with an offset.
+            BundleError: profile, items and scorer are not of one model.
         """
         if request.cursor is not None and request.offset:
             raise InvalidInputError("give a cursor or an offset, not both", field="offset")
@@ -81,6 +84,7 @@ class Recommender:
         where = _where(request, self._clock.now().timestamp())
         found = self._gatherer.gather(request, taste, lists, barred, where, course)
         pool, table, left_out = found.pool, found.table, found.left_out
+        self._check_one_model(reader.profile, table)
         course.done("candidates")
 
         scored = self._score(taste, found, lists, where.now, course)
@@ -125,6 +129,20 @@ class Recommender:
         STAGES["total"].observe(time.perf_counter() - course.started)
         self._freshness.observe(request.user, reader)
         return answer
+
+    def _check_one_model(self, profile: Profile, table: ItemTable) -> None:
+        """Dot products of two models' vectors are numbers like any other: nobody may see them."""
+        manifest, index = self._bundle.manifest, self._catalog.index
+        if (
+            profile.model != manifest.version
+            or index.model != manifest.vectors
+            or table.vectors_ND.shape[1] != manifest.dimension
+        ):
+            metrics.mixed_vectors.inc()
+            raise BundleError(
+                f"a profile of {profile.model} and items of {index.model} do not go with"
+                f" {manifest.version}"
+            )
 
     def _barred(self, request: RecommendRequest, profile: Profile) -> Barred:
         shows_seen = self._limits.show_seen

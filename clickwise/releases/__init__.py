@@ -2,5 +2,6 @@
 
 from clickwise.releases.fixed import FixedReleases
 from clickwise.releases.release import Release, Releases
+from clickwise.releases.switching import Opened, Opener, SwitchingReleases
 
-__all__ = ["FixedReleases", "Release", "Releases"]
+__all__ = ["FixedReleases", "Opened", "Opener", "Release", "Releases", "SwitchingReleases"]

@@ -26,3 +26,11 @@ class FixedReleases:
 
     def refresh(self) -> None:
         """See Releases."""
+
+    def rest(self) -> None:
+        """See Releases."""
+
+    @property
+    def on_trial(self) -> bool:
+        """See Releases."""
+        return False

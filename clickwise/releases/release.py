@@ -68,7 +68,11 @@ class Release:
 
 
 class Releases(Protocol):
-    """The models in use in this process. Owned by the thread that asks, like the catalogues."""
+    """The models in use in this process, as the thread that asks sees them.
+
+    From `refresh` to `rest` a thread sees the same models, and none of them is closed: so a batch
+    or a request is of one release from its beginning to its end.
+    """
 
     @property
     def live(self) -> Release:
@@ -80,11 +84,20 @@ class Releases(Protocol):
         ...
 
     def every(self) -> tuple[Release, ...]:
-        """All that are in use, the live one first."""
+        """All that are open, the live one first: also those that answer nobody yet, or any more."""
+        ...
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether some users get another model than the live one."""
         ...
 
     def refresh(self) -> None:
         """See what was promoted, tried or taken back since; cheap, called for every batch and
         every request.
         """
+        ...
+
+    def rest(self) -> None:
+        """This thread's batch or request is over: models not in use any more may be closed."""
         ...

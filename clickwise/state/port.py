@@ -12,9 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from clickwise.types import EventKey, ItemId, ItemKey, ModelVersion, UserId
+
+LogName = Literal["events", "exposures"]
+Role = Literal["live", "previous", "candidate", "canary", "shadow"]
+ROLES: tuple[Role, ...] = ("live", "previous", "candidate", "canary", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,17 @@ class ItemRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
-    """Put (`body` and `vector` given) or delete (both None) one item."""
+    """Put (`body` and `vector` given) or delete (both None) one item.
+
+    `others`: its vectors of other text encoders in use. Those that it had before are forgotten.
+    """
 
     key: ItemKey
     id: ItemId
     body: bytes | None
     model: ModelVersion
     vector: bytes | None
+    others: tuple[tuple[ModelVersion, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,15 @@ class StoredActivity:
     """
 
     log_score: float
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One message of the embedded log: its sequence number, when it was received, its JSON."""
+
+    number: int
+    received: datetime
     body: bytes
 
 
@@ -110,6 +127,53 @@ class DeadLetter:
     at: datetime
     id: int = 0
     replayed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRelease:
+    """The model that a role names.
+
+    `url` is where its bundle can be had, `checksum` that of its manifest (empty: a bundle that
+    each home makes for itself). `encoder` is what CLICKWISE_ENCODER_MODEL would be to give the
+    text vectors that it needs (empty: what it is). `share` of users (canary) or requests (shadow) get it. `since` is
+    the newest item `change` when it was first named.
+    """
+
+    role: Role
+    version: ModelVersion
+    url: str
+    checksum: str
+    share: float
+    since: int
+    changed: datetime
+    encoder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which models are in use; `sequence` counts the changes, 0 before the first."""
+
+    sequence: int
+    named: tuple[NamedRelease, ...]
+
+    def role(self, role: Role) -> NamedRelease | None:
+        """What this role names, if anything."""
+        return next((one for one in self.named if one.role == role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """How far the profiles are rebuilt for a model that is live since `changed`.
+
+    Users up to `after` were looked at: `seen` of them, `rebuilt` of those were another model's.
+    """
+
+    version: ModelVersion
+    changed: datetime
+    after: str
+    seen: int
+    rebuilt: int
+    done: bool
 
 
 class Write(Protocol):
@@ -151,6 +215,13 @@ class Write(Protocol):
         """
         ...
 
+    def add_vectors(self, rows: Sequence[ItemRow]) -> int:
+        """Add the vectors of `rows` to items that are as the rows say by their `change`; how many.
+
+        The items' own `change` stays: indexes that hold the item already do not hear of it.
+        """
+        ...
+
     def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
         """Activity of those items that have any."""
         ...
@@ -165,6 +236,14 @@ class Write(Protocol):
 
     def add_exposures(self, bodies: Sequence[bytes], *, received: datetime) -> None:
         """Append exposure messages (embedded log)."""
+        ...
+
+    def put_pointer(self, named: Sequence[NamedRelease], *, expected: int) -> None:
+        """Replace all of the pointer; ConflictError if its sequence is not `expected` by now."""
+        ...
+
+    def put_rebuild(self, rebuild: Rebuild, *, expected: Rebuild | None) -> None:
+        """Note progress, in place of `expected`; ConflictError if something else stands there."""
         ...
 
 
@@ -187,12 +266,24 @@ class State(Protocol):
         """User ids in order, for tools that walk over all of them."""
         ...
 
-    def item(self, item: ItemId) -> ItemRow | None:
-        """One item, None when unknown or deleted."""
+    def item(self, item: ItemId, model: ModelVersion | None = None) -> ItemRow | None:
+        """One item, None when unknown or deleted; with its vector of `model`, see below."""
         ...
 
-    def items_changed(self, *, after: int, limit: int) -> list[ItemRow]:
-        """Items (deleted ones too) with `change` greater than `after`, in order of change."""
+    def items_changed(
+        self, *, after: int, limit: int, model: ModelVersion | None = None
+    ) -> list[ItemRow]:
+        """Items (deleted ones too) with `change` greater than `after`, in order of change.
+
+        With their vectors of `model` (None where there is none); without `model`, of the one that
+        each was stored with.
+        """
+        ...
+
+    def items_without(
+        self, model: ModelVersion, *, after: ItemKey | None = None, limit: int
+    ) -> list[ItemRow]:
+        """Items that have no vector of `model`, in order of their keys from `after` on."""
         ...
 
     def newest_change(self) -> int:
@@ -223,6 +314,14 @@ class State(Protocol):
         """The embedded exposure log, likewise."""
         ...
 
+    def log_rows(self, log: LogName, *, after: int, limit: int) -> list[LogRow]:
+        """The embedded log of events or exposures from sequence number `after` on."""
+        ...
+
+    def forgotten(self, log: LogName) -> int:
+        """The greatest sequence number that pruning took from that log; 0 when it took none."""
+        ...
+
     def dead_letters(
         self, *, limit: int = 100, before: int | None = None, pending_only: bool = False
     ) -> list[DeadLetter]:
@@ -247,6 +346,14 @@ class State(Protocol):
 
     def prune_replayed(self, *, before: datetime) -> int:
         """Forget dead letters that went back into their topic before then; how many."""
+        ...
+
+    def pointer(self) -> Pointer:
+        """The models in use, in one round trip."""
+        ...
+
+    def rebuild(self) -> Rebuild | None:
+        """How far profiles are rebuilt; None before the first time."""
         ...
 
     def ping(self) -> None:

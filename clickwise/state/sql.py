@@ -6,18 +6,32 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Delete, Row
+from sqlalchemy import Row
 
 from clickwise.errors import NotFoundError
 from clickwise.state import schema, statements
 from clickwise.state.bulk import chunks
 from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
-from clickwise.state.port import DeadLetter, ItemRow, Partition, StoredActivity, StoredProfile
+from clickwise.state.port import (
+    ROLES,
+    DeadLetter,
+    ItemRow,
+    LogName,
+    LogRow,
+    NamedRelease,
+    Partition,
+    Pointer,
+    Rebuild,
+    StoredActivity,
+    StoredProfile,
+)
 from clickwise.state.statements import BulkStatements
-from clickwise.state.writes import SqlWrite
-from clickwise.types import ItemId, ItemKey, UserId, item_key
+from clickwise.state.writes import SqlWrite, rebuild_of
+from clickwise.types import ItemId, ItemKey, ModelVersion, UserId, item_key
 
+# Every item's key is above.
+_BEFORE_ALL = -(1 << 63)
 # Every dead letter's id is below.
 _NO_LETTER = (1 << 63) - 1
 # Rows forgotten in one transaction: short enough for writers that wait.
@@ -90,16 +104,36 @@ class SqlState:
         """See State."""
         return [user for (user,) in self._rows(statements.users, {"after": after, "limit": limit})]
 
-    def item(self, item: ItemId) -> ItemRow | None:
+    def item(self, item: ItemId, model: ModelVersion | None = None) -> ItemRow | None:
         """See State."""
-        for row in self._rows(statements.item, {"key": item_key(item)}):
+        if model is None:
+            rows = self._rows(statements.item, {"key": item_key(item)})
+        else:
+            rows = self._rows(statements.item_of_model, {"key": item_key(item), "model": model})
+        for row in rows:
             if row.id == item and row.body is not None:
                 return ItemRow(*row)
         return None
 
-    def items_changed(self, *, after: int, limit: int) -> list[ItemRow]:
+    def items_changed(
+        self, *, after: int, limit: int, model: ModelVersion | None = None
+    ) -> list[ItemRow]:
         """See State."""
-        rows = self._rows(statements.items_changed, {"after": after, "limit": limit})
+        if model is None:
+            rows = self._rows(statements.items_changed, {"after": after, "limit": limit})
+        else:
+            values = {"after": after, "limit": limit, "model": model}
+            rows = self._rows(statements.items_changed_of_model, values)
+        return [ItemRow(*row) for row in rows]
+
+    def items_without(
+        self, model: ModelVersion, *, after: ItemKey | None = None, limit: int
+    ) -> list[ItemRow]:
+        """See State."""
+        first = _BEFORE_ALL if after is None else after
+        rows = self._rows(
+            statements.items_without, {"model": model, "after": first, "limit": limit}
+        )
         return [ItemRow(*row) for row in rows]
 
     def newest_change(self) -> int:
@@ -137,6 +171,15 @@ class SqlState:
         """See State."""
         return self._log(statements.exposures_after, after, limit)
 
+    def log_rows(self, log: LogName, *, after: int, limit: int) -> list[LogRow]:
+        """See State."""
+        rows = self._rows(statements.log_rows[log], {"after": after, "limit": limit})
+        return [LogRow(*row) for row in rows]
+
+    def forgotten(self, log: LogName) -> int:
+        """See State."""
+        return self._number(statements.forgotten[log])
+
     def dead_letters(
         self, *, limit: int = 100, before: int | None = None, pending_only: bool = False
     ) -> list[DeadLetter]:
@@ -163,15 +206,25 @@ class SqlState:
 
     def prune(self, *, events_before: datetime) -> int:
         """See State. In several transactions, so that writers wait for none of them long."""
-        return self._forget(statements.forget_events, events_before)
+        return self._forget_log("events", events_before)
 
     def prune_exposures(self, *, before: datetime) -> int:
         """See State."""
-        return self._forget(statements.forget_exposures, before)
+        return self._forget_log("exposures", before)
 
     def prune_replayed(self, *, before: datetime) -> int:
         """See State."""
-        return self._forget(statements.forget_letters, before)
+        return self._forget(lambda write: write.forget_letters(before, _FORGET_AT_ONCE))
+
+    def pointer(self) -> Pointer:
+        """See State."""
+        rows = self._rows(statements.pointer)
+        found = {row.role: NamedRelease(*row[1:]) for row in rows if row.role is not None}
+        return Pointer(rows[0].sequence, tuple(found[role] for role in ROLES if role in found))
+
+    def rebuild(self) -> Rebuild | None:
+        """See State."""
+        return next((rebuild_of(row) for row in self._rows(statements.rebuild)), None)
 
     def ping(self) -> None:
         """See State. ConfigurationError when a newer program has migrated the database."""
@@ -189,11 +242,14 @@ class SqlState:
         """See State."""
         self._connections.close()
 
-    def _forget(self, statement: Delete, before: datetime) -> int:
+    def _forget_log(self, log: LogName, before: datetime) -> int:
+        return self._forget(lambda write: write.forget_logged(log, before, _FORGET_AT_ONCE))
+
+    def _forget(self, forget: Callable[[SqlWrite], int]) -> int:
         forgotten = 0
         while True:
             with self.write() as write:
-                some = write.forget(statement, before=before, limit=_FORGET_AT_ONCE)
+                some = forget(write)
             forgotten += some
             if some < _FORGET_AT_ONCE:
                 return forgotten

@@ -1,7 +1,8 @@
 """Every statement on the state, built once and compiled once per connection's engine.
 
 Names of bound values are the columns' own, except `expected` (a version read before), `of_...`
-(which row to change), `after`, `before`, `limit`, `by`, and `keys` (a list, for `Bulk.among`).
+(which row to change), `after`, `before`, `limit`, `by`, `to`, and `keys` (a list, for
+`Bulk.among`).
 """
 
 from datetime import datetime
@@ -23,8 +24,10 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningDelete
 
 from clickwise.state.bulk import Bulk, Insert
+from clickwise.state.port import LogName
 from clickwise.state.tables import (
     counters,
     dead_letters,
@@ -35,9 +38,12 @@ from clickwise.state.tables import (
     items,
     offsets,
     profiles,
+    rebuilds,
+    releases,
 )
 
 Query = Select[*tuple[Any, ...]]
+Forget = ReturningDelete[tuple[int]]
 
 
 def _counter(name: str) -> Query:
@@ -78,6 +84,42 @@ items_changed: Query = (
     .order_by(items.c.change)
     .limit(bindparam("limit"))
 )
+# The same with the vectors of one text encoder.
+_model = bindparam("model", type_=items.c.model.type)
+_columns_of_model = (
+    items.c.key,
+    items.c.id,
+    items.c.body,
+    items.c.change,
+    _model.label("model"),
+    item_vectors.c.vector,
+)
+_with_vector_of_model = items.outerjoin(
+    item_vectors, and_(item_vectors.c.key == items.c.key, item_vectors.c.model == _model)
+)
+item_of_model: Query = (
+    select(*_columns_of_model)
+    .select_from(_with_vector_of_model)
+    .where(items.c.key == bindparam("key"))
+)
+items_changed_of_model: Query = (
+    select(*_columns_of_model)
+    .select_from(_with_vector_of_model)
+    .where(items.c.change > bindparam("after"))
+    .order_by(items.c.change)
+    .limit(bindparam("limit"))
+)
+items_without: Query = (
+    select(*_columns_of_model)
+    .select_from(_with_vector_of_model)
+    .where(
+        items.c.key > bindparam("after"),
+        items.c.body.is_not(None),
+        item_vectors.c.vector.is_(None),
+    )
+    .order_by(items.c.key)
+    .limit(bindparam("limit"))
+)
 newest_change: Query = _counter("change")
 count_items: Query = _counter("items")
 advance_counter: Update = (
@@ -104,15 +146,43 @@ exposures_after: Query = (
 )
 
 
-def _forget(number: Column[int], at: Column[datetime]) -> Delete:
-    """DELETE of the oldest rows, at most `limit`, of those that are older than `before`."""
+def _log_rows(number: Column[int], received: Column[datetime], body: Column[bytes]) -> Query:
+    return (
+        select(number, received, body)
+        .where(number > bindparam("after"), body.is_not(None))
+        .order_by(number)
+        .limit(bindparam("limit"))
+    )
+
+
+log_rows: dict[LogName, Query] = {
+    "events": _log_rows(events.c.seq, events.c.received, events.c.body),
+    "exposures": _log_rows(exposures.c.seq, exposures.c.received, exposures.c.body),
+}
+# The rows that writers of the log hold keep the greatest number that was forgotten.
+hold_log: dict[LogName, Query] = {"events": hold_events, "exposures": hold_exposures}
+forgotten: dict[LogName, Query] = {"events": _counter("events"), "exposures": _counter("exposures")}
+raise_counter: Update = (
+    update(counters)
+    .where(counters.c.name == bindparam("of_name"), counters.c.value < bindparam("to"))
+    .values(value=bindparam("to"))
+)
+
+
+def _forget(number: Column[int], at: Column[datetime]) -> Forget:
+    """DELETE of the oldest rows, at most `limit`, of those that are older than `before`.
+
+    It returns their numbers.
+    """
     oldest = select(number).where(at < bindparam("before")).order_by(at).limit(bindparam("limit"))
-    return delete(number.table).where(number.in_(oldest))
+    return delete(number.table).where(number.in_(oldest)).returning(number)
 
 
-forget_events: Delete = _forget(events.c.seq, events.c.received)
-forget_exposures: Delete = _forget(exposures.c.seq, exposures.c.received)
-forget_letters: Delete = _forget(dead_letters.c.id, dead_letters.c.replayed)
+forget_logged: dict[LogName, Forget] = {
+    "events": _forget(events.c.seq, events.c.received),
+    "exposures": _forget(exposures.c.seq, exposures.c.received),
+}
+forget_letters: Forget = _forget(dead_letters.c.id, dead_letters.c.replayed)
 
 offsets_of: Query = select(offsets).where(offsets.c.consumer == bindparam("consumer"))
 trending: Query = (
@@ -131,6 +201,16 @@ mark_replayed: Update = (
     .where(dead_letters.c.id == bindparam("of_id"))
     .values(replayed=bindparam("replayed"))
 )
+# One statement, so that sequence and rows belong together; a row of nothing where none is named.
+pointer: Query = (
+    select(counters.c.value.label("sequence"), *releases.c)
+    .select_from(counters.outerjoin(releases, true()))
+    .where(counters.c.name == literal_column("'releases'"))
+)
+hold_releases: Query = _counter("releases").with_for_update()
+delete_releases: Delete = delete(releases)
+rebuild: Query = select(*rebuilds.c)
+delete_rebuilds: Delete = delete(rebuilds)
 ping: Query = select(literal_column("1"))
 
 
@@ -170,10 +250,28 @@ class BulkStatements:
         self.add_profile = self._insert(profiles).on_conflict_do_nothing()
         self.add_event = self._insert(events).on_conflict_do_nothing(index_elements=["key"])
         self.add_exposure = self._insert(exposures)
+        self.add_release = self._insert(releases)
+        self.add_rebuild = self._insert(rebuilds)
         self.add_dead_letter = self._insert(dead_letters).on_conflict_do_nothing(
             index_elements=["topic", "partition", "offset"]
         )
         self.put_vector = _replacing(self._insert(item_vectors), "vector")
+        stamped = bulk.source(
+            key=item_vectors.c.key,
+            model=item_vectors.c.model,
+            vector=item_vectors.c.vector,
+            change=items.c.change,
+        )
+        as_it_was = and_(items.c.key == stamped.c.key, items.c.change == stamped.c.change)
+        self.add_vector = _replacing(
+            bulk.insert(item_vectors).from_select(
+                ["key", "model", "vector"],
+                select(stamped.c.key, stamped.c.model, stamped.c.vector).where(
+                    select(items.c.key).where(as_it_was).exists()
+                ),
+            ),
+            "vector",
+        )
         self.put_activity = _replacing(self._insert(item_activity), "log_score", "body")
         item = self._insert(items)
         self.put_item = _replacing(

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -109,8 +109,9 @@ item_vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
-# `change`: the newest of `items`; `items`: how many are not deleted; `events`, `exposures`: no
-# figures, but rows that a writer of the log holds, so that numbers become visible in order.
+# `change`: the newest of `items`; `items`: how many are not deleted; `events`, `exposures`: the
+# greatest number that pruning took from the log. A writer of the log holds that row, so that
+# numbers become visible in order. `releases`: how often the table of that name was changed.
 counters = Table(
     "counters",
     metadata,
@@ -152,4 +153,30 @@ exposures = Table(
     Column("body", LargeBinary, nullable=False),
     Index("exposures_received", "received"),
     sqlite_autoincrement=True,
+)
+
+# What each role names: the truth of which models are in use, changed as a whole.
+releases = Table(
+    "releases",
+    metadata,
+    Column("role", _words(), primary_key=True),
+    Column("version", _words(), nullable=False),
+    Column("url", _words(), nullable=False),
+    Column("checksum", _words(), nullable=False),
+    Column("share", Double, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("changed", Instant, nullable=False),
+    Column("encoder", _words(), nullable=False),
+)
+
+# How far the profiles are rebuilt for the live model; one row.
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("version", _words(), primary_key=True),
+    Column("changed", Instant, nullable=False),
+    Column("after", _words(), nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("rebuilt", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
 )

@@ -1,11 +1,12 @@
 """One transaction on the state: what a batch writes together."""
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Delete
+from sqlalchemy import Connection, CursorResult, Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import UpdateBase
@@ -17,9 +18,13 @@ from clickwise.state.faults import translate
 from clickwise.state.port import (
     DeadLetter,
     EventRow,
+    ItemRow,
     ItemWrite,
+    LogName,
+    NamedRelease,
     Partition,
     ProfileWrite,
+    Rebuild,
     StoredActivity,
     StoredProfile,
 )
@@ -159,6 +164,15 @@ class SqlWrite:
         self._put_vectors(list(last.values()))
         return newest
 
+    def add_vectors(self, rows: Sequence[ItemRow]) -> int:
+        """See Write."""
+        values = [
+            {"key": row.key, "model": row.model, "vector": row.vector, "change": row.change}
+            for row in sorted(rows, key=lambda row: row.key)
+            if row.vector is not None
+        ]
+        return self._run_many(self._many.add_vector, values)
+
     def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
         """See Write."""
         return {
@@ -199,23 +213,56 @@ class SqlWrite:
         rows = [{"received": received, "body": body} for body in bodies]
         self._run_many(self._many.add_exposure, rows)
 
+    def put_pointer(self, named: Sequence[NamedRelease], *, expected: int) -> None:
+        """See Write."""
+        if len({one.role for one in named}) != len(named):
+            raise ValueError("expected one model per role")
+        # Held to the end of the transaction: of two that change it at once the second sees this.
+        if int(self._run(statements.hold_releases).scalar_one()) != expected:
+            raise self._conflict("another process has changed the models in use")
+        self._run(statements.advance_counter, {"of_name": "releases", "by": 1})
+        self._run(statements.delete_releases)
+        self._run_many(self._many.add_release, [dataclasses.asdict(one) for one in named])
+
+    def put_rebuild(self, rebuild: Rebuild, *, expected: Rebuild | None) -> None:
+        """See Write."""
+        self._run(statements.hold_releases)
+        stored = [rebuild_of(row) for row in self._run(statements.rebuild)]
+        if stored != ([] if expected is None else [expected]):
+            raise self._conflict("another process rebuilds the profiles too")
+        self._run(statements.delete_rebuilds)
+        self._run_many(
+            self._many.add_rebuild, [{**dataclasses.asdict(rebuild), "done": int(rebuild.done)}]
+        )
+
     def mark_replayed(self, letter: int, at: datetime) -> bool:
         """Note when a dead letter went back into its topic; False when there is none."""
         values = {"of_id": letter, "replayed": at}
         return self._run(statements.mark_replayed, values).rowcount == 1
 
-    def forget(self, statement: Delete, *, before: datetime, limit: int) -> int:
-        """Delete at most `limit` rows of before then, one of `forget_...`; how many."""
-        return self._run(statement, {"before": before, "limit": limit}).rowcount
+    def forget_logged(self, log: LogName, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows of a log, received before then; how many."""
+        self._run(statements.hold_log[log])
+        rows = self._run(statements.forget_logged[log], {"before": before, "limit": limit})
+        numbers = [number for (number,) in rows]
+        if numbers:
+            self._run(statements.raise_counter, {"of_name": log, "to": max(numbers)})
+        return len(numbers)
+
+    def forget_letters(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` dead letters replayed before then; how many."""
+        values = {"before": before, "limit": limit}
+        return len(self._run(statements.forget_letters, values).all())
 
     def _put_vectors(self, writes: Sequence[ItemWrite]) -> None:
-        deleted = [write.key for write in writes if write.vector is None]
-        for keys in chunks(deleted):
+        # All that an item had: vectors of what it was before must not outlive it.
+        for keys in chunks([write.key for write in writes]):
             self._run(self._many.delete_vectors, {"keys": self._keys(keys)})
         values = [
-            {"key": write.key, "model": write.model, "vector": write.vector}
+            {"key": write.key, "model": model, "vector": vector}
             for write in writes
-            if write.vector is not None
+            for model, vector in ((write.model, write.vector), *write.others)
+            if vector is not None
         ]
         self._run_many(self._many.put_vector, values)
 
@@ -256,6 +303,11 @@ def _lock_number(topic: str, partition: int) -> int:
     """63 bits for one partition, the same in every process."""
     name = "\0".join((topic, str(partition))).encode()
     return int.from_bytes(blake2b(name, digest_size=8, person=b"offsets").digest()) >> 1
+
+
+def rebuild_of(row: Row[*tuple[Any, ...]]) -> Rebuild:
+    """The progress in a row of `rebuilds`."""
+    return Rebuild(row.version, row.changed, row.after, row.seen, row.rebuilt, bool(row.done))
 
 
 def _storable(text: str) -> str:

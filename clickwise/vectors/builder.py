@@ -7,6 +7,7 @@ enough has changed.
 """
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,15 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickwise import logs, metrics
-from clickwise.errors import BundleError, ClickwiseError, ConfigurationError
+from clickwise.errors import (
+    BundleError,
+    ClickwiseError,
+    ConfigurationError,
+    ConflictError,
+    UnavailableError,
+)
 from clickwise.state.port import State
 from clickwise.types import ModelVersion
 from clickwise.vectors.columns import Columns, write_columns
 from clickwise.vectors.delta import Delta
 from clickwise.vectors.edge_shard import Shard, copy_shard
-from clickwise.vectors.generations import Generations, Manifest
+from clickwise.vectors.generations import Generations, Manifest, stored_models
 from clickwise.vectors.port import IndexedItem, Removed
-from clickwise.vectors.rows import indexed
+from clickwise.vectors.rows import Tower, indexed, projected
 
 _log = logs.get(__name__)
 _ROWS_AT_ONCE = 1_000
@@ -154,56 +161,133 @@ def _build(
     return count
 
 
-def stored_changes(state: State, model: ModelVersion) -> ChangesAfter:
-    """The changes of `model`'s index as the database holds them, a page at a time."""
+def stored_changes(state: State, text: ModelVersion, tower: Tower | None = None) -> ChangesAfter:
+    """The changes of an index as the database holds them, a page at a time.
+
+    `text` names the stored text vectors; `tower` makes the index's vectors of them (None: they
+    are its own).
+    """
 
     def changes_after(after: int) -> Iterable[Batch]:
-        while rows := state.items_changed(after=after, limit=_ROWS_AT_ONCE):
-            yield [(row.change, indexed(row, model)) for row in rows]
+        while rows := state.items_changed(after=after, limit=_ROWS_AT_ONCE, model=text):
+            entries: Sequence[IndexedItem | Removed] = [indexed(row, text) for row in rows]
+            if tower is not None:
+                entries = projected(entries, tower)
+            yield [(row.change, entry) for row, entry in zip(rows, entries, strict=True)]
             after = rows[-1].change
 
     return changes_after
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An index that has to be built: that of a model in use.
+
+    `at_once`: its first generation is waited for (else it comes when enough has changed).
+    """
+
+    name: ModelVersion
+    dimension: int
+    changes_after: ChangesAfter
+    at_once: bool
+
+
+# The spaces of the models in use, the most urgent first; None: they cannot all be told now.
+Spaces = Callable[[], Sequence[Space] | None]
+
+
+class _Builder:
+    """Builds what is due of each space, one after the other."""
+
+    def __init__(
+        self, state: State, root: Path, *, build_after: int, build_interval_seconds: float
+    ) -> None:
+        self._state = state
+        self._root = root
+        self._build_after = build_after
+        self._interval_seconds = build_interval_seconds
+        self._due: dict[ModelVersion, float] = {}
+
+    def look(self, spaces: Sequence[Space]) -> bool:
+        """Build what has to be built; False when something has to be tried again later."""
+        done = True
+        for space in spaces:
+            try:
+                if self._has_work(space):
+                    build_generation(self._root, space.name, space.dimension, space.changes_after)
+                    self._due[space.name] = time.monotonic() + self._interval_seconds
+            except ClickwiseError as error:
+                # A model whose own files are at fault must not keep the others waiting.
+                if not error.retryable and not isinstance(error, BundleError):
+                    raise
+                metrics.errors.labels(error.kind, "vectors").inc()
+                _log.warning("build put off", model=space.name, kind=error.kind, reason=str(error))
+                done = False
+        names = {space.name for space in spaces}
+        self._due = {name: at for name, at in self._due.items() if name in names}
+        remove_unused(self._root, names)
+        return done
+
+    def _has_work(self, space: Space) -> bool:
+        now = time.monotonic()
+        due = self._due.setdefault(space.name, now + self._interval_seconds)
+        generations = Generations(self._root, space.name)
+        waiting = self._state.newest_change() - _covered(generations)
+        if waiting <= 0:
+            return False
+        first = space.at_once and generations.current() is None
+        return first or waiting >= self._build_after or now >= due
+
+
 def build_loop(
     state: State,
     root: Path,
-    model: ModelVersion,
-    dimension: int,
+    spaces: Spaces,
     *,
     build_after: int,
     build_interval_seconds: float,
     stop: threading.Event,
 ) -> None:
     """Build until `stop` is set: after `build_after` changes, or an interval with any change.
+    Folders of models that are not in use any more are removed.
 
     Lowers the priority of its thread. Run it in a process of its own: the engine holds the
     interpreter's lock for seconds. A database that does not answer, or another builder,
-    is waited for; every other fault ends the loop.
+    is waited for, and so is a model that cannot be read; every other fault ends the loop.
 
     Raises:
-        ConfigurationError: the index has another dimension.
+        ConfigurationError: an index has another dimension.
     """
     # Of this thread, and of those that the engine starts from it.
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-    generations = Generations(root, model)
-    last_build = time.monotonic()
-    pause_seconds = min(_POLL_SECONDS, build_interval_seconds)
+    builder = _Builder(
+        state, root, build_after=build_after, build_interval_seconds=build_interval_seconds
+    )
+    usual_seconds = min(_POLL_SECONDS, build_interval_seconds)
+    pause_seconds = usual_seconds
     while not stop.wait(pause_seconds):
+        pause_seconds = usual_seconds
         try:
-            waiting = state.newest_change() - _covered(generations)
-            overdue = time.monotonic() - last_build >= build_interval_seconds
-            if waiting >= build_after or (waiting > 0 and overdue):
-                build_generation(root, model, dimension, stored_changes(state, model))
-                last_build = time.monotonic()
-        except ClickwiseError as error:
-            if not error.retryable:
-                raise
-            metrics.errors.labels(error.kind, "vectors").inc()
-            _log.warning("build put off", model=model, kind=error.kind, reason=str(error))
-            pause_seconds = _RETRY_SECONDS
-        else:
-            pause_seconds = min(_POLL_SECONDS, build_interval_seconds)
+            wanted = spaces()
+        except UnavailableError as error:
+            _log.warning("build put off", kind=error.kind, reason=str(error))
+            wanted = None
+        if not wanted or not builder.look(wanted):
+            pause_seconds = _RETRY_SECONDS if wanted else usual_seconds
+
+
+def remove_unused(root: Path, used: set[ModelVersion]) -> None:
+    """Remove the folders of models that are not in use; readers that have them open go on."""
+    for model in stored_models(root):
+        if model in used:
+            continue
+        generations = Generations(root, model)
+        try:
+            with generations.building():
+                shutil.rmtree(generations.folder, ignore_errors=True)
+        except ConflictError:
+            continue
+        _log.info("index removed", model=model)
 
 
 def _covered(generations: Generations) -> int:

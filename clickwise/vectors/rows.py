@@ -88,5 +88,10 @@ def item_write(item: Item, vector_D: Float32Array, model: ModelVersion) -> ItemW
         id=item.id,
         body=encode(item),
         model=model,
-        vector=np.ascontiguousarray(vector_D, _STORED).tobytes(),
+        vector=stored_vector(vector_D),
     )
+
+
+def stored_vector(vector_D: Float32Array) -> bytes:
+    """A vector as the database keeps it."""
+    return np.ascontiguousarray(vector_D, _STORED).tobytes()

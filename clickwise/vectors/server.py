@@ -196,7 +196,9 @@ class ServerIndex:
         self._client.close()
 
     def make_live(self) -> None:
-        """Point the alias at this model's collection, in one step."""
+        """Point the alias at this model's collection, in one step, where it does not yet."""
+        if live_model(self._client, self._prefix) == self._model:
+            return
         alias = f"{self._prefix}-live"
         operations: list[models.CreateAliasOperation | models.DeleteAliasOperation] = []
         if live_model(self._client, self._prefix) is not None:

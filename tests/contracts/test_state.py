@@ -31,8 +31,11 @@ from clickwise.state.port import (
     EventRow,
     ItemRow,
     ItemWrite,
+    NamedRelease,
     Partition,
     ProfileWrite,
+    Rebuild,
+    Role,
     StoredActivity,
     StoredProfile,
 )
@@ -608,6 +611,116 @@ class TestDeadLetters:
         assert state.dead_letter(17) is None
         with pytest.raises(NotFoundError):
             state.mark_replayed(17, NOW)
+
+
+def named(role: Role, version: str = "m1", **more: float) -> NamedRelease:
+    return NamedRelease(
+        role=role,
+        version=ModelVersion(version),
+        url=f"/bundles/{version}",
+        checksum="c" * 64,
+        share=more.get("share", 0.0),
+        since=7,
+        changed=NOW,
+    )
+
+
+class TestPointer:
+    def test_at_first_nothing_is_named(self, state: SqlState) -> None:
+        pointer = state.pointer()
+
+        assert (pointer.sequence, pointer.named) == (0, ())
+        assert pointer.role("live") is None
+
+    def test_it_is_replaced_as_a_whole_and_counted(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_pointer([named("live", "m1"), named("candidate", "m2")], expected=0)
+        with state.write() as write:
+            write.put_pointer(
+                [named("canary", "m3", share=0.1), named("live", "m2"), named("previous", "m1")],
+                expected=1,
+            )
+
+        pointer = state.pointer()
+
+        assert pointer.sequence == 2
+        assert pointer.named == (
+            named("live", "m2"),
+            named("previous", "m1"),
+            named("canary", "m3", share=0.1),
+        )
+        assert pointer.role("candidate") is None
+
+    def test_of_two_that_change_it_at_once_one_conflicts(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_pointer([named("live", "m1")], expected=0)
+
+        with pytest.raises(ConflictError), state.write() as write:
+            write.put_pointer([named("live", "m2")], expected=0)
+
+        assert state.pointer().named == (named("live", "m1"),)
+
+    def test_a_change_that_fails_half_way_changes_nothing(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_pointer([named("live", "m1")], expected=0)
+
+        def half_way() -> None:
+            with state.write() as write:
+                write.put_pointer([named("live", "m2"), named("previous", "m1")], expected=1)
+                raise RuntimeError("the machine stops here")
+
+        with pytest.raises(RuntimeError, match="stops here"):
+            half_way()
+
+        assert state.pointer().sequence == 1
+        assert state.pointer().named == (named("live", "m1"),)
+
+    def test_many_that_change_it_take_turns(self, state: SqlState) -> None:
+        def change(number: int) -> bool:
+            try:
+                with state.write() as write:
+                    write.put_pointer([named("live", f"m{number}")], expected=0)
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as threads:
+            done = list(threads.map(change, range(4)))
+
+        assert done.count(True) == 1
+        assert state.pointer().sequence == 1
+
+
+class TestRebuild:
+    def progress(self, seen: int, *, version: str = "m1", done: bool = False) -> Rebuild:
+        return Rebuild(ModelVersion(version), NOW, f"user-{seen}", seen, seen // 2, done)
+
+    def test_progress_is_kept(self, state: SqlState) -> None:
+        assert state.rebuild() is None
+        with state.write() as write:
+            write.put_rebuild(self.progress(10), expected=None)
+        with state.write() as write:
+            write.put_rebuild(self.progress(20, done=True), expected=self.progress(10))
+
+        assert state.rebuild() == self.progress(20, done=True)
+
+    def test_another_model_takes_its_place(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_rebuild(self.progress(10), expected=None)
+        with state.write() as write:
+            write.put_rebuild(self.progress(0, version="m2"), expected=self.progress(10))
+
+        assert state.rebuild() == self.progress(0, version="m2")
+
+    def test_of_two_that_go_on_from_one_place_one_conflicts(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_rebuild(self.progress(10), expected=None)
+
+        for expected in (None, self.progress(5)):
+            with pytest.raises(ConflictError), state.write() as write:
+                write.put_rebuild(self.progress(20), expected=expected)
+
+        assert state.rebuild() == self.progress(10)
 
 
 class TestTransactions:

@@ -96,3 +96,22 @@ def test_a_wrong_number_is_said_and_nothing_is_measured():
 
     assert done.returncode == 2
     assert "1,8,32" in done.stderr
+
+
+@pytest.mark.case(16)
+def test_swap_fails_mixes_and_loses_nothing(tmp_path):
+    report = bench(
+        tmp_path, "swap", "--swaps", "2", "--items", "1000", "--users", "20",
+        "--dimension", "32", "--dimensions", "24,40", "--requests", "30", "--events", "30",
+    )  # fmt: skip
+
+    assert report["first_failure"] == ""
+    assert report["failed_requests"] == 0
+    assert report["mixed_vectors"] == 0
+    assert report["events_lost"] == 0
+    assert report["events_twice"] == 0
+    assert report["swaps"] == 4
+    assert min(report["checked"], report["told_apart"], report["events"]) > 0
+    assert report["during"].keys() >= LATENCIES
+    assert report["outside"].keys() >= LATENCIES
+    assert report["p99_ratio"] > 0

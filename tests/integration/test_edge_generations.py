@@ -11,14 +11,14 @@ import time
 import numpy as np
 import pytest
 
-from clickwise.errors import ConfigurationError, ConflictError
+from clickwise.errors import BundleError, ConfigurationError, ConflictError
 from clickwise.items import Item
 from clickwise.state.sql import open_state
 from clickwise.testing.index import ExactIndex
 from clickwise.testing.vectors import an_item, changes_of, clustered_items, queries_near
 from clickwise.types import ItemId, ItemKind, ModelVersion, item_key
 from clickwise.vectors import Removed, Where
-from clickwise.vectors.builder import build_generation, build_loop, stored_changes
+from clickwise.vectors.builder import Space, build_generation, build_loop, stored_changes
 from clickwise.vectors.edge import EdgeIndex
 from clickwise.vectors.generations import Generations, live_model, make_live, stored_models
 from clickwise.vectors.rows import item_write
@@ -380,9 +380,10 @@ def state(tmp_path):
 
 def test_the_loop_builds_after_enough_changes_or_enough_time(tmp_path, state):
     stop = threading.Event()
+    space = Space(MODEL, DIMENSION, stored_changes(state, MODEL), at_once=False)
     loop = threading.Thread(
         target=build_loop,
-        args=(state, tmp_path, MODEL, DIMENSION),
+        args=(state, tmp_path, lambda: [space]),
         kwargs={"build_after": 10, "build_interval_seconds": 0.2, "stop": stop},
     )
     generations = Generations(tmp_path, MODEL)
@@ -403,6 +404,51 @@ def test_the_loop_builds_after_enough_changes_or_enough_time(tmp_path, state):
     assert index.covered == state.newest_change()
     assert index.labels([item_key("e21")]) == {item_key("e21"): ("e21", "entry 21")}
     index.close()
+
+
+def test_an_index_that_is_waited_for_is_built_at_once_and_an_unused_one_removed(tmp_path, state):
+    built(tmp_path, enumerate(clustered_items(20, DIMENSION), 1))
+    stored(state, [an_entry(number) for number in range(3)])
+    stop, other = threading.Event(), ModelVersion("m-next")
+    space = Space(other, DIMENSION, stored_changes(state, MODEL), at_once=True)
+    loop = threading.Thread(
+        target=build_loop,
+        args=(state, tmp_path, lambda: [space]),
+        kwargs={"build_after": 1_000, "build_interval_seconds": 3_600.0, "stop": stop},
+    )
+
+    loop.start()
+    until(lambda: stored_models(tmp_path) == [other])
+    until(lambda: Generations(tmp_path, other).current() is not None)
+    stop.set()
+    loop.join(DEADLINE_SECONDS)
+
+    assert not loop.is_alive()
+    assert EdgeIndex.open(tmp_path, other, DIMENSION).count() == 3
+
+
+def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(tmp_path, state):
+    def damaged(after):
+        raise BundleError(f"the tower cannot be run after {after}")
+
+    stored(state, [an_entry(1)])
+    stop, broken = threading.Event(), ModelVersion("m-broken")
+    spaces = [
+        Space(broken, DIMENSION, damaged, at_once=True),
+        Space(MODEL, DIMENSION, stored_changes(state, MODEL), at_once=True),
+    ]
+    loop = threading.Thread(
+        target=build_loop,
+        args=(state, tmp_path, lambda: spaces),
+        kwargs={"build_after": 1_000, "build_interval_seconds": 3_600.0, "stop": stop},
+    )
+
+    loop.start()
+    until(lambda: Generations(tmp_path, MODEL).current() is not None)
+    stop.set()
+    loop.join(DEADLINE_SECONDS)
+
+    assert not loop.is_alive()
 
 
 def test_stored_items_of_another_model_are_not_in_the_index(tmp_path, state):

@@ -17,7 +17,9 @@ def row_after(*events):
     """An activity row after (time, weight) clicks."""
     activity = Activity()
     for time, weight in events:
-        for one in increments(item=1, event_type=CLICK, weight=weight, time=time, before=()):
+        for one in increments(
+            item=1, event_type=CLICK, popularity=weight, following=weight, time=time, before=()
+        ):
             activity.add(one, half_life_seconds=DAY)
     return activity
 
@@ -43,7 +45,9 @@ def test_one_event_has_bounded_influence():
 @pytest.mark.case(15)
 def test_a_dislike_is_counted_but_does_not_make_popular():
     activity = Activity()
-    for one in increments(item=1, event_type=DISLIKE, weight=-1.5, time=5.0, before=(2,)):
+    for one in increments(
+        item=1, event_type=DISLIKE, popularity=-1.5, following=-1.5, time=5.0, before=(2,)
+    ):
         activity.add(one, half_life_seconds=DAY)
 
     assert activity.log_score == -math.inf
@@ -52,19 +56,29 @@ def test_a_dislike_is_counted_but_does_not_make_popular():
 
 
 def test_an_impression_follows_nothing():
-    effects = list(increments(item=1, event_type=IMPRESSION, weight=0.0, time=0, before=(2, 3)))
+    effects = list(
+        increments(
+            item=1, event_type=IMPRESSION, popularity=0.0, following=0.0, time=0, before=(2, 3)
+        )
+    )
 
     assert [(one.item, one.follower) for one in effects] == [(1, 0)]
 
 
 def test_a_positive_event_follows_the_two_items_before_it():
-    effects = list(increments(item=9, event_type=CLICK, weight=1.0, time=0, before=(8, 7, 6)))
+    effects = list(
+        increments(
+            item=9, event_type=CLICK, popularity=1.0, following=1.0, time=0, before=(8, 7, 6)
+        )
+    )
 
     assert [(one.item, one.follower) for one in effects] == [(9, 0), (8, 9), (7, 9)]
 
 
 def test_an_item_does_not_follow_itself():
-    effects = list(increments(item=9, event_type=CLICK, weight=1.0, time=0, before=(9,)))
+    effects = list(
+        increments(item=9, event_type=CLICK, popularity=1.0, following=1.0, time=0, before=(9,))
+    )
 
     assert [(one.item, one.follower) for one in effects] == [(9, 0)]
 
@@ -74,7 +88,12 @@ def test_followers_are_bounded_and_a_steady_one_stays():
     for number in range(500):
         for follower in (7, 1_000 + number):
             for one in increments(
-                item=follower, event_type=CLICK, weight=1.0, time=0.0, before=(1,)
+                item=follower,
+                event_type=CLICK,
+                popularity=1.0,
+                following=1.0,
+                time=0.0,
+                before=(1,),
             ):
                 if one.follower:
                     activity.add(one, half_life_seconds=DAY)

@@ -12,7 +12,7 @@ from importlib.abc import MetaPathFinder
 class Missing(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {
-            "aiokafka", "faust", "mode", "psycopg", "torch", "transformers"
+            "aiokafka", "faust", "fsspec", "mode", "psycopg", "pyarrow", "torch", "transformers"
         }:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -50,11 +50,26 @@ def test_workers_and_command_load(tmp_path):
     assert "Usage" in done.stdout
 
 
+def test_a_folder_is_archived_to_and_a_url_names_the_extra(tmp_path):
+    done = without_extras(
+        """
+        import os
+        print(run(["archive", "--once", "--home", "site"]))
+        os.environ["CLICKWISE_ARCHIVE_URL"] = "s3://bucket/archive"
+        print(run(["archive", "--once", "--home", "site"]))
+        """,
+        tmp_path,
+    )
+
+    assert done.stdout.splitlines()[1:] == ["0", "2"], done.stdout + done.stderr
+    assert "pip install 'clickwise[train]'" in done.stderr
+
+
 def test_what_needs_kafkas_client_names_the_extra(tmp_path):
     done = without_extras(
         """
         for line in ("stream", "serve", "topics create", "topics check", "events tail",
-                     "dead-letters replay --all"):
+                     "dead-letters replay --all", "archive --once"):
             print(line, run(line.split()))
         """,
         tmp_path,
@@ -62,9 +77,9 @@ def test_what_needs_kafkas_client_names_the_extra(tmp_path):
     )
 
     lines = done.stdout.splitlines()
-    assert len(lines) == 6, done.stderr
+    assert len(lines) == 7, done.stderr
     assert all(line.endswith(" 2") for line in lines), done.stdout + done.stderr
-    assert done.stderr.count("pip install 'clickwise[kafka]'") == 6, done.stderr
+    assert done.stderr.count("pip install 'clickwise[kafka]'") == 7, done.stderr
     assert "Traceback" not in done.stderr
 
 

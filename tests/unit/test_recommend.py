@@ -287,7 +287,7 @@ def test_an_answer_says_what_it_rests_on(site):
     assert answer.model == site.bundle.version
     assert answer.profile_version == 2
     assert answer.events_applied == 2
-    assert answer.policy == "mmr1-d0.2-t0.6-e0"
+    assert answer.policy == "mmr2-d0.2-t0.6-e0-c0.97"
     assert all(one.sources for one in answer.items)
     assert [one.position for one in answer.items] == list(range(10))
 

@@ -58,7 +58,8 @@ class DecayedPopularity:
         """See Ranker."""
         del user, event_type
         if weight > 0.0:
-            self._sums_I[item] += weight * self._gain(time)
+            gain = self._gain(time)  # first: it may rescale the sums
+            self._sums_I[item] += weight * gain
 
     def _gain(self, time: float) -> float:
         if not self._timed:

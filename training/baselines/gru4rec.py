@@ -7,12 +7,13 @@ one set of item vectors for reading and for scoring and a softmax over all items
 Shape suffixes: B = sequences, T = steps, D = width, H = hidden units.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from training.baselines.network import SequenceNetwork
-from training.baselines.neural import NeuralConfig, NeuralRanker
+from training.baselines.neural import NeuralConfig, NeuralEpoch, NeuralRanker
 from training.baselines.spaces import Choice, Real, Scale, tunable
 
 
@@ -46,12 +47,15 @@ class Recurrence(nn.Module):
         return expected_BTD
 
 
-def gru4rec(config: Gru4RecConfig) -> NeuralRanker:
-    """The ranker of a configuration."""
+def gru4rec(
+    config: Gru4RecConfig, *, progress: Callable[[NeuralEpoch], None] | None = None
+) -> NeuralRanker:
+    """The ranker of a configuration; `progress` is told every epoch as it ends."""
     return NeuralRanker(
         "gru4rec",
         lambda num_items: SequenceNetwork(num_items, width=config.width, body=Recurrence(config)),
         config,
+        progress=progress,
     )
 
 

@@ -183,7 +183,8 @@ class NeuralRanker:
             items_BT = padded(part, self._config.length)[:, : max(1, lengths_B.max())]
             with self._autocast():
                 expected_BTD = network(torch.from_numpy(items_BT).to(self._device))
-                last_BD = expected_BTD[np.arange(len(part)), np.maximum(0, lengths_B - 1)]
+                ends_B = torch.from_numpy(np.maximum(0, lengths_B - 1)).to(self._device)
+                last_BD = expected_BTD[torch.arange(len(part), device=self._device), ends_B]
                 answer = network.scores(last_BD).float().cpu().numpy()
             answer[lengths_B == 0] = self._counts_I
             scores_BI[begin : begin + len(part)] = answer
@@ -200,7 +201,7 @@ class NeuralRanker:
                 scores_I[items] = -np.inf
                 better = int((scores_I > wanted).sum())
                 gained += 1.0 / np.log2(better + 2.0) if better < 10 else 0.0
-        return gained / len(asked)
+        return float(gained / len(asked))
 
     def _autocast(self) -> "torch.autocast | nullcontext[None]":
         if self._config.precision == "float32":

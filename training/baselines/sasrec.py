@@ -8,13 +8,14 @@ needs numpy below 2, pandas below 3 and attrs below 24, so this is our own.
 Shape suffixes: B = sequences, T = steps, D = width.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from training.baselines.network import SequenceNetwork
-from training.baselines.neural import NeuralConfig, NeuralRanker
+from training.baselines.neural import NeuralConfig, NeuralEpoch, NeuralRanker
 from training.baselines.spaces import Choice, Real, Scale, tunable
 
 
@@ -60,14 +61,17 @@ class CausalAttention(nn.Module):
         return expected_BTD
 
 
-def sasrec(config: SasRecConfig) -> NeuralRanker:
-    """The ranker of a configuration."""
+def sasrec(
+    config: SasRecConfig, *, progress: Callable[[NeuralEpoch], None] | None = None
+) -> NeuralRanker:
+    """The ranker of a configuration; `progress` is told every epoch as it ends."""
     return NeuralRanker(
         "sasrec",
         lambda num_items: SequenceNetwork(
             num_items, width=config.width, body=CausalAttention(config)
         ),
         config,
+        progress=progress,
     )
 
 

@@ -10,10 +10,9 @@ so far s (its `last_items` newest, L items, U of them distinct):
   back from 1 to the newest item of s that it has, and idf = weight * ln(all items of all
   sessions / sessions with the item), left out where it is not positive.
 
-Shape suffixes: B = users asked about, I = items, N = events.
+Shape suffixes: B = users asked about, I = items, N = events or past sessions, S = all sessions.
 """
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -31,6 +30,7 @@ from training.data import Dataset, History, Log
 
 VISIT_GAP_SECONDS = 1_800.0
 _LONGEST_QUANTILE = 0.995
+_NEVER_TOO_LONG = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,9 @@ class SessionKnnConfig:
     """m = `most_recent`, k = `neighbors`.
 
     A user's event more than `gap_seconds` after the one before begins a session (infinite, or
-    without times: all of a user is one). `fallback` orders what no neighbor has: by the number
-    of sessions, or not at all (score -inf).
+    without times: none does), and so does one after `session_steps` events: long sessions are
+    about too many things to be alike. `fallback` orders what no neighbor has: by the number of
+    sessions, or not at all (score -inf).
     """
 
     most_recent: int = 500
@@ -47,6 +48,7 @@ class SessionKnnConfig:
     last_items: int = 4
     idf_weight: float = 1.0
     gap_seconds: float = VISIT_GAP_SECONDS
+    session_steps: int = 20
     evidence: Evidence = "positive"
     fallback: Literal["popularity", "none"] = "popularity"
 
@@ -61,7 +63,9 @@ class _Visit:
 
 
 class SessionKnn:
-    """See the module. Sessions longer than 99.5 % of those at the fit teach nothing."""
+    """See the module. Sessions longer than 99.5 % of those at the fit (and than 20 events)
+    teach nothing.
+    """
 
     name = "session-knn"
 
@@ -78,9 +82,10 @@ class SessionKnn:
         self._visits = {}
         self._index = SessionIndex(num_items=len(data.items), most_recent=self._config.most_recent)
         log = data.log.take(counted(data.log.weights_N, self._config.evidence))
-        sessions_N = _sessions(log, self._gap_seconds)
+        sessions_N = _sessions(log, self._gap_seconds, self._config.session_steps)
         lengths = np.bincount(sessions_N)
-        self._longest = int(np.quantile(lengths, _LONGEST_QUANTILE)) if len(lengths) else 0
+        longest = np.quantile(lengths, _LONGEST_QUANTILE) if len(lengths) else 0.0
+        self._longest = max(_NEVER_TOO_LONG, int(longest))
         if not data.timed:  # steps say nothing across users: one user after the other
             order = np.argsort(log.users_N, kind="stable")
             log, sessions_N = log.take(order), sessions_N[order]
@@ -89,7 +94,7 @@ class SessionKnn:
     def score(self, users: Sequence[int], histories: Sequence[History]) -> Float32Array:
         """See Ranker."""
         del users
-        counts_I = np.array(self._index.counts_I, np.float64)
+        counts_I = self._index.counts_I
         fallback_I = self._fallback(counts_I)
         idf_I = self._idf(counts_I)
         scores_BI = np.empty((len(histories), len(counts_I)), np.float32)
@@ -105,7 +110,7 @@ class SessionKnn:
         if not counted(np.array([weight], np.float32), self._config.evidence)[0]:
             return
         visit = self._visits.get(user)
-        if visit is None or time - visit.last > self._gap_seconds:
+        if visit is None or self._over(visit, time):
             visit = self._visits[user] = _Visit(self._index.open(), time)
         visit.last = time
         visit.length += 1
@@ -116,6 +121,9 @@ class SessionKnn:
             visit.index = None
         else:
             self._index.add(visit.index, item)
+
+    def _over(self, visit: _Visit, time: float) -> bool:
+        return time - visit.last > self._gap_seconds or visit.length >= self._config.session_steps
 
     def _replay(self, log: Log, sessions_N: Int64Array, lengths: NDArray[np.intp]) -> None:
         opened: dict[int, int] = {}
@@ -138,38 +146,41 @@ class SessionKnn:
 
     def _found(self, session: Sequence[int]) -> Float64Array:
         """(I,) scores of the neighbors' items without idf, 0 for all others."""
-        found_I = np.zeros(len(self._index.counts_I))
-        similarities = self._similarities(session)
-        stamp = self._index.stamp
-        nearest = heapq.nlargest(
-            self._config.neighbors,
-            similarities,
-            key=lambda one: (similarities[one], stamp(one)),
-        )
         backwards = session[::-1]
-        for neighbor in nearest:
+        added: list[int] = []
+        weights: list[float] = []
+        lengths: list[int] = []
+        for neighbor, similarity in self._neighbors(backwards):
             items = self._index.items_of(neighbor)
             met = next(place for place, item in enumerate(backwards, 1) if item in items)
-            weight = max(0.0, 1.0 - 0.1 * met)
-            found_I[items] += similarities[neighbor] * weight
-        return found_I
+            added.extend(items)
+            weights.append(similarity * max(0.0, 1.0 - 0.1 * met))
+            lengths.append(len(items))
+        return np.bincount(
+            np.array(added, np.int64),
+            np.repeat(np.array(weights, np.float64), np.array(lengths, np.int64)),
+            minlength=len(self._index.counts_I),
+        ).astype(np.float64)
 
-    def _similarities(self, session: Sequence[int]) -> dict[int, float]:
-        """Of the m most recent sessions that have any of the items."""
-        similarities: dict[int, float] = {}
-        length, distinct = len(session), len(set(session))
-        looked_at: set[int] = set()
-        for later, item in enumerate(reversed(session)):
-            if item in looked_at:
-                continue
-            looked_at.add(item)
-            share = (length - later) / distinct
-            for past in self._index.sessions_of(item):
-                similarities[past] = similarities.get(past, 0.0) + share
-        if len(similarities) <= self._config.most_recent:
-            return similarities
-        recent = heapq.nlargest(self._config.most_recent, similarities, key=self._index.stamp)
-        return {past: similarities[past] for past in recent}
+    def _neighbors(self, backwards: Sequence[int]) -> list[tuple[int, float]]:
+        """The k most similar of the m most recent sessions, with their similarities."""
+        distinct = dict.fromkeys(backwards)
+        if not distinct:
+            return []
+        parts = [self._index.sessions_of(item) for item in distinct]
+        shares = [(len(backwards) - backwards.index(item)) / len(distinct) for item in distinct]
+        totals_S = np.bincount(
+            np.concatenate(parts), np.repeat(shares, [len(part) for part in parts])
+        )
+        past_N = np.flatnonzero(totals_S)
+        stamps_N = self._index.stamps(past_N)
+        if len(past_N) > self._config.most_recent:
+            recent = np.argpartition(-stamps_N, self._config.most_recent)
+            recent = recent[: self._config.most_recent]
+            past_N, stamps_N = past_N[recent], stamps_N[recent]
+        order = np.lexsort((-stamps_N, -totals_S[past_N]))[: self._config.neighbors]
+        nearest_N = past_N[order]
+        return list(zip(nearest_N.tolist(), totals_S[nearest_N].tolist(), strict=True))
 
     def _idf(self, counts_I: Float64Array) -> Float64Array:
         shares_I = self._index.num_pairs / np.maximum(counts_I, 1.0)
@@ -182,12 +193,15 @@ class SessionKnn:
         return np.asarray(TIE_BREAK * counts_I / max(1.0, counts_I.max(initial=0.0)))
 
 
-def _sessions(log: Log, gap_seconds: float) -> Int64Array:
+def _sessions(log: Log, gap_seconds: float, session_steps: int) -> Int64Array:
     """The session of each event, numbered from 0."""
     order = np.argsort(log.users_N, kind="stable")
     users_N, times_N = log.users_N[order], log.times_N[order]
     begins_N = np.ones(len(order), np.bool_)
     begins_N[1:] = (users_N[1:] != users_N[:-1]) | (np.diff(times_N) > gap_seconds)
+    places_N = np.arange(len(order))
+    since_N = places_N - np.maximum.accumulate(np.where(begins_N, places_N, 0))
+    begins_N |= since_N % session_steps == 0
     sessions_N = np.empty(len(order), np.int64)
     sessions_N[order] = np.cumsum(begins_N) - 1
     return sessions_N
@@ -202,6 +216,7 @@ BASELINE = tunable(
         "last_items": Whole(1, 20),
         "idf_weight": Real(0.0, 5.0),
         "gap_seconds": Scale(600.0, 30 * 86_400.0),
+        "session_steps": Choice((10, 20, 50, 1_000_000)),
         "evidence": Choice(("positive", "all")),
     },
 )

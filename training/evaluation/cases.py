@@ -74,7 +74,9 @@ class Cases:
         start, stop = int(self.starts_Q[question]), int(self.stops_Q[question])
         if self.barred_last is not None:
             start = max(start, stop - self.barred_last)
-        return self.log.items_N[start:stop][self.log.weights_N[start:stop] != 0.0]
+        items_T, weights_T = self.log.items_N[start:stop], self.log.weights_N[start:stop]
+        met_T: Int32Array = items_T[weights_T != 0.0]
+        return met_T
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Plan:
 
     `test` holds the events that the cases are about, `cut` the time that parts them from
     `train` where one does. `ordered`: cases lie in order of time, so that a figure over time
-    means something.
+    means something. `validation` makes the same plan one step earlier, within the training
+    part: what hyper-parameters are chosen by.
     """
 
     protocol: str
@@ -92,6 +95,7 @@ class Plan:
     test: Log
     cases: Cases
     metrics: tuple[Metric, ...]
+    validation: Callable[[], "Plan"]
     cut: float | None = None
     ordered: bool = False
     notes: tuple[str, ...] = ()

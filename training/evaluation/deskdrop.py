@@ -37,14 +37,20 @@ STRENGTHS: dict[EventType, float] = {
 def plan_deskdrop(data: Dataset, *, seed: int) -> Plan:
     """The protocol on any dataset; types without a strength count 1 where they show interest.
 
+    The validation parts the training interactions in the same way once more.
+
     Raises:
-        ValueError: nobody has five items.
+        ValueError: nobody has five items, or somebody has met nearly all there are.
     """
     merged = merge(data.log)
     if not len(merged):
         raise ValueError(f"{data.name} has no user with {MIN_ITEMS} items")
+    return _plan(data, merged, seed)
+
+
+def _plan(data: Dataset, merged: Log, seed: int) -> Plan:
     test_N = draw_per_user(merged.users_N, share=TEST_SHARE, seed=seed)
-    train, test = merged.take(~test_N), merged.take(test_N)
+    train, test = data.with_log(merged.take(~test_N)), merged.take(test_N)
     return Plan(
         protocol="deskdrop",
         description=(
@@ -52,10 +58,11 @@ def plan_deskdrop(data: Dataset, *, seed: int) -> Plan:
             f" interactions, drawn at random for each user, are ranked among {NUM_OTHERS} items"
             " each that the user never met."
         ),
-        train=data.with_log(train),
+        train=train,
         test=test,
-        cases=_cases(train, test, _others(data, test, seed=seed)),
+        cases=_cases(train.log, test, _others(data, test, seed=seed)),
         metrics=METRICS,
+        validation=lambda: _plan(train, train.log, seed + 1),
         notes=("The split is random: some training events are later than test events.",),
     )
 

@@ -16,7 +16,6 @@ from training.evaluation.cases import Plan, firsts, next_item_cases
 from training.evaluation.metrics import Metric
 from training.evaluation.splits import (
     DAY_SECONDS,
-    cut_of_last_days,
     cut_of_last_share,
     split_by_time,
 )
@@ -34,14 +33,15 @@ def plan_forward(data: Dataset, *, days: float = DAYS) -> Plan:
     Raises:
         ValueError: the dataset's times only give the order, or nothing is left to ask.
     """
-    cut = cut_of_last_days(data, days)
-    if cut <= data.log.times_N[0] + days * DAY_SECONDS:
-        cut = cut_of_last_share(data, SHARE)
-    return plan_from(data, cut)
+    if not data.timed:
+        raise ValueError(f"{data.name} has no times, only an order")
+    return plan_from(data, _earlier(data, days * DAY_SECONDS))
 
 
 def plan_from(data: Dataset, cut: float) -> Plan:
     """Everything before `cut` is for training, everything after is asked about.
+
+    The validation asks about as much time before the cut as there is after it.
 
     Raises:
         ValueError: nothing to learn from, or nothing to ask.
@@ -62,9 +62,18 @@ def plan_from(data: Dataset, cut: float) -> Plan:
         test=split.test,
         cases=replace(next_item_cases(data.log, asked_N), available_I=out_since(data)),
         metrics=METRICS,
+        validation=lambda: plan_from(split.train, _earlier(split.train, last - cut)),
         cut=cut,
         ordered=True,
     )
+
+
+def _earlier(train: Dataset, seconds: float) -> float:
+    """A cut so long before the end; of a log that is not that long, the last tenth."""
+    cut = float(train.log.times_N[-1]) - seconds
+    if cut <= train.log.times_N[0] + seconds:
+        return cut_of_last_share(train, SHARE)
+    return cut
 
 
 def out_since(data: Dataset) -> Float64Array:
@@ -75,4 +84,5 @@ def out_since(data: Dataset) -> Float64Array:
     first_I = np.full(len(data.items), np.inf)
     np.minimum.at(first_I, data.log.items_N, data.log.times_N)
     published_I = np.where(data.items.published_I > 0.0, data.items.published_I, -np.inf)
-    return np.minimum(published_I, first_I)
+    out_I: Float64Array = np.minimum(published_I, first_I)
+    return out_I

@@ -81,7 +81,9 @@ def _seconds_to_nearest(test: Log, train: Log) -> Float64Array:
 
 def _keys(log: Log) -> NDArray[np.int64]:
     """One number for user, item and type."""
-    return (log.users_N.astype(np.int64) << 36) + (log.items_N.astype(np.int64) << 5) + log.types_N
+    pairs_N = (log.users_N.astype(np.int64) << 31) + log.items_N.astype(np.int64)
+    keys_N: NDArray[np.int64] = (pairs_N << 5) + log.types_N.astype(np.int64)
+    return keys_N
 
 
 def _num_published_later(train: Dataset, cut: float) -> int:

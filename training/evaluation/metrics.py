@@ -81,8 +81,8 @@ def ranks(scores_BI: Float32Array, targets_B: Int32Array) -> Int32Array:
     if np.isnan(scores_BI).any():
         raise ValueError("a score is NaN")
     theirs_B = scores_BI[np.arange(len(targets_B)), targets_B]
-    better_B = (scores_BI >= theirs_B[:, None]).sum(axis=1)
-    return better_B.astype(np.int32)
+    ranks_B: Int32Array = (scores_BI >= theirs_B[:, None]).sum(axis=1, dtype=np.int32)
+    return ranks_B
 
 
 def ranks_among(
@@ -98,7 +98,8 @@ def ranks_among(
     rows_B = np.arange(len(targets_B))
     theirs_B = scores_BI[rows_B, targets_B]
     others_BK = scores_BI[rows_B[:, None], candidates_BK]
-    return (1 + (others_BK >= theirs_B[:, None]).sum(axis=1)).astype(np.int32)
+    before_B: Int32Array = (others_BK >= theirs_B[:, None]).sum(axis=1, dtype=np.int32)
+    return before_B + np.int32(1)
 
 
 def top(scores_BI: Float32Array, size: int) -> Int32Array:

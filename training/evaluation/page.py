@@ -64,7 +64,7 @@ def _verdict(report: Report) -> str:
     return (
         f'<p class="verdict">{escape(verdict(report))}</p>\n<p>{data.num_cases:,} cases of'
         f" {data.num_case_users:,} users; learned from {data.num_train_events:,} events,"
-        f" {data.num_items:,} items. Means over cases, 95 % intervals over users.</p>\n"
+        f" {data.num_items:,} items. Means over cases, 95&nbsp;% intervals over users.</p>\n"
     )
 
 
@@ -72,7 +72,7 @@ def _systems(report: Report) -> str:
     metrics = tuple(report.systems[0].metrics)
     timed = any(system.fit_seconds is not None for system in report.systems)
     columns = ["system", *metrics, *(("fit s", "ask s") if timed else ())]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             _named(system.name, system.note),
             *(system.metrics[metric] for metric in metrics),
@@ -110,7 +110,7 @@ def _slices(report: Report) -> str:
     if not report.slices:
         return ""
     names = [system.name for system in report.systems]
-    rows = [
+    rows: list[list[Cell]] = [
         [f"{one.group}: {one.name}", one.num_cases, *(one.systems[name] for name in names)]
         for one in report.slices
     ]

@@ -79,9 +79,10 @@ def systems_chart(report: Report) -> "Figure":
             color = OURS if system.name == report.ours else OTHER
             panel.barh(place, interval.mean, height=0.64, color=color)
             _whisker(panel, interval, place)
-            panel.text(
-                interval.high, place, f"  {interval.mean:.3f}", va="center", color=INK, fontsize=9
-            )
+            panel.annotate(
+                f"{interval.mean:.3f}", (interval.high, place), xytext=(5, 0),
+                textcoords="offset points", va="center", color=INK, fontsize=9,
+            )  # fmt: skip
         panel.set_yticks(range(len(names)), [_plain(name) for name in names])
         panel.invert_yaxis()
         panel.margins(x=0.2)
@@ -193,12 +194,10 @@ def _plain(text: str) -> str:
 def _drawing() -> Iterator[None]:
     import matplotlib as mpl
 
-    settings = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "clickwise",
-        "font.family": "sans-serif",
-    }
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "clickwise"}),
+        warnings.catch_warnings(),
+    ):
         # Names in scripts that matplotlib's font lacks show as boxes in a PNG, and well in SVG.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield

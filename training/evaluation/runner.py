@@ -7,23 +7,19 @@ against the best baseline, slices, what lists are like.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from clickwise.vectors.port import Float64Array
 from training.data import Ranker
 from training.evaluation.beyond import beyond_accuracy
 from training.evaluation.cases import Answers, Plan, Progress, answer
+from training.evaluation.course import Course
 from training.evaluation.curves import lived_curve
-from training.evaluation.hybrid import compare
 from training.evaluation.leaks import find_leaks
-from training.evaluation.metrics import Metric
-from training.evaluation.report import Comparison, Data, Report, System
+from training.evaluation.report import Data, Report
 from training.evaluation.slices import facts_of, slice_figures, slices_of
-from training.evaluation.statistics import TRIALS, bootstrap
-
-TESTED_METRICS = 2  # the headline and the one after it
+from training.evaluation.standings import Standings, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +29,6 @@ class Result:
     answers: Answers
     fit_seconds: float | None = None
     answer_seconds: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How an evaluation is run.
-
-    `ours` is compared with every other system; `hybrids` names hybrids with their sources.
-    `trials` are bootstrap draws and permutations. `command` and `versions` go into the report.
-    """
-
-    seed: int
-    ours: str = ""
-    hybrids: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    trials: int = TRIALS
-    command: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -67,62 +46,58 @@ def evaluate(
         raise ValueError(f"systems need different names, got {', '.join(names) or 'none'}")
     started = time.perf_counter()
     results = {system.name: _result(plan, system, course.seed, progress) for system in systems}
-    return report_on(
-        plan, results, course, seconds=time.perf_counter() - started, progress=progress
-    )
+    progress("counting", 0.0)
+    return report_on(plan, results, course, seconds=time.perf_counter() - started)
 
 
 def report_on(
-    plan: Plan,
-    results: Mapping[str, Result],
-    course: Course,
-    *,
-    seconds: float,
-    progress: Progress,
+    plan: Plan, results: Mapping[str, Result], course: Course, *, seconds: float
 ) -> Report:
-    """The report of what systems answered to the plan's cases; `seconds` that took."""
-    progress("counting", 0.0)
-    users_C = plan.cases.users_C
-    values = {
-        metric: {name: metric.of(one.answers.ranks_C) for name, one in results.items()}
-        for metric in plan.metrics
+    """The report of what systems answered to the plan's cases, which took so long.
+
+    Raises:
+        ValueError: a hybrid of the course, or a source of one, did not answer.
+    """
+    standings = Standings(
+        values={
+            metric.name: {name: metric.of(one.answers.ranks_C) for name, one in results.items()}
+            for metric in plan.metrics
+        },
+        groups_C=plan.cases.users_C,
+        course=course,
+    )
+    taken = {
+        name: Taken(
+            fit_seconds=one.fit_seconds,
+            answer_seconds=one.answer_seconds,
+            beyond=beyond_accuracy(one.answers.tops_QK, plan.train),
+        )
+        for name, one in results.items()
     }
-    headline = values[plan.headline]
-    order = sorted(results, key=lambda name: -float(headline[name].mean()))
-    ours = course.ours if course.ours in results else ""
-    baselines = [name for name in order if name != ours]
-    systems = []
-    for place, name in enumerate(order):
-        systems.append(_system(name, results[name], values, plan, course))
-        progress("counting", (place + 1) / len(order))
-    facts = facts_of(plan)
+    by_case = {name: standings.values[standings.headline][name] for name in standings.order}
     return Report(
         data=_data(plan),
         protocol=plan.protocol,
         description=plan.description,
-        headline=plan.headline.name,
+        headline=standings.headline,
         command=course.command,
         seed=course.seed,
         versions=dict(course.versions),
-        ours=ours,
-        best_baseline=baselines[0] if baselines else "",
-        systems=tuple(systems),
-        comparisons=_comparisons(plan, values, ours, baselines, course),
+        ours=standings.ours,
+        best_baseline=standings.best_baseline,
+        systems=standings.systems(taken),
+        comparisons=standings.comparisons(),
         slices=slice_figures(
-            slices_of(facts),
-            {name: headline[name] for name in order},
-            users_C,
+            slices_of(facts_of(plan)),
+            by_case,
+            plan.cases.users_C,
             seed=course.seed,
             trials=course.trials,
         ),
-        hybrids=_hybrids(plan, headline, course),
-        curves=(
-            (lived_curve({name: headline[name] for name in order}, metric=plan.headline.name),)
-            if plan.ordered
-            else ()
-        ),
+        hybrids=standings.hybrids(),
+        curves=(lived_curve(by_case, metric=standings.headline),) if plan.ordered else (),
         leaks=find_leaks(plan.train, plan.test, cut=plan.cut),
-        notes=plan.notes,
+        notes=(*plan.notes, *course.notes),
         seconds=round(seconds, 2),
     )
 
@@ -140,67 +115,6 @@ def _result(plan: Plan, system: Ranker, seed: int, progress: Progress) -> Result
         fit_seconds=round(fitted - started, 2),
         answer_seconds=round(time.perf_counter() - fitted, 2),
     )
-
-
-def _system(
-    name: str,
-    result: Result,
-    values: Mapping[Metric, Mapping[str, Float64Array]],
-    plan: Plan,
-    course: Course,
-) -> System:
-    users_C = plan.cases.users_C
-    return System(
-        name=name,
-        metrics={
-            metric.name: bootstrap(by_name[name], users_C, seed=course.seed, trials=course.trials)
-            for metric, by_name in values.items()
-        },
-        beyond=beyond_accuracy(result.answers.tops_QK, plan.train),
-        fit_seconds=result.fit_seconds,
-        answer_seconds=result.answer_seconds,
-        note=result.note,
-    )
-
-
-def _comparisons(
-    plan: Plan,
-    values: Mapping[Metric, Mapping[str, Float64Array]],
-    ours: str,
-    baselines: Sequence[str],
-    course: Course,
-) -> tuple[Comparison, ...]:
-    """Ours against every other; without ours, the best against the rest."""
-    system, others = (ours, baselines) if ours else (baselines[0], baselines[1:])
-    found: list[Comparison] = []
-    for metric in plan.metrics[:TESTED_METRICS]:
-        found += compare(
-            system,
-            others,
-            values[metric],
-            plan.cases.users_C,
-            metric=metric.name,
-            seed=course.seed,
-            trials=course.trials,
-        )
-    return tuple(found)
-
-
-def _hybrids(
-    plan: Plan, headline: Mapping[str, Float64Array], course: Course
-) -> tuple[Comparison, ...]:
-    found: list[Comparison] = []
-    for hybrid, sources in course.hybrids.items():
-        found += compare(
-            hybrid,
-            sources,
-            headline,
-            plan.cases.users_C,
-            metric=plan.headline.name,
-            seed=course.seed,
-            trials=course.trials,
-        )
-    return tuple(found)
 
 
 def _data(plan: Plan) -> Data:

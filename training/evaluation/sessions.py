@@ -162,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         last_items=2,
         idf_weight=1.0,
         gap_seconds=inf,
+        session_steps=1_000_000,
         fallback="none",
     )
     try:

@@ -116,9 +116,12 @@ def _by_length(lengths_C: NDArray[np.intp]) -> Iterator[Slice]:
 
 
 def _by_value(group: str, values_C: NDArray[np.str_]) -> Iterator[Slice]:
-    """Each value that has a hundredth of the cases, and the rest together."""
+    """Each value that has a hundredth of the cases, if there are two, and the rest together."""
     values, numbers = np.unique(values_C, return_counts=True)
     rare_C = np.isin(values_C, values[numbers < RARE_SHARE * len(values_C)])
-    for value in np.unique(values_C[~rare_C]).tolist():
+    told = np.unique(values_C[~rare_C]).tolist()
+    if len(told) < 2:
+        return
+    for value in told:
         yield Slice(group, value or "not known", values_C == value)
     yield Slice(group, "others", rare_C)

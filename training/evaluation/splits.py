@@ -79,17 +79,6 @@ def split_by_time(data: Dataset, cut: float) -> TimeSplit:
     return TimeSplit(train, data.log.take(later_N), cut, new_users_U, new_items_I)
 
 
-def cut_of_last_days(data: Dataset, days: float) -> float:
-    """The moment that many days before the last event.
-
-    Raises:
-        ValueError: the dataset's times only give the order.
-    """
-    if not data.timed:
-        raise ValueError(f"{data.name} has no times, only an order")
-    return float(data.log.times_N[-1]) - days * DAY_SECONDS
-
-
 def cut_of_last_share(data: Dataset, share: float) -> float:
     """The moment from which on the last `share` of all events lies (more, where times tie)."""
     return float(data.log.times_N[math.floor(len(data.log) * (1.0 - share))])

@@ -99,10 +99,8 @@ def _by_group(
     if not len(values_C):
         raise ValueError("no case to take a mean of")
     _, places_C = np.unique(groups_C, return_inverse=True)
-    return (
-        np.bincount(places_C, weights=values_C),
-        np.bincount(places_C).astype(np.float64),
-    )
+    sums_G = np.bincount(places_C, weights=values_C).astype(np.float64)
+    return sums_G, np.bincount(places_C).astype(np.float64)
 
 
 def _draws(rng: np.random.Generator, groups: int, trials: int) -> Iterator[NDArray[np.integer]]:
@@ -112,7 +110,7 @@ def _draws(rng: np.random.Generator, groups: int, trials: int) -> Iterator[NDArr
 
 def _signs(rng: np.random.Generator, groups: int, trials: int) -> Iterator[Float64Array]:
     for size in _sizes(groups, trials):
-        yield rng.integers(0, 2, (size, groups)) * 2.0 - 1.0
+        yield rng.choice((-1.0, 1.0), (size, groups))
 
 
 def _sizes(groups: int, trials: int) -> Iterator[int]:

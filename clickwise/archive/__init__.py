@@ -1,0 +1,25 @@
+"""The archive: events, exposures and items as Parquet, on a folder or any fsspec URL.
+
+`streams` writes it, `training` reads it; what both must know is here. `layout` says which files
+count (the manifest), `store` where bytes lie, `commits` how a new manifest takes the place of
+the one before, `columns` what is in the files.
+"""
+
+from clickwise.archive.commits import Archive, open_archive
+from clickwise.archive.layout import ArchivedFile, Gap, Manifest, Mark, Span, Stream
+from clickwise.archive.store import LocalStore, Store, StoredFile, open_store
+
+__all__ = [
+    "Archive",
+    "ArchivedFile",
+    "Gap",
+    "LocalStore",
+    "Manifest",
+    "Mark",
+    "Span",
+    "Store",
+    "StoredFile",
+    "Stream",
+    "open_archive",
+    "open_store",
+]

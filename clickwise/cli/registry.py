@@ -1,0 +1,141 @@
+"""`clickwise models list|show|diff`: the models that were trained, and how they differ."""
+
+from collections.abc import Mapping
+
+import msgspec
+from rich.text import Text
+
+from clickwise.cli.exits import Exit
+from clickwise.cli.extras import train_extra
+from clickwise.cli.output import console, plain, print_json, print_table
+from clickwise.settings import Settings
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A model with what its training noted."""
+
+    number: int
+    version: str
+    vectors: str
+    created: str
+    gate: str
+    quality: float | None
+    precision: str
+    aliases: tuple[str, ...]
+    params: dict[str, str]
+    figures: dict[str, float]
+    card: str
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter or figure that two models do not share; None where one lacks it."""
+
+    name: str
+    first: str | float | None
+    second: str | float | None
+
+
+def list_models(settings: Settings, *, json: bool) -> int:
+    """List the models, newest first."""
+    with train_extra():
+        from clickwise.cli.training_run import registry_of
+
+        models = registry_of(settings).models()
+    if json:
+        print_json(models)
+        return Exit.DONE
+    print_table(
+        ("number", "version", "made", "gate", "quality", "precision", "aliases"),
+        [
+            (
+                str(one.number),
+                one.version,
+                f"{one.created:%Y-%m-%d %H:%M}",
+                one.gate,
+                "" if one.quality is None else f"{one.quality:.4f}",
+                one.precision,
+                ", ".join(one.aliases),
+            )
+            for one in models
+        ],
+    )
+    if not models:
+        console().print(Text("no model was trained yet: clickwise train once"))
+    return Exit.DONE
+
+
+def show_model(settings: Settings, wanted: str, *, json: bool) -> int:
+    """Show a model's card, or everything as JSON.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    shown = _shown(settings, wanted)
+    if json:
+        print_json(shown)
+        return Exit.DONE
+    if shown.card:
+        for line in shown.card.splitlines():
+            console().print(plain(line))
+    else:
+        print_table(("what", "value"), sorted(shown.params.items()), title=shown.version)
+    return Exit.DONE
+
+
+def diff_models(settings: Settings, first: str, second: str, *, json: bool) -> int:
+    """Show the parameters and figures in which two models differ.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    one, other = _shown(settings, first), _shown(settings, second)
+    found = [*_differences(one.params, other.params), *_differences(one.figures, other.figures)]
+    if json:
+        print_json(found)
+        return Exit.DONE
+    print_table(
+        ("what", one.version, other.version),
+        [(each.name, _cell(each.first), _cell(each.second)) for each in found],
+    )
+    if not found:
+        console().print(Text("no parameter and no figure differs"))
+    return Exit.DONE
+
+
+def _shown(settings: Settings, wanted: str) -> Shown:
+    with train_extra():
+        from clickwise.cli.training_run import registry_of
+        from training.once import CARD
+        from training.registry import BUNDLE
+
+        registry = registry_of(settings)
+        model = registry.model(wanted)
+        return Shown(
+            number=model.number,
+            version=model.version,
+            vectors=model.vectors,
+            created=model.created.isoformat(),
+            gate=model.gate,
+            quality=model.quality,
+            precision=model.precision,
+            aliases=model.aliases,
+            params=registry.params(model),
+            figures=registry.metrics(model),
+            card=registry.text(model, f"{BUNDLE}/{CARD}") or "",
+        )
+
+
+def _differences(
+    first: Mapping[str, str | float], second: Mapping[str, str | float]
+) -> list[Difference]:
+    return [
+        Difference(name=name, first=first.get(name), second=second.get(name))
+        for name in sorted(first.keys() | second.keys())
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,0 +1,257 @@
+"""The wiring of one training: data, the live model, the site that judges, registry, promotion.
+
+<home>/training/trainer.lock   held by the trainer at work
+<home>/training/job.json       what the training at work reads, so that a killed one reads the same
+<home>/training/work/<hash>/   checkpoints and the candidate of the training at work
+<home>/mlflow/                 runs and models, where no server is set
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from clickwise.bundle import Bundle
+from clickwise.cli import homes, releasing
+from clickwise.cli.replay import ServedSystem
+from clickwise.cli.teaching import requests_of
+from clickwise.cli.training import Follow, TrainCommand
+from clickwise.cli.training_data import source_of
+from clickwise.cli.training_search import chosen_values
+from clickwise.cli.wiring import policy_of
+from clickwise.errors import ConflictError
+from clickwise.settings import Settings
+from training.candidate import Trainer
+from training.contest import Played
+from training.curves import tensorboard
+from training.data import Dataset
+from training.distributed import joined, meet
+from training.evaluation.lived import LivedPlan
+from training.evaluation.lived import live as lived_by
+from training.export import Site
+from training.fit import Epoch
+from training.gate import GateRules
+from training.lease import lease
+from training.lessons import auto_device
+from training.once import Live, Outcome, Ports, train_once
+from training.parts import Parts, lived_after, new_parts_of, parts_of
+from training.ranker_fit import Request
+from training.registry import Registry
+from training.train import TrainOptions, with_values
+from training.weights import read_story
+
+MOST_REQUESTS = 3_000
+
+
+def train(
+    settings: Settings,
+    command: TrainCommand,
+    follow: Follow,
+    *,
+    told: Callable[[str], None] = lambda _: None,
+) -> Outcome | None:
+    """One training; None in torchrun's other processes. `told`: see `training.once.Ports`.
+
+    Raises:
+        ClickwiseError: see `clickwise.cli.training.once`.
+    """
+    homes.make_home(settings)
+    folder = settings.folder / "training"
+    device = auto_device(command.device)
+    with ExitStack() as stack:
+        world = stack.enter_context(joined(device))
+        if world.writes:
+            stack.enter_context(lease(folder, database_url=homes.database_url(settings)))
+        board = stack.enter_context(tensorboard(command.tensorboard if world.writes else None))
+        source = source_of(settings, command, folder, world, follow)
+        now = datetime.now(UTC)
+        live = source.live
+        kind = _kind(command, live)
+        try:
+            parts = _parts(source.data, kind, live)
+        except ConflictError:
+            source.drop()
+            raise
+        options = _options(command, folder, device)
+        work = folder / "work" / _digest(kind, parts, options, live, command)
+        if world.writes:
+            _forget_others(work)
+        meet(world)
+        trainer = Trainer(
+            site=Site(
+                encoder=live.bundle.manifest.encoder,
+                text_dimension=live.bundle.manifest.text_dimension,
+                rules=live.bundle.manifest.rules,
+            ),
+            options=options,
+            work=work,
+            watch=_watcher(board, follow, options),
+            requests=lambda bundle, data, begin: _requests(settings, bundle, data, begin, follow),
+            precision=command.precision,
+            world=world,
+        )
+        outcome = train_once(
+            trainer,
+            parts,
+            live,
+            Ports(
+                play=lambda bundle, lived: _play(settings, bundle, lived, follow),
+                promote=(lambda path: _promote(settings, path)) if command.promotes else None,
+                registry=registry_of(settings),
+                told=told,
+            ),
+            bundles=homes.bundles_folder(settings),
+            rules=gate_rules(settings),
+            now=now,
+            sheet=source.sheet,
+            incremental=live.folder if kind == "incremental" else None,
+        )
+        source.done()
+        return outcome
+
+
+def registry_of(settings: Settings) -> Registry:
+    """Runs and models: the server that is set, or a file in the home."""
+    if settings.mlflow_url:
+        return Registry(settings.mlflow_url, artifacts=None)
+    folder = settings.folder / "mlflow"
+    return Registry(
+        f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}", artifacts=folder / "artifacts"
+    )
+
+
+def gate_rules(settings: Settings) -> GateRules:
+    """The gate's constants."""
+    return GateRules(
+        min_gain=settings.gate_min_gain,
+        max_slice_drop=settings.gate_max_slice_drop,
+        min_coverage_share=settings.gate_min_coverage_share,
+        max_latency_ratio=settings.gate_max_latency_ratio,
+    )
+
+
+def _kind(command: TrainCommand, live: Live) -> str:
+    story = read_story(live.folder)
+    if command.kind == "auto":
+        if story is None:
+            return "full"
+        age = (datetime.now(UTC) - story.full_made).total_seconds()
+        return "full" if age >= command.full_every_seconds else "incremental"
+    if command.kind == "incremental" and story is None:
+        raise ConflictError(
+            f"{live.bundle.version} was not trained: there is nothing to go on from; train in full"
+        )
+    return command.kind
+
+
+def _parts(data: Dataset, kind: str, live: Live) -> Parts:
+    story = read_story(live.folder)
+    if kind == "incremental" and story is not None:
+        return new_parts_of(data, learned_until=story.learned_until)
+    return parts_of(data)
+
+
+def _options(command: TrainCommand, folder: Path, device: str) -> TrainOptions:
+    """Defaults, then what a search chose for this home, then the command line."""
+    model, course = with_values(chosen_values(folder))
+    course = replace(course, seed=command.seed)
+    if command.dimension:
+        model = replace(model, dimension=command.dimension)
+    if command.width:
+        model = replace(model, width=command.width)
+    if command.epochs:
+        course = replace(course, epochs=command.epochs)
+    return TrainOptions(model, course, device=device)
+
+
+def _digest(
+    kind: str, parts: Parts, options: TrainOptions, live: Live, command: TrainCommand
+) -> str:
+    """Names a training: by all that its weights depend on."""
+    log = parts.data.log
+    digest = blake2b(digest_size=8)
+    base = live.bundle.version if kind == "incremental" else ""
+    plan = [kind, base, asdict(options.model), asdict(options.course), command.precision]
+    digest.update(msgspec.json.encode([*plan, parts.cut, parts.learn_from, parts.data.items.ids]))
+    for column in (log.users_N, log.items_N, log.types_N, log.weights_N, log.times_N):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def _forget_others(work: Path) -> None:
+    """A training that nobody goes on with leaves its folder: one trainer is at work at a time."""
+    work.mkdir(parents=True, exist_ok=True)
+    for other in work.parent.iterdir():
+        if other != work:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _watcher(
+    board: Callable[[Epoch], None], follow: Follow, options: TrainOptions
+) -> Callable[[Epoch], None]:
+    def watch(epoch: Epoch) -> None:
+        board(epoch)
+        quality = "" if epoch.quality is None else f", NDCG@10 {epoch.quality:.4f}"
+        follow(
+            f"epoch {epoch.number}: loss {epoch.loss:.4f}{quality}",
+            epoch.number / options.course.epochs,
+        )
+
+    return watch
+
+
+def _requests(
+    settings: Settings, bundle: Bundle, data: Dataset, begin: float, follow: Follow
+) -> Sequence[Request]:
+    lived = lived_after(data, begin, most=10 * MOST_REQUESTS)
+    found = requests_of(
+        lived,
+        bundle,
+        settings=settings,
+        most=MOST_REQUESTS,
+        progress=lambda share: follow("serving requests for the ranker", share),
+    )
+    return [Request(one.given, one.taken) for one in found]
+
+
+def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) -> Played:
+    """The plan lived through the rules that serve; nothing is drawn."""
+    system = ServedSystem(
+        lambda _train, _seed: bundle,
+        settings=settings,
+        name=bundle.version,
+        policy=replace(policy_of(settings), exploration=0.0),
+    )
+    try:
+        answers = lived_by(
+            system, lived, seed=0, progress=lambda share: follow(f"judging {bundle.version}", share)
+        )
+        given = system.site.asked() if system.site is not None else None
+    finally:
+        system.close()
+    return Played(bundle, answers, given)
+
+
+def _promote(settings: Settings, path: Path) -> None:
+    """Live, and named so in the registry; what is live already stays so."""
+    releasing.promote(settings, path, url=_url(settings, path))
+    follow_roles(settings)
+
+
+def _url(settings: Settings, path: Path) -> str:
+    """Where other machines find the bundle; empty where there are none."""
+    return f"{settings.bundles_url.rstrip('/')}/{path.name}" if settings.bundles_url else ""
+
+
+def follow_roles(settings: Settings) -> None:
+    """Let the registry's aliases name what the database says is in use."""
+    status = releasing.status(settings)
+    named = {one.role: one.version for one in status.roles}
+    roles = {role: named.get(role, "") for role in ("live", "previous", "candidate")}
+    registry_of(settings).follow(roles)

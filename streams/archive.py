@@ -1,0 +1,174 @@
+"""The archiver: what the sources give becomes Parquet files, and a manifest makes them count.
+
+Files first, then the manifest that names them and says how far each source is archived, in one
+write. So a crash at any point leaves a state of the archive in which every offset is in exactly
+one file that counts, or in none and ahead of its mark; whatever else was written is litter.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from clickwise import logs, metrics
+from clickwise.archive import Archive, ArchivedFile, Gap, Manifest, Span, Stream
+from clickwise.archive.columns import parquet_bytes
+from clickwise.archive.layout import part_name
+from clickwise.clock import Clock
+from clickwise.errors import ConflictError
+from streams.archive_compaction import Compactor
+from streams.archive_source import Batch, Source
+
+TRIES = 5
+
+_log = logs.get(__name__)
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What one run did, and what the archive holds after it; rows by stream.
+
+    `lost`: messages that the log had forgotten before they were archived, at most.
+    """
+
+    added: dict[str, int] = {}
+    refused: int = 0
+    lost: int = 0
+    merged: int = 0
+    rows: dict[str, int] = {}
+    files: dict[str, int] = {}
+    seconds: float = 0.0
+
+
+class Archiver:
+    """Brings the archive up to date; one run after the other, in one thread."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        sources: Sequence[Source],
+        *,
+        file_rows: int,
+        clock: Clock,
+        progress: Callable[[Summary], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`progress` is told after every commit; `stopped` asked whether to end early."""
+        self._archive = archive
+        self._sources = sources
+        self._compactor = Compactor(archive, file_rows=file_rows, clock=clock)
+        self._clock = clock
+        self._progress = progress
+        self._stopped = stopped
+
+    def run(self) -> Summary:
+        """Archive what is new, and merge small files.
+
+        Raises:
+            UnavailableError: a source or the store does not answer; what is committed stays.
+            ConflictError: another archiver is at work.
+            ConfigurationError: a source is not the one that the archive was made from.
+        """
+        summary = Summary()
+        began = self._clock.now()
+        for source in self._sources:
+            self._drain(source, summary)
+        complete = not self._stopped()
+        if complete:
+            summary.merged = self._compactor.run(stopped=self._stopped)
+        manifest = self._archive.newest()
+        for stream in Stream:
+            summary.rows[stream.value] = manifest.rows_of(stream)
+            summary.files[stream.value] = len(manifest.files_of(stream))
+            metrics.archive_files.labels(stream.value).set(summary.files[stream.value])
+        if complete:
+            metrics.archive_complete.set(began.timestamp())
+        summary.seconds = round((self._clock.now() - began).total_seconds(), 3)
+        return summary
+
+    def clean(self) -> int:
+        """Delete files that nobody can need any more; how many (see `clickwise.archive.commits`).
+
+        It reads every manifest that is kept: once an hour is often enough.
+        """
+        return self._archive.clean(now=self._clock.now())
+
+    def _drain(self, source: Source, summary: Summary) -> None:
+        """Everything that a source has now."""
+        refusals = 0
+        while not self._stopped():
+            manifest = self._archive.newest()
+            began = self._clock.now()
+            reading = source.read(manifest, now=began)
+            try:
+                if reading.batches:
+                    self._commit(manifest, reading.batches, reading.gaps, began=began)
+            except ConflictError:
+                refusals += 1
+                if refusals == TRIES:
+                    raise
+                continue
+            refusals = 0
+            self._tell(manifest, reading.batches, reading.gaps, summary)
+            if reading.done:
+                return
+
+    def _commit(
+        self,
+        manifest: Manifest,
+        batches: Sequence[Batch],
+        gaps: Sequence[Gap],
+        *,
+        began: datetime,
+    ) -> None:
+        files = [file for batch in batches for file in self._written(batch)]
+        changed = msgspec.structs.replace(
+            manifest,
+            files=(*manifest.files, *files),
+            marks=manifest.marked(batch.mark for batch in batches),
+            gaps=(*manifest.gaps, *gaps),
+        )
+        self._archive.commit(changed, began=began, now=self._clock.now())
+
+    def _written(self, batch: Batch) -> list[ArchivedFile]:
+        """A batch's files, one for each day of receipt; they do not count yet."""
+        mark = batch.mark
+        span = Span(mark.source, mark.partition, batch.first, mark.next - 1)
+        if mark.stream is Stream.ITEMS:
+            parts = {"": batch.frame} if batch.frame.height else {}
+        else:
+            days = batch.frame.with_columns(
+                date=batch.frame["received"].dt.strftime("%Y-%m-%d")
+            ).partition_by("date", as_dict=True, include_key=False, maintain_order=True)
+            parts = {str(date): frame for (date,), frame in days.items()}
+        files = []
+        for date, frame in parts.items():
+            name = part_name(mark.stream, date, span)
+            data = parquet_bytes(frame)
+            self._archive.store.write(name, data)
+            files.append(
+                ArchivedFile(
+                    name=name, stream=mark.stream, date=date, rows=frame.height,
+                    bytes=len(data), spans=(span,),
+                )
+            )  # fmt: skip
+        return files
+
+    def _tell(
+        self, before: Manifest, batches: Sequence[Batch], gaps: Sequence[Gap], summary: Summary
+    ) -> None:
+        for batch in batches:
+            mark, stream = batch.mark, batch.mark.stream.value
+            earlier = before.mark(mark.stream, mark.source, mark.partition)
+            summary.added[stream] = summary.added.get(stream, 0) + batch.frame.height
+            summary.refused += mark.refused - (earlier.refused if earlier else 0)
+            metrics.archive_rows.labels(stream).inc(batch.frame.height)
+        for gap in gaps:
+            summary.lost += gap.messages
+            metrics.archive_lost.labels(gap.stream.value).inc(gap.messages)
+            _log.warning(
+                "messages were forgotten before they were archived",
+                stream=gap.stream.value, source=gap.source, partition=gap.partition,
+                first=gap.first, last=gap.last, at_most=gap.messages,
+            )  # fmt: skip
+        if batches:
+            self._progress(summary)

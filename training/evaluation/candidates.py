@@ -1,0 +1,106 @@
+"""Which systems stand for election, and how each gets its hyper-parameters.
+
+Every one has the same budget: so many trials on the validation part, the first of them with
+the default values. One trial is no search, and costs none.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from clickwise.errors import ConfigurationError
+from training.baselines import BASELINES, baseline
+from training.baselines.spaces import Baseline, Value
+from training.data import Dataset, Ranker
+from training.evaluation.cases import Plan, Progress, answer
+
+OURS = "clickwise"
+SYSTEMS = (OURS, *BASELINES)
+# Networks, whose training is cut short when figures are wanted quickly.
+NETWORKS = frozenset({OURS, "gru4rec", "sasrec"})
+QUICK_EPOCHS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What values are chosen by: fit on `train`, and `quality` is to be high."""
+
+    train: Dataset
+    quality: Callable[[Ranker], float]
+
+
+def chosen(names: str) -> tuple[str, ...]:
+    """The systems of a list with commas, each once; all of them where it names none.
+
+    Raises:
+        ConfigurationError: no such system.
+    """
+    given = dict.fromkeys(name.strip() for name in names.split(",") if name.strip())
+    for name in given:
+        if name not in SYSTEMS:
+            raise ConfigurationError(f"no system {name!r}: expected {', '.join(SYSTEMS)}")
+    return tuple(given) or SYSTEMS
+
+
+def candidate(name: str) -> Baseline:
+    """A system by name: its space, defaults, and how it is built.
+
+    Raises:
+        ConfigurationError: no such system.
+    """
+    if name != OURS:
+        return baseline(name)
+    found: Baseline = import_module("training.evaluation.ours").BASELINE
+    return found
+
+
+def quick_values(name: str) -> Mapping[str, Value]:
+    """Values that make a system quick to fit: fewer epochs of networks, nothing else."""
+    return {"epochs": QUICK_EPOCHS} if name in NETWORKS else {}
+
+
+def validation_of(plan: Plan) -> Validation:
+    """A plan's cases as validation: the headline metric of its own validation plan."""
+    validation = plan.validation()
+
+    def quality(ranker: Ranker) -> float:
+        answers = answer(ranker, validation.cases, progress=lambda _: None)
+        return float(validation.headline.of(answers.ranks_C).mean())
+
+    return Validation(validation.train, quality)
+
+
+def tuned(
+    name: str,
+    validation: Validation,
+    *,
+    trials: int,
+    seed: int,
+    fixed: Mapping[str, Value],
+    progress: Progress,
+) -> tuple[Ranker, str]:
+    """A system with the values that did best on the validation, and a note that says them."""
+    from training.baselines.tuning import Trial, tune
+
+    tried: list[Trial] = []
+
+    def follow(trial: Trial) -> None:
+        tried.append(trial)
+        progress(f"{name}: tuning", len(tried) / trials)
+
+    progress(f"{name}: tuning", 0.0)
+    found = tune(
+        candidate(name),
+        validation.train,
+        validation.quality,
+        trials=trials,
+        seed=seed,
+        fixed=fixed,
+        progress=follow,
+    )
+    values = ", ".join(f"{field} {_shown(value)}" for field, value in found.values.items())
+    return candidate(name).build(found.values), f"best of {len(found.trials)} trials: {values}"
+
+
+def _shown(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
