@@ -121,11 +121,9 @@ def _voice(
         popularity *= 1.0 - 2.0 ** (-len(items) / influence.newcomer_items)
     if popularity < influence.faintest:
         popularity = 0.0
-    before = _liked_before(known, one)
-    if len(same) and influence.repeats >= 1.0:
-        made = _steps_to(newest, one.item)
-        before = tuple(item for item in before if item not in made)
-    return Voice(popularity, following, before)
+    made = _steps_to(newest, one.item) if len(same) and influence.repeats >= 1.0 else set()
+    before = [key for key in _liked_before(newest, one) if key != one.item and key not in made]
+    return Voice(popularity, following, tuple(before))
 
 
 def _worth(same: window.History, one: Interaction, influence: Influence) -> float:
@@ -166,18 +164,18 @@ def _share_of_day(
     return 0.0 if number >= kept else 1.0 / (1.0 + (number / influence.daily_events) ** 2)
 
 
-def _liked_before(known: window.History, one: Interaction) -> tuple[int, ...]:
+def _liked_before(newest: window.History, one: Interaction) -> list[int]:
     """Keys of the newest items with a positive event before `one`, newest first."""
     found: list[int] = []
-    newest = len(known) - 1
+    last = len(newest) - 1
     # Entry by entry: they are mostly found among the first few.
-    for index in range(newest, max(-1, newest - _NEWEST), -1):
+    for index in range(last, max(-1, last - _NEWEST), -1):
         if len(found) == FOLLOW_STEPS:
             break
-        time, event, item, weight, _ = window.entry(known, index)
+        time, event, item, weight, _ = window.entry(newest, index)
         if weight > 0.0 and (time, event) < (one.time, one.event) and item not in found:
             found.append(item)
-    return tuple(found)
+    return found
 
 
 def _steps_to(newest: window.History, item: int) -> set[int]:

@@ -28,7 +28,13 @@ from training.fit import Epoch
 from training.network import Network
 from training.parts import Parts, newest_part
 from training.ranker import BaseScorer, Ranker, RankerConfig
-from training.ranker_fit import FittedRanker, Request, fit_ranker
+from training.ranker_fit import (
+    FittedRanker,
+    Request,
+    fit_ranker,
+    load_ranker,
+    save_ranker,
+)
 from training.train import Fitted, TrainOptions, fitted
 from training.weights import Story, model_of, read_story, sizes_of, story_files
 
@@ -139,12 +145,17 @@ class Trainer:
     def _ranker(self, bundle: Bundle, train: Dataset, begin: float) -> FittedRanker | None:
         if self.requests is None or not self.world.writes:
             return None
-        return fit_ranker(
-            self.requests(bundle, train, begin),
-            RankerConfig(),
-            dimension=bundle.manifest.dimension,
-            seed=self.options.course.seed,
-        )
+        path, dimension = self.work / "ranker.pt", bundle.manifest.dimension
+        found = load_ranker(path, RankerConfig(), dimension=dimension)
+        if found is None:
+            found = fit_ranker(
+                self.requests(bundle, train, begin),
+                RankerConfig(),
+                dimension=dimension,
+                seed=self.options.course.seed,
+            )
+            save_ranker(path, found)
+        return found
 
     def _candidate(
         self,

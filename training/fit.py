@@ -48,7 +48,7 @@ class FitConfig:
 
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
-    batch: int = 64  # rows of `ModelConfig.length` steps
+    batch: int = 32  # rows of `ModelConfig.length` steps
     epochs: int = 200
     patience: int = 20
     warmup: int = 100  # batches

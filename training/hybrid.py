@@ -131,9 +131,7 @@ class Hybrid:
         return parts
 
 
-def _features(
-    source: Source, users: Sequence[int], histories: Sequence[History]
-) -> Float32Array:
+def _features(source: Source, users: Sequence[int], histories: Sequence[History]) -> Float32Array:
     scores_BI = np.asarray(source.ranker.score(users, histories), np.float32)
     if source.logits:
         centered: Float32Array = scores_BI - scores_BI.max(axis=1, keepdims=True)
@@ -141,3 +139,33 @@ def _features(
     greatest_B1 = np.maximum(scores_BI.max(axis=1, keepdims=True), np.float32(1e-9))
     scaled: Float32Array = scores_BI / greatest_B1
     return scaled
+
+
+def last_items(
+    data: Dataset, seed: int, *, share: float = 0.25
+) -> tuple[Dataset, Sequence[Question]]:
+    """Some users' last new item of interest is asked about; what they did from there on is left
+    out of what is learned.
+    """
+    rng = np.random.default_rng((seed, 11))
+    log = data.log
+    kept_N = np.ones(len(log), np.bool_)
+    questions: list[Question] = []
+    order = np.argsort(log.users_N, kind="stable")
+    bounds = np.flatnonzero(np.diff(log.users_N[order])) + 1
+    for rows in np.split(order, bounds):
+        if len(rows) < 3 or rng.random() >= share:
+            continue
+        some = log.take(rows)
+        _, firsts = np.unique(some.items_N, return_index=True)
+        new = firsts[some.weights_N[firsts] > 0.0]
+        place = int(new.max()) if len(new) else 0
+        if not place:
+            continue
+        kept_N[rows[place:]] = False
+        before = some.take(np.arange(place))
+        moment = float(some.times_N[place])
+        questions.append(
+            Question(int(some.users_N[0]), History.of(before, now=moment), int(some.items_N[place]))
+        )
+    return data.with_log(log.take(kept_N)), questions

@@ -6,8 +6,10 @@ order, judges; a ranker that does not beat the base there is not kept.
 Shape suffixes: see training.ranker; B = requests of a batch.
 """
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -81,6 +83,35 @@ def fit_ranker(
     base_quality = _quality(base, judging)
     kept = ranker if best > base_quality else base
     return FittedRanker(kept.eval(), len(requests), best, base_quality)
+
+
+def save_ranker(path: Path, fitted: FittedRanker) -> None:
+    """Keep it, whole or not at all."""
+    ranker = fitted.scorer if isinstance(fitted.scorer, Ranker) else None
+    content = {
+        "weights": None if ranker is None else ranker.state_dict(),
+        "requests": fitted.requests,
+        "quality": fitted.quality,
+        "base_quality": fitted.base_quality,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    torch.save(content, part)
+    part.replace(path)
+
+
+def load_ranker(path: Path, config: RankerConfig, *, dimension: int) -> FittedRanker | None:
+    """What was kept; None where nothing is, or nothing that fits."""
+    try:
+        content = torch.load(path, weights_only=True)
+        scorer: BaseScorer | Ranker = BaseScorer()
+        if content["weights"] is not None:
+            scorer = Ranker(config, dimension=dimension)
+            scorer.load_state_dict(content["weights"])
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError):
+        return None
+    figures = (content[name] for name in ("requests", "quality", "base_quality"))
+    return FittedRanker(scorer.eval(), *figures)
 
 
 @torch.no_grad()

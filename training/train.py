@@ -115,7 +115,8 @@ def fitted(
         spent += epoch.seconds
         if world.writes:
             watch(epoch)
-            if epoch.number % options.checkpoint_every == 0:
+            last = epoch.stop or epoch.number == course.epochs
+            if last or epoch.number % options.checkpoint_every == 0:
                 _save(work, network, state, epochs)
         if spent > options.budget_seconds and world.size == 1:
             state.restore(network)

@@ -105,7 +105,10 @@ def bench_swap(
         bar = stack.enter_context(progress(console))
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clickwise-bench-")))
         settings = msgspec.structs.replace(
-            settings_for(home, dimension=shape.dimension), exploration=0.0
+            settings_for(home, dimension=shape.dimension),
+            exploration=0.0,
+            # On a busy machine a writer waits: that shows in the latencies.
+            database_timeout_seconds=10.0,
         )
         made = make_site(settings, shape, progress=bar)
         users = [str(user) for user in shape.user_ids()]
@@ -172,7 +175,7 @@ class Swaps:
         self._shape = shape
         self._dimensions = dimensions
         self._spans: list[tuple[float, float]] = []
-        self._held: list[dict[int, Memory]] = []
+        self._held: list[dict[str, Memory]] = []
         self.promoting: list[float] = []
         self.returning: list[float] = []
 
@@ -201,9 +204,9 @@ class Swaps:
         first = self._held[min(SETTLED_AFTER, len(self._held)) - 1]
         last = self._held[-1]
         return [
-            Growth(process=_name(pid), before=before, after=last[pid])
-            for pid, before in first.items()
-            if pid in last
+            Growth(process=name, before=before, after=last[name])
+            for name, before in first.items()
+            if name in last
         ]
 
     def _promote(self, folder: Path) -> None:
@@ -218,14 +221,14 @@ class Swaps:
         self._spans.append((begin, end))
         return end - begin
 
-    def _memories(self) -> dict[int, Memory]:
+    def _memories(self) -> dict[str, Memory]:
         server = homes.ServerLock(self._settings).process()
         if server is None:
             raise LoadFailedError("the server has ended")
         found = {}
         for pid in descendants(server):
             try:
-                found[pid] = memory_of(pid)
+                found[_name(pid)] = memory_of(pid)
             except OSError:
                 continue  # it has just ended
         return found
@@ -300,12 +303,10 @@ def _compared(
 
 
 def _name(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return str(pid)
-    known = next((w for w in words if "clickwise" in w or "multiprocessing" in w), words[0])
-    return f"{pid} {known.rpartition('/')[2][:40]}"
+    """What a process is, with its id."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    known = next((w for w in words if w.startswith(("clickwise", "from "))), words[0])
+    return f"{known.rpartition('/')[2][:40]} {pid}"
 
 
 def draw_swap(report: SwapReport, console: Console) -> None:

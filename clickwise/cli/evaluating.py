@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from shlex import join
@@ -77,11 +78,15 @@ def evaluate(settings: Settings, options: EvaluateOptions) -> int:
     return Exit.DONE
 
 
-def protocols() -> "Mapping[str, Protocol]":
-    """Every protocol by name: each takes a request and gives a report."""
-    from training.evaluation.protocols import PROTOCOLS
+def protocols(settings: Settings) -> "Mapping[str, Protocol]":
+    """Every protocol by name: each takes a request and gives a report.
 
-    return PROTOCOLS
+    What is lived is lived through the rules that serve.
+    """
+    from clickwise.cli.evaluated import served
+    from training.evaluation.protocols import PROTOCOLS, lived
+
+    return {**PROTOCOLS, "lived": partial(lived, served=partial(served, settings))}
 
 
 def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "Report":
@@ -89,7 +94,7 @@ def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "
     from training.evaluation.candidates import OURS, chosen
     from training.evaluation.protocols import USUAL, Request
 
-    known = protocols()
+    known = protocols(settings)
     protocol = options.protocol or USUAL.get(options.dataset, "forward")
     if protocol not in known:
         raise ConfigurationError(

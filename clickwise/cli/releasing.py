@@ -40,6 +40,7 @@ from clickwise.vectors.builder import build_generation, stored_changes
 from clickwise.vectors.generations import Generations
 
 LOOK_SECONDS = 0.05
+PROCESSES_LOOK_SECONDS = 0.2  # their figures are read from all of their files
 BUILDER_PATIENCE_SECONDS = 60.0  # then this command builds the index itself
 WARM_PATIENCE_SECONDS = 30.0  # then it goes live all the same: a process swaps when it can
 SWAP_PATIENCE_SECONDS = 30.0
@@ -110,14 +111,15 @@ def rollback(settings: Settings, *, told: Told = _silent) -> Released:
 
     Raises:
         NotFoundError: there is none.
-        BundleError: its files are damaged; nothing is changed.
+        BundleError: its files are damaged, or it is the built-in one of other settings; nothing is
+            changed.
     """
     started = time.monotonic()
     with _site(settings) as site:
         pointer = site.state.pointer()
         previous = pointer.role("previous")
-        if previous is not None and previous.url != BUILT_IN:
-            read_manifest(homes.bundles_folder(settings) / previous.version)
+        if previous is not None:
+            open_bundle(settings, previous)
         live = pointer.role("live")
         pointer = _change(site, lambda now: roles.rolled_back(now, now=site.clock.now()))
         told("live")
@@ -150,7 +152,9 @@ def try_on(
         if live is not None and live.version == published.version:
             raise ConflictError(f"{published.version} is live already: there is nothing to try")
         told("checked")
-        if published.version not in roles.versions(pointer.named):
+        if not any(
+            one.version == published.version and one.role != "candidate" for one in pointer.named
+        ):
             _prepare(site, published, told)
         _name(site, role, published, share=share)
         told(role)
@@ -357,7 +361,7 @@ def _await_open(
             return holding, processes
         if time.monotonic() >= deadline:
             return holding, processes
-        time.sleep(LOOK_SECONDS)
+        time.sleep(PROCESSES_LOOK_SECONDS)
     return 0, 0
 
 

@@ -1,68 +1,63 @@
-"""A learned bundle from a data set: the network from its events, the ranker from its requests.
+"""Data sets served again: to teach a ranker, to compare two models, to evaluate ours.
 
-The ranker is taught by what serving really gives its scorer: a network learned from the first
-part is served on the next, question by question, and what the scorer was given is kept together
-with the candidate that the user took next. So training and serving cannot differ. Then the
-network goes on to learn from that part too, and the bundle has both.
-
-Shape suffixes: N = candidates, D = embedding dimension.
+A ranker is taught by what serving really gives its scorer: a network learned from the first part
+is served on the next, question by question, and what the scorer was given is kept together with
+the candidate that the user took next. So training and serving cannot differ.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from clickwise.bundle import Bundle, ScorerInput
-from clickwise.cli.replay import ReplayedSite
+from clickwise.bundle import Bundle
+from clickwise.cli.replay import ReplayedSite, ServedSystem
+from clickwise.clock import SystemClock
 from clickwise.ranking import Policy
 from clickwise.settings import Settings
 from clickwise.types import item_key
+from training.candidate import Trainer
 from training.data import Dataset
-from training.evaluation.lived import LivedPlan, plan_lived
+from training.parts import Parts, lived_after
+from training.ranker_fit import Request
 
-SHARE = 0.15  # of the events, that requests are taken from
-MOST = 6_000  # requests: the newest
+MOST_REQUESTS = 6_000
+# A question needs no variety: what matters is what the scorer is given.
 PLAIN = Policy(diversity=0.0, topic_share=1.0, exploration=0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the scorer was given, and the row of the candidate that the user took next."""
-
-    given: ScorerInput
-    taken: int
-
-
-def requests_of(
-    lived: LivedPlan,
+def requests_after(
     bundle: Bundle,
+    data: Dataset,
+    begin: float,
     *,
     settings: Settings,
-    most: int = MOST,
-    progress: Callable[[float], None],
-) -> list[Request]:
-    """The requests of a lived part whose answer was among the candidates; at most `most`."""
-    plan = lived.plan
-    asked = np.flatnonzero(lived.asked_N)[-most:]
-    wanted = np.zeros(len(plan.test), np.bool_)
-    wanted[asked] = True
-    found: list[Request] = []
+    most: int = MOST_REQUESTS,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Sequence[Request]:
+    """The newest `most` requests that the scorer of `bundle` is given from `begin` on, and what
+    was taken next.
+
+    Questions whose answer is not among the candidates teach nothing and are left out.
+    """
+    lived = lived_after(data, begin, most=10 * most)
+    plan, found = lived.plan, []
+    asked = np.flatnonzero(lived.asked_N)[-most:].tolist()
     site = ReplayedSite(plan.train, bundle, settings=settings, policy=PLAIN)
     try:
         site.tell(plan.train.log)
         site.settle()
-        begin = 0
-        for done, row in enumerate(asked.tolist()):
-            if row > begin:
-                site.tell(plan.test.take(np.arange(begin, row, dtype=np.intp)))
-                begin = row
+        told = 0
+        for done, row in enumerate(asked):
+            if row > told:
+                site.tell(plan.test.take(np.arange(told, row, dtype=np.intp)))
+                told = row
             user, item = int(plan.test.users_N[row]), int(plan.test.items_N[row])
             site.ask(user, float(plan.test.times_N[row]), depth=1)
             given = site.asked()
-            place = site.candidate(item_key(plan.train.items.ids[item]), given)
+            place = site.candidate(item_key(data.items.ids[item]), given)
             if given is not None and place >= 0:
                 found.append(Request(given, place))
             if done % 50 == 0:
@@ -73,22 +68,28 @@ def requests_of(
     return found
 
 
-def plan_requests(data: Dataset) -> LivedPlan:
-    """The newest part of a data set as questions.
+def taught_system(
+    make: Callable[[Path], Trainer], *, settings: Settings, now: datetime | None = None
+) -> ServedSystem:
+    """Ours, as a system to live: trained in full on the training part, then served.
 
-    Raises:
-        ValueError: there are no times, or nothing to ask.
+    `make(folder)` gives the trainer that works in a folder.
     """
-    return plan_lived(data, share=SHARE)
+    moment = now if now is not None else SystemClock().now()
 
+    def bundle(train: Dataset, seed: int) -> Bundle:
+        del seed  # the trainer has it
+        with TemporaryDirectory() as folder:
+            parts = Parts(data=train, train=train, cut=float(train.log.times_N[-1]) + 1.0)
+            candidate = make(Path(folder)).full(parts, now=moment)
+            if candidate is None:
+                raise ValueError("another process writes what is trained here")
+            return candidate.bundle
 
-def created_now() -> datetime:
-    """When a bundle is made."""
-    return datetime.now(UTC)
-
-
-def bundles_below(settings: Settings) -> Path:
-    """Where bundles of a home lie."""
-    from clickwise.cli.homes import bundles_folder
-
-    return bundles_folder(settings)
+    return ServedSystem(
+        bundle,
+        settings=settings,
+        policy=Policy(
+            diversity=settings.diversity, topic_share=settings.topic_share, exploration=0.0
+        ),
+    )

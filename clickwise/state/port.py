@@ -135,8 +135,8 @@ class NamedRelease:
 
     `url` is where its bundle can be had, `checksum` that of its manifest (empty: a bundle that
     each home makes for itself). `encoder` is what CLICKWISE_ENCODER_MODEL would be to give the
-    text vectors that it needs (empty: what it is). `share` of users (canary) or requests (shadow) get it. `since` is
-    the newest item `change` when it was first named.
+    text vectors that it needs (empty: what it is). `share` of users (canary) or of requests
+    (shadow) get it. `since` is the newest item `change` when it was first named.
     """
 
     role: Role

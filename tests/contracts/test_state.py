@@ -509,6 +509,71 @@ class TestItems:
         assert seen == list(range(1, 121))
 
 
+class TestVectorsOfSeveralEncoders:
+    OTHER = ModelVersion("e5")
+
+    def put_both(self, name: str) -> ItemWrite:
+        one = put(name)
+        return ItemWrite(
+            key=one.key, id=one.id, body=one.body, model=one.model, vector=one.vector,
+            others=((self.OTHER, b"other " + name.encode()),),
+        )  # fmt: skip
+
+    def test_items_are_read_with_the_vectors_that_are_asked_for(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([self.put_both("a"), put("b")])
+
+        own = state.items_changed(after=0, limit=9)
+        other = state.items_changed(after=0, limit=9, model=self.OTHER)
+
+        assert [(row.model, row.vector) for row in own] == [(MODEL, b"a"), (MODEL, b"b")]
+        assert [(row.model, row.vector) for row in other] == [
+            (self.OTHER, b"other a"),
+            (self.OTHER, None),
+        ]
+        found = state.item(ItemId("a"), self.OTHER)
+        assert found is not None
+        assert found.vector == b"other a"
+
+    def test_a_vector_does_not_outlive_what_it_was_made_of(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([self.put_both("a")])
+        with state.write() as write:
+            write.put_items([put("a", b'{"title": "new"}')])
+
+        (row,) = state.items_changed(after=0, limit=9, model=self.OTHER)
+
+        assert row.vector is None
+
+    def test_items_without_a_vector_are_found_page_by_page(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([self.put_both("a"), put("b"), put("c"), put("d")])
+            write.put_items([delete("d")])
+
+        first = state.items_without(self.OTHER, limit=1)
+        rest = state.items_without(self.OTHER, after=first[0].key, limit=9)
+
+        assert {row.id for row in [*first, *rest]} == {"b", "c"}
+        assert first[0].key < rest[0].key
+
+    def test_vectors_are_added_to_items_that_are_as_they_were_read(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([put("a"), put("b")])
+        rows = state.items_without(self.OTHER, limit=9)
+        with state.write() as write:
+            write.put_items([put("b", b'{"title": "new"}')])
+        newest = state.newest_change()
+
+        with state.write() as write:
+            added = write.add_vectors(
+                [ItemRow(r.key, r.id, r.body, r.change, self.OTHER, b"v") for r in rows]
+            )
+
+        assert added == 1
+        assert [row.id for row in state.items_without(self.OTHER, limit=9)] == ["b"]
+        assert state.newest_change() == newest
+
+
 class TestActivity:
     def test_activity_is_stored_replaced_and_ranked(self, state: SqlState) -> None:
         keys = [ItemKey(number) for number in range(1, 1_101)]

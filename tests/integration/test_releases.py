@@ -162,6 +162,16 @@ class TestPromotion:
 
         assert releasing.rollback(home.settings).version == "m2"
 
+    def test_rollback_to_a_damaged_model_is_refused_and_changes_nothing(self, home):
+        home.promote("m1", 96)
+        home.promote("m2", 32)
+        (homes.bundles_folder(home.settings) / "m1" / "step.onnx").write_bytes(b"")
+
+        with pytest.raises(BundleError, match=r"step\.onnx differs"):
+            releasing.rollback(home.settings)
+
+        assert home.live == "m2"
+
     def test_rollback_to_the_built_in_model(self, home):
         home.did("anna", "sport1")
         before = home.listed("anna")
@@ -223,7 +233,7 @@ class TestRefusals:
             home.folder / "made", "m1", encoder="other-64", text_dimension=64, dimension=32
         )
 
-        with pytest.raises(BundleError, match="made for the text encoder other-64"):
+        with pytest.raises(BundleError, match="made for the text encoder other-64, and"):
             releasing.promote(home.settings, folder)
 
     def test_the_live_model_is_not_promoted_again(self, home):
@@ -316,6 +326,19 @@ class TestTrials:
         model, items = stocked.listed("anna")
         assert model == before[0] == stocked.first
         assert "money1" not in items
+
+    def test_a_candidate_that_was_left_behind_is_prepared_again_for_its_trial(self, stocked):
+        folder = stocked.bundle("m1", 96)
+        with pytest.raises(KilledHereError):
+            releasing.promote(stocked.settings, folder, told=stop_at("named"))
+        steps = []
+
+        releasing.try_on(
+            stocked.settings, "canary", folder, share=0.5, told=steps.append
+        )  # fmt: skip
+
+        assert steps == ["checked", "named", "indexed", "warmed", "canary"]
+        assert {one.role for one in stocked.state.pointer().named} == {"live", "canary"}
 
     def test_a_canary_that_proves_itself_is_promoted(self, home):
         releasing.try_on(home.settings, "canary", home.bundle("m1", 96), share=0.5)
@@ -431,6 +454,86 @@ class TestBundlesFromElsewhere:
 
         with pytest.raises(BundleError, match="not the one that was released"):
             HomeOpener(home.settings, home.state).open(named)
+
+
+class TestAnotherEncoder:
+    """A model made for other text vectors than those that the items have."""
+
+    def wider(self, home, version="w1"):
+        return random_bundle(
+            home.folder / "made", version, encoder="hashing-128", text_dimension=128, dimension=48
+        )
+
+    def test_items_are_encoded_before_it_goes_live(self, stocked):
+        stocked.did("anna", "sport1")
+        steps = []
+
+        releasing.promote(
+            stocked.settings, self.wider(stocked), encoder="hashing:128", told=steps.append
+        )
+        stocked.core.releases.step()
+
+        model, items = stocked.listed("anna")
+        assert model == "w1"
+        assert len(items) == 10
+        assert "encoded 24 of about 24 items" in steps
+        assert steps.index("encoded 24 of about 24 items") < steps.index("live")
+
+    def test_items_that_arrive_later_are_in_both_spaces(self, stocked):
+        releasing.promote(stocked.settings, self.wider(stocked), encoder="hashing:128")
+        stocked.core.releases.step()
+
+        stocked.put(*stories("film", FILM, 4))
+        here = stocked.listed(None, limit=50)
+        releasing.rollback(stocked.settings)
+        stocked.core.releases.step()
+        there = stocked.listed(None, limit=50)
+
+        late = {f"film{n}" for n in range(4)}
+        assert (here[0], there[0]) == ("w1", stocked.first)
+        assert late <= set(here[1])
+        assert late <= set(there[1])
+
+    def test_an_item_of_a_process_that_had_not_heard_of_it_is_not_missing(self, stocked):
+        def told(step):
+            if step == "indexed":  # this process has not looked at the pointer yet
+                stocked.put(*stories("film", FILM, 4))
+
+        releasing.promote(stocked.settings, self.wider(stocked), encoder="hashing:128", told=told)
+        stocked.core.releases.step()
+
+        assert {f"film{n}" for n in range(4)} <= set(stocked.listed(None, limit=50)[1])
+
+    def test_killed_while_encoding_it_goes_on_where_it_was(self, stocked):
+        folder = self.wider(stocked)
+
+        def told(step):
+            if step.startswith("encoded"):
+                raise KilledHereError
+
+        with pytest.raises(KilledHereError):
+            releasing.promote(stocked.settings, folder, encoder="hashing:128", told=told)
+        stocked.core.releases.step()
+        assert stocked.live == stocked.first
+        assert stocked.did("anna", "sport1") == ("applied",)
+
+        steps = []
+        releasing.promote(stocked.settings, "w1", encoder="hashing:128", told=steps.append)
+
+        assert stocked.live == "w1"
+        assert not [step for step in steps if step.startswith("encoded")]
+
+    def test_a_restarted_process_opens_its_encoder_again(self, stocked):
+        releasing.promote(stocked.settings, self.wider(stocked), encoder="hashing:128")
+
+        core = stocked.process()
+
+        assert [one.version for one in core.encoders.others()] == ["hashing-128"]
+        assert stocked.listed(None, core)[0] == "w1"
+
+    def test_the_wrong_encoder_is_refused(self, home):
+        with pytest.raises(BundleError, match="hashing:32 is hashing-32"):
+            releasing.promote(home.settings, self.wider(home), encoder="hashing:32")
 
 
 class TestRebuilding:

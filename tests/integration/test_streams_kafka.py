@@ -11,20 +11,24 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import REGISTRY
 
+from clickwise.cli.announcing import announce
 from clickwise.codec import encode
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ConfigurationError, OverloadedError, UnavailableError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.messages import LiveModel
 from clickwise.settings import Settings, load
+from clickwise.state.port import NamedRelease, Pointer
 from clickwise.testing.kafka import KafkaServer
 from clickwise.testing.processes import wait_until
-from clickwise.topics import TOPICS
-from clickwise.types import EventId, EventType, ItemId, ItemKind, UserId
+from clickwise.topics import MODELS, TOPICS
+from clickwise.types import EventId, EventType, ItemId, ItemKind, ModelVersion, UserId
 from streams import kafka as client
 from streams import topics_admin
 from streams.kafka import Message, Producer, WantedTopic
 from streams.kafka_doors import KafkaEventDoor, KafkaExposureLog, KafkaItemDoor
+from streams.tail import tail_topic
 
 
 @pytest.fixture
@@ -225,3 +229,37 @@ def test_a_broker_that_is_away_is_named(with_topics: Settings, stopped: KafkaSer
     wait_until(
         lambda: topics_admin.check_topics(with_topics) == [], seconds=30.0, what="the topics again"
     )
+
+
+async def test_the_live_model_is_announced_on_its_topic(with_topics: Settings) -> None:
+    live = NamedRelease(
+        role="live",
+        version=ModelVersion("m1"),
+        url="s3://models/m1",
+        checksum="c" * 64,
+        share=0.0,
+        since=0,
+        changed=datetime(2026, 11, 26, tzinfo=UTC),
+    )
+
+    announced = await asyncio.to_thread(announce, with_topics, Pointer(3, (live,)))
+
+    shown: list[bytes] = []
+    topic = MODELS.full_name(with_topics.kafka_topic_prefix)
+    await tail_topic(
+        with_topics, topic, last=1, follow=False, wanted=lambda _: True, show=shown.append
+    )
+    message = msgspec.json.decode(shown[0], type=LiveModel)
+    assert announced
+    assert (message.version, message.url, message.sequence) == ("m1", "s3://models/m1", 3)
+
+
+async def test_a_broker_that_is_away_is_no_fault_of_a_promotion(
+    stopped: KafkaServer, with_topics: Settings
+) -> None:
+    live = NamedRelease(
+        "live", ModelVersion("m1"), "", "", 0.0, 0, datetime(2026, 11, 26, tzinfo=UTC)
+    )
+    stopped.stop()
+
+    assert not await asyncio.to_thread(announce, with_topics, Pointer(1, (live,)))

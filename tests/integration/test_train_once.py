@@ -26,8 +26,10 @@ from training.export import Site
 from training.fit import FitConfig
 from training.gate import GateRules
 from training.once import Ports, train_once
-from training.parts import parts_of
+from training.parts import new_parts_of, parts_of
+from training.registry import Registry
 from training.train import TrainOptions
+from training.weights import read_story
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COURSE = FitConfig(epochs=3, batch=16, warmup=5, learning_rate=0.01)
@@ -53,18 +55,24 @@ def dies_at(step):
     return told
 
 
-def played(bundle, lived, *, better):
+def played(bundle, lived, *, best):
     """What a bundle would have answered: the right item first, or tenth."""
     cases = len(lived.plan.cases)
-    rank = 1 if bundle.manifest.memory and better else 10
+    rank = 1 if bundle.version in best else 10
     tops = np.tile(np.arange(10, dtype=np.int32), (cases, 1))
     return Played(bundle, Answers(np.full(cases, rank, np.int32), tops), None)
 
 
-def train_in(home, *, told=lambda _: None, better=True, registry=None, seed=1):
+def train_in(
+    home, *, told=lambda _: None, better=True, registry=None, seed=1, data=None, parts=None,
+    incremental=None,
+):  # fmt: skip
     """Train on a small site whose live model is day 0 at first."""
+    if data is None:
+        data = two_tastes(users=20, items=60, events=25, again=False)
     settings = settings_of(home)
     homes.make_home(settings)
+    live = live_model(settings, encoder_of(settings))
     options = TrainOptions(TINY, replace(COURSE, seed=seed), checkpoint_every=1)
     trainer = Trainer(
         site=Site(encoder=f"hashing-{TEXT}", text_dimension=TEXT, rules=Rules()),
@@ -74,10 +82,12 @@ def train_in(home, *, told=lambda _: None, better=True, registry=None, seed=1):
     )
     return train_once(
         trainer,
-        parts_of(two_tastes(users=20, items=60, events=25, again=False)),
-        live_model(settings, encoder_of(settings)),
+        parts if parts is not None else parts_of(data),
+        live,
         Ports(
-            play=lambda bundle, lived: played(bundle, lived, better=better),
+            play=lambda bundle, lived: played(
+                bundle, lived, best={bundle.version} - {live.bundle.version} if better else ()
+            ),
             promote=lambda path: releasing.promote(settings, path, told=told),
             registry=registry,
             told=told,
@@ -86,6 +96,7 @@ def train_in(home, *, told=lambda _: None, better=True, registry=None, seed=1):
         rules=RULES,
         now=NOW,
         sheet="# Data\n",
+        incremental=incremental,
     )
 
 
@@ -154,3 +165,41 @@ def test_another_seed_is_another_model(tmp_path, whole):
     _, first = whole
 
     assert train_in(tmp_path, seed=2, better=False).version != first.version
+
+
+def test_an_increment_goes_on_from_what_is_live_and_learns_new_items(tmp_path):
+    data = two_tastes(users=20, items=60, events=25, again=False)
+    met = data.log.items_N < 50  # ten items come late
+    late = data.log.times_N >= data.log.times_N[300]
+    log = data.log.take(met | late)
+    settings = settings_of(tmp_path)
+    first = train_in(tmp_path, data=data.with_log(log.take(log.times_N < log.times_N[350])))
+    base = Path(first.folder)
+    parts = new_parts_of(data.with_log(log), learned_until=read_story(base).learned_until)
+
+    again = train_in(tmp_path, parts=parts, incremental=base)
+
+    story = read_story(Path(again.folder))
+    assert (story.kind, story.base) == ("incremental", first.version)
+    assert story.epochs < read_story(base).epochs
+    assert story.items > read_story(base).items
+    assert story.full_seconds == read_story(base).full_seconds
+    assert story.learned_until == parts.cut
+    kept = load_bundle(Path(again.folder)).manifest
+    assert kept.files["scorer.onnx"] == load_bundle(base).manifest.files["scorer.onnx"]
+    assert live_version(tmp_path) == again.version
+    assert releasing.rollback(settings).version == first.version
+
+
+def test_a_training_is_a_run_and_a_model_in_the_registry(tmp_path):
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.sqlite", artifacts=tmp_path / "artifacts")
+
+    outcome = train_in(tmp_path / "home", registry=registry)
+
+    model = registry.model("candidate")
+    assert (model.number, model.version, model.gate) == (outcome.number, outcome.version, "passed")
+    assert registry.params(model)["width"] == str(TINY.width)
+    assert registry.metrics(model)["gate_gain_candidate"] == 1.0
+    assert registry.text(model, "bundle/card.md").startswith(f"# {outcome.version}")
+    losses = registry._client.get_metric_history(model.run, "loss")
+    assert [one.step for one in losses] == [1, 2, 3]

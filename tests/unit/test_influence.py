@@ -50,8 +50,8 @@ def popularity(events, **how):
 
 
 @pytest.mark.case(19)
-def test_ten_thousand_clicks_on_an_item_count_as_one():
-    total = sum(popularity([event(n * 0.01, 1) for n in range(10_000)], chunk=500))
+def test_a_thousand_clicks_on_an_item_count_as_one():
+    total = sum(popularity([event(n * 0.1, 1) for n in range(1_000)], chunk=100))
 
     assert total <= 1.0
 
@@ -68,17 +68,18 @@ def test_a_repeat_counts_by_as_much_as_the_first_has_faded():
     assert gains == pytest.approx([1.0, 0.5])
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0.5, 1.0, 1.5])), min_size=1, max_size=7),
-    st.randoms(use_true_random=False),
-)  # fmt: skip
+moments = st.tuples(st.integers(0, 400), st.sampled_from([0.5, 1.0, 1.5]))
+
+
+@settings(deadline=None)
+@given(st.lists(moments, min_size=1, max_size=7), st.randoms(use_true_random=False))
 def test_whatever_the_order_of_arrival_an_item_gets_the_strongest_voice_once(given_events, shuffle):
     events = [event(time + n / 1e3, 1, weight) for n, (time, weight) in enumerate(given_events)]
     shuffle.shuffle(events)
 
     gains = popularity(events, influence=ONCE)
 
-    worth = [2.0 ** (one.time / 1e6 / HALF_LIFE % 1000) for one in events]
+    worth = [2.0 ** ((one.time - events[0].time) / 1e6 / HALF_LIFE) for one in events]
     total = sum(gain * w for gain, w in zip(gains, worth, strict=True))
     strongest = max(one.weight * w for one, w in zip(events, worth, strict=True))
     assert total == pytest.approx(strongest)
@@ -110,7 +111,8 @@ def test_what_was_read_before_the_kept_history_counts_again_when_all_of_that_has
 @settings(max_examples=150, deadline=None)
 @given(distinct_interactions, st.randoms(use_true_random=False), st.integers(2, 30))
 def test_grouping_into_batches_does_not_matter(interactions, shuffle, chunk):
-    events = list(interactions)
+    # Keys as they are outside of tests: the Bloom filter takes neighbors of small ones for seen.
+    events = [dataclasses.replace(one, item=item_key(f"{one.item}")) for one in interactions]
     shuffle.shuffle(events)
 
     one_by_one = heard(events, rules=RULES)
@@ -183,7 +185,7 @@ def test_without_bounds_each_event_counts_in_full():
     found = heard(events, influence=Influence.unbounded(), chunk=100)
 
     assert {voice.popularity for voice in found} == {1.0}
-    assert found[-1].before == (1, 2)
+    assert found[-1].before == (1,)
 
 
 @pytest.fixture
@@ -201,14 +203,14 @@ def rows(site):
 
 @pytest.mark.case(19)
 def test_one_busy_user_does_not_outweigh_two_others(site):
-    for begin in range(0, 2_000, 500):
+    for begin in range(0, 1_000, 500):
         site.post(*[site.event("busy", "sport0", id=f"b{n}") for n in range(begin, begin + 500)])
     for user in ("anna", "ben"):
         site.did(user, "money0")
 
     (first, _), (second, _) = site.state.trending(2)
     assert (first, second) == (item_key("money0"), item_key("sport0"))
-    assert activity.counts(rows(site)[item_key("sport0")]) == {EventType.CLICK: 2_000}
+    assert activity.counts(rows(site)[item_key("sport0")]) == {EventType.CLICK: 1_000}
 
 
 def worker(site):
@@ -235,14 +237,17 @@ def random_arrivals(site, rng, number):
 def test_a_redelivery_in_other_batches_gives_the_same_increments(site, seed):
     rng = random.Random(seed)
     arrivals = random_arrivals(site, rng, 120)
-    first = [
-        one for begin in range(0, 120, 40) for one in worker(site).apply(arrivals[begin : begin + 40]).activity
-    ]  # fmt: skip
+    first = delivered(site, arrivals, lambda: 40)
 
-    again, at = [], 0
-    while at < len(arrivals):
-        size = rng.randrange(1, 50)
-        again += worker(site).apply(arrivals[at : at + size]).activity
-        at += size
+    again = delivered(site, arrivals, lambda: rng.randrange(1, 50))
 
     assert again == first
+
+
+def delivered(site, arrivals, size):
+    """Increments of all batches."""
+    found, at = [], 0
+    while at < len(arrivals):
+        begin, at = at, at + size()
+        found += worker(site).apply(arrivals[begin:at]).activity
+    return found

@@ -58,6 +58,7 @@ def test_what_comes_again_in_one_batch_with_news_writes_the_news_only(site):
 def test_an_item_that_was_stored_and_not_indexed_is_indexed_by_the_next_try(site):
     class Away:
         fault = True
+        text = site.catalog.text
 
         def push(self, changes):
             if self.fault:

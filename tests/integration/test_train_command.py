@@ -1,0 +1,120 @@
+"""`clickwise train` and `clickwise models`, as they are typed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from clickwise.cli.training import seconds_of
+from clickwise.errors import ConfigurationError
+
+SITE = {"CLICKWISE_ENCODER_MODEL": "hashing:16", "OMP_NUM_THREADS": "1"}
+
+
+def clickwise(*arguments, home):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "clickwise.cli", *arguments, "--home", str(home)],
+        env={**environment, **SITE},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def write_site(path, *, users=24, items=60, events=20):
+    """Items of two kinds, and people who click one kind each in an order that they share."""
+    rows = [
+        {"id": f"item-{place}", "kind": "news", "title": f"story number {place}"}
+        for place in range(items)
+    ]
+    rows += [
+        {
+            "id": f"e{step}-{user}",
+            "user": f"user-{user}",
+            "item": f"item-{(2 * (step + user // 2) + user % 2) % items}",
+            "type": "click",
+            "time": f"2026-01-{1 + step:02d}T00:00:{user:02d}Z",
+        }
+        for step in range(events)
+        for user in range(users)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A home whose model was trained from imported events, by the archive."""
+    folder = tmp_path_factory.mktemp("site")
+    home = folder / "home"
+    imported = clickwise(
+        "import", "--time", "shift-to-now", str(write_site(folder / "site.jsonl")), home=home
+    )
+    assert imported.returncode == 0, imported.stderr
+    done = clickwise(
+        "train", "once", "--epochs", "2", "--dimension", "8", "--width", "16", "--json",
+        str(folder / "outcome.json"), "--tensorboard", str(folder / "board"), home=home,
+    )  # fmt: skip
+    assert done.returncode in {0, 1}, done.stderr
+    return folder, home, done
+
+
+def test_a_training_says_what_the_gate_decided_and_why(trained):
+    folder, _, done = trained
+    outcome = json.loads((folder / "outcome.json").read_text())
+
+    assert outcome["version"] in done.stdout
+    assert outcome["verdict"]["conditions"][0]["name"] == "cases"
+    passed = all(one["passed"] for one in outcome["verdict"]["conditions"])
+    assert (done.returncode == 0) == passed
+    assert outcome["promoted"] == passed
+    assert "Traceback" not in done.stderr
+    assert list((folder / "board").glob("events.*"))
+
+
+def test_models_can_be_listed_shown_and_compared(trained):
+    folder, home, _ = trained
+    version = json.loads((folder / "outcome.json").read_text())["version"]
+
+    listed = json.loads(clickwise("models", "list", "--json", home=home).stdout)
+    assert [one["version"] for one in listed] == [version]
+    card = clickwise("models", "show", version, home=home)
+    assert card.stdout.startswith(f"# {version}")
+    shown = json.loads(clickwise("models", "show", "1", "--json", home=home).stdout)
+    assert shown["params"]["width"] == "16"
+    same = clickwise("models", "diff", "1", version, home=home)
+    assert "no parameter and no figure differs" in same.stdout
+    missing = clickwise("models", "show", "learned-0", home=home)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("clickwise: no model 'learned-0'")
+
+
+def test_there_is_nothing_to_go_on_from_under_day_0(tmp_path):
+    home = tmp_path / "home"
+    imported = clickwise(
+        "import", "--time", "shift-to-now", str(write_site(tmp_path / "site.jsonl")), home=home
+    )
+    assert imported.returncode == 0, imported.stderr
+
+    refused = clickwise("train", "once", "--incremental", home=home)
+
+    assert refused.returncode == 1
+    assert "there is nothing to go on from; train in full" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("10m", 600.0), ("2h", 7200.0)]
+)
+def test_durations_are_read(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "0s", "-1h", "10w", "inf"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ConfigurationError):
+        seconds_of(text)
