@@ -24,9 +24,9 @@ from training.evaluation.lived import LivedPlan
 from training.export import write_learned
 from training.gate import GateRules, Verdict, judge
 from training.parts import Parts, lived_after
-from training.registry import BUNDLE, Registry, Run
+from training.registry import BUNDLE, CARD, Registry, Run
 
-CARD, VERDICT, CURVES = "card.md", "gate.json", "curves.png"
+VERDICT, CURVES = "gate.json", "curves.png"
 
 Told = Callable[[str], None]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "clickwise"
 BUNDLE = "bundle"  # folder of the bundle among a run's artefacts
+CARD = "card.md"  # the model card in it
 _VERSION, _VECTORS, _OUTCOME, _QUALITY, _PRECISION = (
     "bundle", "vectors", "gate", "quality", "precision",
 )  # fmt: skip
@@ -125,6 +126,8 @@ class Registry:
 
     def models(self) -> Sequence[RegisteredModel]:
         """All versions, newest first."""
+        if self._artifacts is not None and not self._artifacts.exists():
+            return []  # nothing was trained here yet: no need to wake MLflow
         with translated():
             found = self._client.search_model_versions(
                 f"name='{NAME}'", max_results=_MOST, order_by=["version_number DESC"]

@@ -60,6 +60,11 @@ class Fitted:
         return [data.items.ids[place] for place in self.lessons.known_N.tolist()]
 
 
+def use_threads(number: int) -> None:
+    """CPU threads of all that torch does in this process."""
+    torch.set_num_threads(number)
+
+
 def with_values(values: Mapping[str, str | int | float]) -> tuple[ModelConfig, FitConfig]:
     """The defaults with these fields of either changed; no name is in both.
 

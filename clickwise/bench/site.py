@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from clickwise.activity import FOLLOW_STEPS, Activity, increments
+from clickwise.activity import Activity, increments
 from clickwise.bench.synthetic import Made, make_events, make_items, user_id
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, wiring
+from clickwise.influence import Influence, voices
 from clickwise.profile import (
     Interaction,
     ItemFacts,
@@ -182,7 +183,7 @@ def write_users(
         profile = folded_in_turns(interactions, source, bundle=bundle)
         body = stored_body(profile, received=now.timestamp())
         writes.append(ProfileWrite(user=user_id(number), expected=0, body=body))
-        _count(activity, interactions, half_life_seconds)
+        _count(activity, interactions, half_life_seconds, bundle)
         progress.advance(task, len(interactions))
     for start in range(0, len(writes), ROWS_AT_ONCE):
         with state.write() as write:
@@ -205,20 +206,26 @@ def folded_in_turns(
 
 
 def _count(
-    activity: dict[ItemKey, Activity], interactions: Sequence[Interaction], half_life_seconds: float
+    activity: dict[ItemKey, Activity],
+    interactions: Sequence[Interaction],
+    half_life_seconds: float,
+    bundle: Bundle,
 ) -> None:
-    """Add one reader's events to the rows of their items, as the event handler does unbounded."""
-    liked: list[int] = []  # newest first
-    for one in interactions:
+    """Add one reader's events to the rows of their items, as the event handler does."""
+    heard = voices(
+        bundle.empty_profile(),
+        interactions,
+        kept=bundle.manifest.rules.history,
+        influence=Influence(half_life_seconds=half_life_seconds),
+    )
+    for one, voice in zip(interactions, heard, strict=True):
         for effect in increments(
             item=one.item,
             event_type=one.type,
-            popularity=one.weight,
-            following=one.weight,
+            popularity=voice.popularity,
+            following=voice.following,
             time=one.time / 1e6,
-            before=liked[:FOLLOW_STEPS],
+            before=voice.before,
         ):
             row = activity.setdefault(ItemKey(effect.item), Activity())
             row.add(effect, half_life_seconds=half_life_seconds)
-        if one.weight > 0.0:
-            liked = [one.item, *(item for item in liked if item != one.item)][:FOLLOW_STEPS]

@@ -35,7 +35,7 @@ from clickwise.profile import Rules
 from clickwise.ranking import Policy
 from clickwise.recommend.lists import REFRESH_SECONDS
 from clickwise.settings import Settings
-from training.evaluation.attacks import AttackReport, OpenSite, attacks, simulate
+from training.evaluation.attacks import FLOOD, AttackReport, OpenSite, attacks, simulate
 
 HONEST = 200  # users whose lists are read
 LAST = datetime(2026, 1, 1, tzinfo=UTC)  # the last rating is moved here
@@ -80,9 +80,17 @@ def bounds_of(settings: Settings) -> dict[str, Bounds]:
 
 
 def simulate_attacks(
-    scene: Scene, bounds: Mapping[str, Bounds], *, num_honest: int = HONEST, seed: int = 0
+    scene: Scene,
+    bounds: Mapping[str, Bounds],
+    *,
+    num_honest: int = HONEST,
+    clicks: int = FLOOD,
+    seed: int = 0,
 ) -> AttackReport:
-    """Play the usual attacks on the scene's site under each of `bounds`."""
+    """Play the usual attacks on the scene's site under each of `bounds`.
+
+    `num_honest` users, drawn by `seed`, have their lists read; `clicks` are the flood's.
+    """
     users = sorted({event.user for event in scene.events})
     drawn = np.random.default_rng(seed).permutation(len(users))[:num_honest]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,6 +106,7 @@ def simulate_attacks(
             trending=trending,
             items={item.id: item for item in scene.items},
             now=scene.now,
+            clicks=clicks,
         )
         return simulate(played, sites, [users[place] for place in drawn.tolist()])
 

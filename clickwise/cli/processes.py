@@ -106,7 +106,7 @@ def _health(core: Core) -> Sequence[Health]:
     """Runs in a thread; each check is bounded by its client's own timeout."""
     checks = [
         _checked("database", core.state.ping),
-        _checked("vectors", core.catalog.index.count),
+        _checked("vectors", lambda: _count(core)),
         Health(name="models", ok=True, detail=_models(core)),
     ]
     if not core.settings.embedded:
@@ -114,6 +114,15 @@ def _health(core: Core) -> Sequence[Health]:
 
         checks.append(_checked("kafka", lambda: asyncio.run(kafka.ping(core.settings))))
     return checks
+
+
+def _count(core: Core) -> int:
+    """Items of the live index, which is not closed meanwhile."""
+    core.releases.refresh()
+    try:
+        return core.catalog.index.count()
+    finally:
+        core.releases.rest()
 
 
 def _models(core: Core) -> str:

@@ -1,6 +1,7 @@
 """`clickwise models list|show|diff`: the models that were trained, and how they differ."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
@@ -9,6 +10,9 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, plain, print_json, print_table
 from clickwise.settings import Settings
+
+if TYPE_CHECKING:
+    from training.registry import Registry
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +39,21 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     second: str | float | None
 
 
+def registry_of(settings: Settings) -> "Registry":
+    """Runs and models: the server that is set, or a file in the home."""
+    from training.registry import Registry
+
+    if settings.mlflow_url:
+        return Registry(settings.mlflow_url, artifacts=None)
+    folder = settings.folder / "mlflow"
+    return Registry(
+        f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}", artifacts=folder / "artifacts"
+    )
+
+
 def list_models(settings: Settings, *, json: bool) -> int:
     """List the models, newest first."""
     with train_extra():
-        from clickwise.cli.training_run import registry_of
-
         models = registry_of(settings).models()
     if json:
         print_json(models)
@@ -104,9 +118,7 @@ def diff_models(settings: Settings, first: str, second: str, *, json: bool) -> i
 
 def _shown(settings: Settings, wanted: str) -> Shown:
     with train_extra():
-        from clickwise.cli.training_run import registry_of
-        from training.once import CARD
-        from training.registry import BUNDLE
+        from training.registry import BUNDLE, CARD
 
         registry = registry_of(settings)
         model = registry.model(wanted)

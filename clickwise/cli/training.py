@@ -134,9 +134,9 @@ def seconds_of(text: str) -> float:
 
 def _be_quiet(settings: Settings) -> None:
     """Serving goes first: a lower priority, few threads."""
-    import torch
+    from training.train import use_threads
 
-    torch.set_num_threads(settings.train_threads)
+    use_threads(settings.train_threads)
     missing = settings.train_niceness - os.nice(0)
     if missing > 0:
         os.nice(missing)

@@ -19,6 +19,7 @@ import numpy as np
 
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
+from clickwise.cli.registry import registry_of
 from clickwise.cli.replay import ServedSystem
 from clickwise.cli.teaching import requests_after
 from clickwise.cli.training import Follow, TrainCommand
@@ -42,7 +43,6 @@ from training.lessons import auto_device
 from training.once import Live, Outcome, Ports, train_once
 from training.parts import Parts, new_parts_of, parts_of
 from training.ranker_fit import Request
-from training.registry import Registry
 from training.train import TrainOptions, with_values
 from training.weights import read_story
 
@@ -114,16 +114,6 @@ def train(
         )
         source.done()
         return outcome
-
-
-def registry_of(settings: Settings) -> Registry:
-    """Runs and models: the server that is set, or a file in the home."""
-    if settings.mlflow_url:
-        return Registry(settings.mlflow_url, artifacts=None)
-    folder = settings.folder / "mlflow"
-    return Registry(
-        f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}", artifacts=folder / "artifacts"
-    )
 
 
 def gate_rules(settings: Settings) -> GateRules:

@@ -44,5 +44,5 @@ def _cosines(vectors_ND: Float32Array, head_H: NDArray[np.intp]) -> Float32Array
 
 
 def _kept(cosines_HH: Float32Array, copy_cosine: float) -> NDArray[np.bool_]:
-    kept_H: NDArray[np.bool_] = ~np.tril(cosines_HH >= copy_cosine, -1).any(axis=1)
-    return kept_H
+    copied_HH = np.tril(cosines_HH >= copy_cosine, -1)
+    return np.logical_not(copied_HH.any(axis=1))

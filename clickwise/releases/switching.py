@@ -201,8 +201,8 @@ class SwitchingReleases:
         pointer = self._state.pointer()
         if pointer.sequence != self._seen.pointer.sequence:
             self._seen = _Seen(pointer, self._clock.monotonic())
-            self._opener.keep(pointer.named)
             self._faults.clear()  # whoever changed it may have mended the cause
+            self._opener.keep(pointer.named)
         for role in _ORDER:
             self._open_role(pointer, role)
         self._swap(pointer)

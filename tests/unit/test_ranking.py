@@ -117,3 +117,40 @@ def test_the_same_seed_gives_the_same_page():
 
 def test_the_policy_names_itself():
     assert Policy().version != Policy(diversity=0.5).version
+
+
+def copies_of(vectors, number):
+    """`vectors` with `number` nearly equal ones of the first put before them."""
+    noise = unit_vectors(number, seed=7) * 0.02
+    made = vectors[0] + noise
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return np.concatenate([made, vectors]).astype(np.float32)
+
+
+@pytest.mark.case(19)
+@pytest.mark.parametrize("number", [5, 60, 150])
+@pytest.mark.parametrize("policy", [PLAIN, Policy(exploration=0.0)])
+def test_of_copies_only_the_best_is_in_the_head_of_a_list(number, policy):
+    vectors = copies_of(unit_vectors(50), number)
+    scores = np.linspace(1.0, 0.0, len(vectors))
+
+    places = ranked(scores, vectors=vectors, policy=policy, count=48)
+
+    assert sum(place.index <= number for place in places) == 1
+    assert places[0].index == 0
+
+
+def test_copies_continue_the_list_in_their_order():
+    vectors = copies_of(unit_vectors(3), 4)
+
+    places = ranked(np.linspace(1.0, 0.0, 7), vectors=vectors, count=7)
+
+    assert [place.index for place in places] == [0, 5, 6, 1, 2, 3, 4]
+
+
+def test_copies_alone_are_ordered_by_score():
+    vectors = np.repeat(unit_vectors(1), 60, axis=0)
+
+    places = ranked(np.linspace(1.0, 0.0, 60), vectors=vectors, count=60)
+
+    assert [place.index for place in places] == list(range(60))

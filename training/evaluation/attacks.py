@@ -122,18 +122,24 @@ class AttackReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def attacks(
-    *, users: int, trending: Sequence[str], items: Mapping[str, Item], now: datetime
+    *,
+    users: int,
+    trending: Sequence[str],
+    items: Mapping[str, Item],
+    now: datetime,
+    clicks: int = FLOOD,
 ) -> list[Attack]:
     """The usual attacks on a site of so many `users`, all within the last hour before `now`.
 
-    They push the item in the middle of `trending`; copied is the text of the first.
+    They push the item in the middle of `trending`; copied are the texts of the first and of the
+    last. `clicks` is how often the one user clicks.
     """
     pushed = trending[len(trending) // 2]
     fakes = max(1, round(users * FAKE_SHARE))
     return [
         crowd(pushed, fakes=fakes, now=now),
         crowd(pushed, fakes=fakes, now=now, disguise=trending[:PAGE]),
-        flood(pushed, clicks=FLOOD, now=now),
+        flood(pushed, clicks=clicks, now=now),
         copies(items[trending[0]], number=COPIES, now=now),
         copies(items[trending[-1]], number=COPIES, now=now),
     ]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from clickwise.errors import BundleError
+from clickwise.errors import BundleError, ConfigurationError
 from clickwise.types import item_key
 from tests.unit.training.networks import TEXT, TINY, ids, network, two_tastes
 from training.export import in_key_order
 from training.fit import FitConfig
-from training.train import TrainOptions, fitted
+from training.train import TrainOptions, fitted, with_values
 from training.weights import Story, model_of, read_story, sizes_of, story_files, warm_start
 
 COURSE = FitConfig(epochs=6, batch=16, warmup=5, learning_rate=0.01, patience=30)
@@ -138,3 +138,11 @@ def test_a_story_says_which_sizes_to_go_on_with(tmp_path):
     assert model_of(read_story(folder)) == replace(TINY, interests=3)
     assert read_story(tmp_path / "elsewhere") is None
     assert TEXT == 12
+
+
+def test_values_of_a_search_become_sizes_and_rates():
+    model, course = with_values({"width": 96, "learning_rate": 0.005})
+
+    assert (model.width, course.learning_rate) == (96, 0.005)
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        with_values({"width": "wide"})
