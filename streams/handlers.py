@@ -47,6 +47,14 @@ class Arrival:
     offset: int = -1
 
 
+class _OtherModelsError(Exception):
+    """Profiles of the batch have to be folded anew first; each with its stored version."""
+
+    def __init__(self, profiles: Mapping[UserId, tuple[int, Profile]]) -> None:
+        super().__init__(f"{len(profiles)} profiles are of another model")
+        self.profiles = profiles
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a batch did: an outcome per arrival, effects on items, users whose profile changed
@@ -95,7 +103,8 @@ class EventHandler:
         """
         started = time.perf_counter()
         try:
-            applied = _retried(lambda: self._attempt(batch), "events")
+            moved: dict[UserId, tuple[int, Profile]] = {}
+            applied = _retried(lambda: self._settled(batch, moved), "events")
             metrics.batch_seconds.labels("events").observe(time.perf_counter() - started)
             metrics.batch_messages.labels("events").observe(len(batch))
             self._report(batch, applied)
@@ -103,10 +112,29 @@ class EventHandler:
             self._releases.rest()
         return applied
 
-    def _attempt(self, batch: Sequence[Arrival]) -> Applied:
+    def _settled(
+        self, batch: Sequence[Arrival], moved: dict[UserId, tuple[int, Profile]]
+    ) -> Applied:
+        """One attempt, once no profile of the batch is another model's.
+
+        After a promotion every profile is. Folding them anew takes long, and every other writer
+        would wait for it: so it is done between two transactions, and is in `moved` afterwards.
+        """
+        while True:
+            try:
+                return self._attempt(batch, moved)
+            except _OtherModelsError as found:
+                for user, (version, profile) in found.profiles.items():
+                    moved[user] = version, self._releases.of(user).rebuilt(profile)
+
+    def _attempt(
+        self, batch: Sequence[Arrival], moved: Mapping[UserId, tuple[int, Profile]]
+    ) -> Applied:
         self._releases.refresh()
         newest = self._state.newest_change()
-        for release in self._releases.every():
+        # Of those that answer these users: one that answers nobody must not hold up events.
+        used = {one.version: one for one in (self._releases.of(a.event.user) for a in batch)}
+        for release in used.values():
             release.catalog.refresh(newest)
         interactions = [interaction_of(arrival.event) for arrival in batch]
         with self._state.write() as write:
@@ -133,6 +161,7 @@ class EventHandler:
             resent = self._resent(write, batch, interactions, outcomes)
             profiles = self._load(write, by_user.keys() | {batch[i].event.user for i in resent})
             before = {user: profile for user, (_, profile) in profiles.items()}
+            self._move(profiles, by_user, moved)
             sources: dict[ModelVersion, _BatchItems] = {}
             writes = []
             for user, indices in by_user.items():
@@ -141,7 +170,7 @@ class EventHandler:
                 source = sources.get(release.version)
                 if source is None:
                     source = sources[release.version] = _BatchItems(release, interactions)
-                if profile.model != release.version:
+                if before[user].model != release.version:
                     metrics.rebuilt_profiles.labels("event").inc()
                 folded = release.fold(profile, [interactions[i] for i in indices], source)
                 profiles[user] = (version, folded.profile)
@@ -196,6 +225,31 @@ class EventHandler:
             else:
                 loaded[user] = (row.version, from_stored(row.body)[0])
         return loaded
+
+    def _move(
+        self,
+        profiles: dict[UserId, tuple[int, Profile]],
+        users: Iterable[UserId],
+        moved: Mapping[UserId, tuple[int, Profile]],
+    ) -> None:
+        """Put what was folded anew in the place of what is stored, where that is as it was.
+
+        Raises:
+            _OtherModelsError: some are another model's, and were not folded anew yet.
+        """
+        missing: dict[UserId, tuple[int, Profile]] = {}
+        for user in users:
+            version, profile = profiles[user]
+            wanted = self._releases.of(user).version
+            if not version or profile.model == wanted:
+                continue
+            known = moved.get(user)
+            if known is None:
+                missing[user] = version, profile
+            elif known[0] == version and known[1].model == wanted:
+                profiles[user] = known
+        if missing:
+            raise _OtherModelsError(missing)
 
     def _report(self, batch: Sequence[Arrival], applied: Applied) -> None:
         now = self._clock.now()

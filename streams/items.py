@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clickwise import metrics
+from clickwise import logs, metrics
 from clickwise.encoder.port import TextEncoder
+from clickwise.errors import BundleError
 from clickwise.items import Item
-from clickwise.releases import Releases
+from clickwise.releases import Release, Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
@@ -15,6 +16,8 @@ from clickwise.vectors.port import Float32Array, IndexedItem, Removed
 from clickwise.vectors.rows import indexed, indexed_item, item_write, stored_vector
 
 Place = tuple[Partition, int]
+
+_log = logs.get(__name__)
 
 
 class ItemHandler:
@@ -70,11 +73,23 @@ class ItemHandler:
                     row = self._state.item(name, release.catalog.text)
                     removed = Removed(item_key(name))
                     entries[name] = removed if row is None else indexed(row, release.catalog.text)
-                release.catalog.push(list(entries.values()))
+                self._push(release, list(entries.values()))
         finally:
             self._releases.rest()
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("items").observe(len(changes))
+
+    def _push(self, release: Release, entries: Sequence[IndexedItem | Removed]) -> None:
+        """Have a model's searches see them. One beside the live one whose own files are at fault
+        is left behind: nobody's items wait for it.
+        """
+        try:
+            release.catalog.push(entries)
+        except BundleError as error:
+            if release is self._releases.live:
+                raise
+            metrics.errors.labels(error.kind, "items").inc()
+            _log.warning("model_left_behind", model=release.version, reason=str(error))
 
     def _store(
         self, writes: Mapping[ItemId, ItemWrite], places: Mapping[ItemId, Place]

@@ -28,18 +28,21 @@ from training.export_quantized import quantized
 from training.export_timing import seconds_of
 from training.network import Network
 from training.quality import Validation, ranks_of, score_all
+from training.ranker import BaseScorer, scorer_graph
 from training.sequences import Histories
 
 MAX_QUALITY_LOSS = 0.01  # share of NDCG@10 that int8 may lose
 _GRAPHS = (TOWER, STEP, READ, SCORER)
 _ASKED = 200  # histories
 _CANDIDATES = 200
+_DRAWN = 10  # requests
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """One precision. Times are of one call on one CPU thread: an event, a read-out, 200 candidates
     scored; `time_ratio` is their sum to that of fp32 in the same run, `quality` NDCG@10 of the
-    graphs, `max_difference` the largest of a score to torch's.
+    graphs, `max_difference` the largest of a score of the network to torch's, `ranker_difference`
+    that of the whole scorer to fp32's.
     """
 
     precision: str
@@ -49,6 +52,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     score_seconds: float
     time_ratio: float
     max_difference: float
+    ranker_difference: float
     quality: float
     quality_loss: float
 
@@ -86,8 +90,11 @@ class ExportTable(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A form as serving opens it, with the vectors of all items."""
+    """A form as serving opens it, with the vectors of all items. `base` scores by the network
+    alone, as torch does; the ranker's corrections need a request.
+    """
 
+    base: Scorer
     recurrence: OnnxRecurrence
     scorer: Scorer
     vectors_ID: Float32Array
@@ -96,9 +103,10 @@ class _Loaded:
 def forms_of(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
     """The files of a bundle in every precision, from those in fp32.
 
-    In int8 the item tower stays as it is: its vectors are computed once for each item.
+    In int8 the item tower stays as it is, for its vectors are computed once for each item, and the
+    scorer, whose weights are few.
     """
-    int8 = {name: quantized(files[name]) for name in (STEP, READ, SCORER)}
+    int8 = {name: quantized(files[name]) for name in (STEP, READ)}
     fp16 = {name: halved(files[name]) for name in _GRAPHS}
     return {"fp32": dict(files), "int8": {**files, **int8}, "fp16": {**files, **fp16}}
 
@@ -119,16 +127,21 @@ def measured(
     targets_U = validation.targets_U[:_ASKED]
     seen = Histories(asked, device="cpu")
     expected_UI = torch.cat(list(score_all(network, seen)))
+    width = network.config.dimension + 1
+    base = Scorer(scorer_graph(BaseScorer(), dimension=width), dimension=width)
+    first: Scorer | None = None
     found: list[Form] = []
     for precision, files in forms.items():
-        tower = LearnedTower(files[TOWER], keys_of(files), dimension=network.config.dimension + 1)
+        tower = LearnedTower(files[TOWER], keys_of(files), dimension=width)
         loaded = _Loaded(
+            base,
             OnnxRecurrence(files[STEP], files[READ], memory=network.user.memory),
-            Scorer(files[SCORER], dimension=network.config.dimension + 1),
+            Scorer(files[SCORER], dimension=width),
             tower.vectors([item_key(item) for item in ids], text_IC),
         )
         scores_UI = torch.from_numpy(np.stack([_scores(loaded, one) for one in asked]))
         quality = _quality(scores_UI, seen, targets_U)
+        first = first if first is not None else loaded.scorer
         step, read, score = _times(loaded)
         found.append(
             Form(
@@ -139,6 +152,7 @@ def measured(
                 score_seconds=score,
                 time_ratio=(step + read + score) / found[0].seconds if found else 1.0,
                 max_difference=float((scores_UI - expected_UI).abs().max()),
+                ranker_difference=_difference(loaded.scorer, first, width),
                 quality=quality,
                 quality_loss=1.0 - quality / found[0].quality
                 if found and found[0].quality
@@ -200,7 +214,28 @@ def _scores(loaded: _Loaded, one: History) -> Float32Array:
     for memory_M in memories(loaded.recurrence, loaded.vectors_ID, one):  # noqa: B007  # the last
         pass
     read_KD = loaded.recurrence.read(memory_M)
-    return loaded.scorer.score(known_interests(read_KD, loaded.vectors_ID))
+    return loaded.base.score(known_interests(read_KD, loaded.vectors_ID))
+
+
+def _difference(scorer: Scorer, other: Scorer, dimension: int) -> float:
+    """The largest between two scorers on a few drawn requests."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for _ in range(_DRAWN):
+        rows = rng.standard_normal((_CANDIDATES + RECENTS + 2, dimension)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        given = ScorerInput(
+            interests_KD=rows[:1],
+            interest_gains_K=np.array([4.0], np.float32),
+            recents_RD=rows[1 : 1 + RECENTS],
+            recent_weights_R=np.full(RECENTS, 1.0 / RECENTS, np.float32),
+            aversion_D=rows[-1],
+            candidates_ND=rows[1 + RECENTS : -1],
+            facts_NF=rng.uniform(0.0, 1.0, (_CANDIDATES, len(FACTS))).astype(np.float32),
+        )
+        gap = np.abs(scorer.score(given) - other.score(given)).max()
+        worst = max(worst, float(gap))
+    return worst
 
 
 def _times(loaded: _Loaded) -> tuple[float, float, float]:

@@ -23,11 +23,13 @@ class GateRules(msgspec.Struct, frozen=True, kw_only=True):
 
     `min_gain` is what the whole interval of the difference must be above, absolute in the metric;
     `max_slice_drop` the share of live's figure that a slice may lose (one that loses more, but
-    whose interval still holds zero, has lost nothing that is known). `min_coverage_share` is of
+    whose interval still holds zero, has lost nothing that is known). Of fewer users than
+    `min_users` an interval says nothing, however many cases they have. `min_coverage_share` is of
     live's coverage, `max_latency_ratio` of its time per scored request.
     """
 
     min_cases: int = 100
+    min_users: int = 10
     min_gain: float = 0.0
     max_slice_drop: float = 0.1
     min_slice_cases: int = 50
@@ -99,12 +101,20 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(contest: Contest, rules: GateRules) -> Verdict:
     """Decide."""
-    number = len(contest.users_C)
+    number, users = len(contest.users_C), len(np.unique(contest.users_C))
     enough = Condition(
         name="cases",
-        passed=number >= rules.min_cases,
-        figures={"cases": float(number), "needed": float(rules.min_cases)},
-        text=f"{number:,} later events to compare by, {rules.min_cases:,} needed",
+        passed=number >= rules.min_cases and users >= rules.min_users,
+        figures={
+            "cases": float(number),
+            "needed": float(rules.min_cases),
+            "users": float(users),
+            "needed_users": float(rules.min_users),
+        },
+        text=(
+            f"{number:,} later events of {users:,} users to compare by, {rules.min_cases:,} of"
+            f" {rules.min_users:,} needed"
+        ),
     )
     if not enough.passed:
         return Verdict(metric=contest.metric, conditions=(enough,))
@@ -198,7 +208,8 @@ def _latency(contest: Contest, rules: GateRules) -> Condition:
     allowed = rules.max_latency_ratio * live
     return Condition(
         name="latency",
-        passed=candidate <= allowed,
+        # A candidate that was never asked has not been quick.
+        passed=candidate <= allowed and (candidate > 0.0 or live == 0.0),
         figures={"candidate": candidate, "live": live, "allowed": allowed},
         text=(
             f"a request is scored in {candidate * 1e3:.3f} ms against {live * 1e3:.3f} ms;"

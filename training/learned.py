@@ -24,8 +24,8 @@ _MODEL, _COURSE = ModelConfig(), FitConfig()
 class LearnedRanker:
     """Implements `training.data.Ranker` with the network as it is trained for a bundle.
 
-    Without text vectors in the dataset it goes by ids alone. Whoever has no history gets what is
-    popular. `watch` hears of each epoch.
+    Scores are logits. Without text vectors in the dataset it goes by ids alone. Whoever has no
+    history gets what is popular. `watch` hears of each epoch.
     """
 
     def __init__(
@@ -95,4 +95,5 @@ class LearnedRanker:
         self.network = network
         self._unknown_I = (network.vectors() == 0.0).all(dim=1).cpu().numpy()
         liked = data.log.items_N[data.log.weights_N > 0.0]
-        self._popular_I = np.bincount(liked, minlength=len(data.items)).astype(np.float32)
+        counts_I = np.bincount(liked, minlength=len(data.items))
+        self._popular_I = np.log1p(counts_I).astype(np.float32)

@@ -97,12 +97,12 @@ def train_once(
     if candidate is None:
         return None
     ports.told("fitted")
-    verdict = _noted(trainer.work, candidate)
+    verdict = _noted(trainer.work, candidate, live)
     if verdict is None:
         lived = lived_after(parts.data, parts.cut)
         sides = (ports.play(candidate.bundle, lived), ports.play(live.bundle, lived))
         verdict = judge(contest_of(lived.plan, *sides), rules)
-        _note(trainer.work, candidate, verdict)
+        _note(trainer.work, candidate, live, verdict)
     ports.told("played")
     released = write_learned(
         bundles,
@@ -135,25 +135,30 @@ def train_once(
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """What the gate said of a version: a run that was killed later does not ask again, when the
-    candidate may be live already.
+    """What the gate said of a version against the one that was live: a run that was killed later
+    does not ask again, when the candidate may be live already.
     """
 
     version: str
+    against: str
     verdict: Verdict
 
 
-def _noted(work: Path, candidate: Candidate) -> Verdict | None:
+def _noted(work: Path, candidate: Candidate, live: Live) -> Verdict | None:
+    """What was said, if it still holds: nothing else has gone live in between."""
     try:
         note = msgspec.json.decode((work / VERDICT).read_bytes(), type=_Note)
     except (OSError, msgspec.DecodeError):
         return None
-    return note.verdict if note.version == candidate.bundle.version else None
+    own = candidate.bundle.version
+    holds = note.version == own and live.bundle.version in {note.against, own}
+    return note.verdict if holds else None
 
 
-def _note(work: Path, candidate: Candidate, verdict: Verdict) -> None:
+def _note(work: Path, candidate: Candidate, live: Live, verdict: Verdict) -> None:
     part = work / f"{VERDICT}.part"
-    part.write_bytes(msgspec.json.encode(_Note(candidate.bundle.version, verdict)))
+    note = _Note(candidate.bundle.version, live.bundle.version, verdict)
+    part.write_bytes(msgspec.json.encode(note))
     part.replace(work / VERDICT)
 
 

@@ -22,12 +22,13 @@ _LONGEST_GRADIENT = 5.0
 @dataclass(frozen=True, slots=True)
 class Objective:
     """What is minimized. `negative` weighs what was disliked; `sampled` items stand for all others
-    where the catalogue is too large for a full softmax.
+    where the catalogue is too large for a full softmax: larger than `full_up_to`.
     """
 
     draws: Draws
     sampled: int
     negative: float
+    full_up_to: int = FULL_UP_TO
 
     def __call__(self, network: Network, batch: Batch) -> Tensor:
         """Mean over what a batch has to learn."""
@@ -35,7 +36,7 @@ class Objective:
         x_TBH = network.outputs(batch, c_ID)
         x_PH, targets_P = _to_learn(x_TBH, batch.targets_TB)
         u_PKD = network.user.read(x_PH)
-        if len(c_ID) <= FULL_UP_TO:
+        if len(c_ID) <= self.full_up_to:
             loss = full_softmax(u_PKD, c_ID, targets_P)
         else:
             drawn_S = self.draws(self.sampled)

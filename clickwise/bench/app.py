@@ -61,7 +61,7 @@ def serve(
 
     shape = Shape(items=items, users=users, events_per_user=EVENTS_PER_USER, dimension=dimension)
     counts, processes = numbers(clients), numbers(workers)
-    return _reported(
+    return reported(
         lambda console: bench_serve(
             shape, clients=counts, workers=processes, seconds=seconds, site=site, console=console
         ),
@@ -84,7 +84,7 @@ def freshness(
     from clickwise.bench.site import Shape
 
     shape = Shape(items=items, users=users, events_per_user=200, dimension=dimension)
-    return _reported(
+    return reported(
         lambda console: bench_freshness(shape, events=events, kafka=kafka, console=console),
         draw_freshness,
         json,
@@ -106,7 +106,7 @@ def ingest(
     """Events a second, embedded and from Kafka; lists during a burst of new items."""
     from clickwise.bench.ingest import bench_ingest, draw_ingest
 
-    return _reported(
+    return reported(
         lambda console: bench_ingest(
             events=events,
             users=users,
@@ -132,7 +132,7 @@ def scale(
     from clickwise.bench.scale import bench_scale, draw_scale
 
     sizes = numbers(items), numbers(users), numbers(histories)
-    return _reported(
+    return reported(
         lambda console: bench_scale(
             items=sizes[0], users=sizes[1], histories=sizes[2], console=console
         ),
@@ -160,7 +160,7 @@ def swap(
     pair = numbers(dimensions)
     if len(pair) != 2:
         raise typer.BadParameter(f"expected two numbers such as 64,96, got {dimensions!r}")
-    return _reported(
+    return reported(
         lambda console: bench_swap(
             shape, rounds=swaps, requests=requests, events=events,
             dimensions=(pair[0], pair[1]), console=console,
@@ -170,7 +170,7 @@ def swap(
     )  # fmt: skip
 
 
-def _reported(
+def reported(
     measure: Callable[[Console], T], draw: Callable[[T, Console], None], json: Path | None
 ) -> int:
     """Measure, show, write; a measurement that failed is told in one line."""

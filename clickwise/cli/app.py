@@ -214,7 +214,7 @@ def version(json: Json = False) -> None:
     add_help_option=False,
 )
 def bench(context: typer.Context) -> int:
-    """Measure this machine: serve, freshness, ingest, scale, swap."""
+    """Measure this machine: serve, freshness, ingest, scale, swap, train."""
     from clickwise.cli.benching import bench as run
 
     return run(context.args)

@@ -21,12 +21,17 @@ from clickwise.cli.opener import HomeOpener, open_bundle
 from clickwise.cli.parents import end_with_parent
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import BundleError, ClickwiseError, ConfigurationError
+from clickwise.errors import (
+    BundleError,
+    ClickwiseError,
+    ConfigurationError,
+    UnavailableError,
+)
 from clickwise.releases.rebuilding import Rebuilder
 from clickwise.settings import Settings, load
 from clickwise.state.port import NamedRelease, Role, State
 from clickwise.types import ModelVersion
-from clickwise.vectors.builder import Space, build_loop, stored_changes
+from clickwise.vectors.builder import Space, Wanted, build_loop, stored_changes
 
 # Whoever waits for an index comes first.
 _ORDER: tuple[Role, ...] = ("candidate", "canary", "shadow", "live", "previous")
@@ -105,28 +110,23 @@ class UsedSpaces:
         self._known = _Known(-1, {})
         self._told: set[tuple[str, str]] = set()
 
-    def now(self) -> list[Space] | None:
-        """Each space once, the most urgent first; None where a bundle cannot be read."""
+    def now(self) -> Wanted:
+        """Each space once, the most urgent first; without those of bundles that cannot be had."""
         pointer = self._state.pointer()
-        if not pointer.named:
-            return None
         named = [one for one in map(pointer.role, _ORDER) if one is not None]
         before = self._known.bundles
         bundles: dict[tuple[str, str], Bundle] = {}
-        whole = True
         for one in named:
             key = one.version, one.checksum
             bundle = before.get(key) or bundles.get(key) or self._opened(one)
-            if bundle is None:
-                whole = False
-            else:
+            if bundle is not None:
                 bundles[key] = bundle
         self._known = _Known(pointer.sequence, bundles)
-        if not whole:
-            return None
         spaces: dict[ModelVersion, Space] = {}
         for one in named:
-            bundle = bundles[one.version, one.checksum]
+            bundle = bundles.get((one.version, one.checksum))
+            if bundle is None:
+                continue  # the others do not wait for it
             if one.role == "candidate" and self._state.items_without(
                 ModelVersion(bundle.manifest.encoder), limit=1
             ):
@@ -134,13 +134,15 @@ class UsedSpaces:
             spaces.setdefault(
                 bundle.vectors, space_of(self._state, bundle, at_once=one.role != "live")
             )
-        return list(spaces.values())
+        told = bool(named) and all((one.version, one.checksum) in bundles for one in named)
+        kept = frozenset(bundle.vectors for bundle in bundles.values()) if told else None
+        return Wanted(list(spaces.values()), kept)
 
     def _opened(self, named: NamedRelease) -> Bundle | None:
         key = named.version, named.checksum
         try:
             bundle = open_bundle(self._settings, named)
-        except (BundleError, ConfigurationError) as error:
+        except (BundleError, ConfigurationError, UnavailableError) as error:
             if key not in self._told:
                 _log.error("bundle_not_usable", model=named.version, reason=str(error))
             self._told.add(key)

@@ -8,7 +8,7 @@ from clickwise.cli.teaching import requests_after, taught_system
 from clickwise.cli.wiring import rules_of
 from clickwise.settings import Settings
 from training.candidate import Trainer
-from training.evaluation.candidates import OURS, quick_values
+from training.evaluation.candidates import OURS, quick_values, usual_values
 from training.evaluation.protocols import Request
 from training.export import Site
 from training.fit import Epoch
@@ -20,8 +20,9 @@ def served(settings: Settings, request: Request) -> ServedSystem:
     """The system; its text vectors are the data set's own, whatever encoder they are of."""
     text_ID = request.data.items.text_ID
     text_dimension = 0 if text_ID is None else int(text_ID.shape[1])
-    values = dict(quick_values(OURS)) if request.quick else {}
-    model, course = with_values({**values, "seed": request.seed})
+    quick = quick_values(OURS) if request.quick else {}
+    values = {**usual_values(OURS, request.data), **quick, "seed": request.seed}
+    model, course = with_values(values)
 
     def watch(epoch: Epoch) -> None:
         request.progress(f"{OURS}: epoch {epoch.number}", epoch.number / course.epochs)

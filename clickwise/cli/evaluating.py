@@ -91,7 +91,7 @@ def protocols(settings: Settings) -> "Mapping[str, Protocol]":
 
 def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "Report":
     from training.datasets import load_dataset
-    from training.evaluation.candidates import OURS, chosen
+    from training.evaluation.candidates import HYBRID, OURS, chosen
     from training.evaluation.protocols import USUAL, Request
 
     known = protocols(settings)
@@ -103,7 +103,7 @@ def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "
     systems = chosen(options.systems)
     follow(f"reading {options.dataset}", 0.0)
     data = load_dataset(options.dataset, folder=options.data)
-    if OURS in systems:
+    if OURS in systems or HYBRID in systems:
         data = _with_text(data, settings, follow)
     return known[protocol](
         Request(

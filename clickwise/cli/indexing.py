@@ -32,10 +32,8 @@ def build(settings: Settings, *, loop: bool) -> int:
                 signal.signal(number, lambda *_: stop.set())
             builder.build(settings, state, stop)
             return Exit.DONE
-        spaces = builder.UsedSpaces(settings, state).now()
-        if spaces is None:
-            raise BundleError("a model in use cannot be read: see the log, and clickwise models")
-        for space in spaces:
+        wanted = builder.UsedSpaces(settings, state).now()
+        for space in wanted.spaces:
             built = build_generation(
                 homes.vectors_folder(settings), space.name, space.dimension, space.changes_after
             )
@@ -46,5 +44,7 @@ def build(settings: Settings, *, loop: bool) -> int:
                     f"generation {built.number}: {built.count:,} items, {built.changed:,} changed,"
                     f" {built.seconds:.1f} s"
                 )
-            console().print(Text(said if len(spaces) == 1 else f"{space.name}: {said}"))
+            console().print(Text(said if len(wanted.spaces) == 1 else f"{space.name}: {said}"))
+        if wanted.kept is None:
+            raise BundleError("a model in use cannot be had: see the log, and clickwise models")
     return Exit.DONE

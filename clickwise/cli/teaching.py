@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import numpy as np
 
 from clickwise.bundle import Bundle
@@ -92,7 +93,7 @@ def taught_system(
     return ServedSystem(
         bundle,
         settings=settings,
-        policy=replace(policy_of(settings), exploration=0.0),
+        policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
     )
 
 
@@ -123,7 +124,7 @@ class RetrainedSystem(ServedSystem):
             self._first,
             settings=settings,
             name="clickwise, retrained",
-            policy=replace(policy_of(settings), exploration=0.0),
+            policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
         )
 
     def tell(self, events: Log) -> None:

@@ -16,6 +16,7 @@ from clickwise.types import ModelVersion
 from clickwise.vectors.port import Float32Array
 
 FORMAT = 3
+_READABLE = (2, 3)  # 2: before learned models, without a memory
 MICROSECONDS = 1_000_000
 OLDER_BYTES = 4_096
 _OLDER_HASHES = 5
@@ -128,7 +129,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     truncated: bool
     history: bytes
     older: bytes
-    memory: bytes
+    memory: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -166,7 +167,7 @@ def from_bytes(data: bytes) -> Profile:
     """
     try:
         packed = _decoder.decode(data)
-        if packed.format == FORMAT:
+        if packed.format in _READABLE:
             return _unpacked(packed)
     except (msgspec.DecodeError, ValueError) as error:
         raise BundleError("stored profile is damaged") from error

@@ -312,7 +312,10 @@ class SwitchingReleases:
         if standby:
             newest = self._state.newest_change()
             for release in standby:
-                release.catalog.refresh(newest)
+                try:
+                    release.catalog.refresh(newest)
+                except ClickwiseError as error:  # told when it was opened; the others go on
+                    metrics.errors.labels(error.kind, "releases").inc()
 
     def _retire(self, pointer: Pointer) -> None:
         """Close what is neither named nor in use, once no thread is in the middle of it."""

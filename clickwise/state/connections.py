@@ -44,7 +44,7 @@ class Connections:
         self,
         engine: Engine,
         *,
-        begin: str,
+        begin: Callable[[Connection], None],
         limits: Limits,
         check: Callable[[Connection], None],
         monotonic: Callable[[], float],
@@ -135,7 +135,7 @@ class Connections:
         """A connection that has begun a transaction."""
         started = self._monotonic()
         try:
-            connection, _ = self._start(lambda held: held.exec_driver_sql(self._begin))
+            connection, _ = self._start(self._begin)
         except UnavailableError as error:
             # A writer that waits too long for another (SQLite) is no outage: reads go on.
             if not _is_busy(error.__cause__):

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from clickwise.errors import ConfigurationError
+from clickwise.state import sqlite
 from clickwise.state.bulk import ArrayBulk, Bulk, RowBulk
 from clickwise.state.connections import Limits
-from clickwise.state.sqlite import open_sqlite
 
 _MIGRATION_SECONDS = 600.0
 
@@ -19,7 +19,7 @@ class Database:
     """What differs between the two databases once their engines are there."""
 
     engine: Engine
-    begin: str
+    begin: Callable[[Connection], None]
     bulk: Bulk
     limits: Limits
     patient_engine: Callable[[], Engine]
@@ -40,11 +40,11 @@ def open_database(text: str, *, timeout_seconds: float, connections: int) -> Dat
         ) from None
     if url.drivername == "sqlite":
         return Database(
-            engine=open_sqlite(url, timeout_seconds=timeout_seconds),
-            begin="BEGIN IMMEDIATE",
+            engine=sqlite.open_sqlite(url, timeout_seconds=timeout_seconds),
+            begin=sqlite.begin,
             bulk=RowBulk(),
             limits=Limits(connections=connections, transactions=1, seconds=timeout_seconds),
-            patient_engine=lambda: open_sqlite(url, timeout_seconds=_MIGRATION_SECONDS),
+            patient_engine=lambda: sqlite.open_sqlite(url, timeout_seconds=_MIGRATION_SECONDS),
         )
     if url.drivername != "postgresql+psycopg":
         raise ConfigurationError(
@@ -64,10 +64,14 @@ def open_database(text: str, *, timeout_seconds: float, connections: int) -> Dat
 
     return Database(
         engine=engine(timeout_seconds),
-        begin="BEGIN",
+        begin=_begin,
         bulk=ArrayBulk(),
         limits=Limits(
             connections=connections, transactions=connections - 1, seconds=timeout_seconds
         ),
         patient_engine=lambda: engine(_MIGRATION_SECONDS),
     )
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

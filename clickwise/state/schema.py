@@ -1,6 +1,7 @@
 """Bringing a database to this program's schema, and refusing one that is ahead of it."""
 
 import threading
+from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
@@ -28,7 +29,7 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
-def migrate(engine: Engine, *, begin: str, version: str = "head") -> None:
+def migrate(engine: Engine, *, begin: Callable[[Connection], None], version: str = "head") -> None:
     """Upgrade to `version` in one transaction that other processes wait for.
 
     Raises:
@@ -38,7 +39,7 @@ def migrate(engine: Engine, *, begin: str, version: str = "head") -> None:
     with _one_at_a_time:
         try:
             with engine.connect() as connection:
-                connection.exec_driver_sql(begin)
+                begin(connection)
                 if engine.dialect.name == "postgresql":
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
                 check(connection)

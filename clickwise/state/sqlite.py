@@ -4,13 +4,17 @@ WAL lets readers go on while one writer writes; `synchronous=FULL` makes a commi
 before it returns. The driver's own transaction handling is off (AUTOCOMMIT): transactions
 begin with BEGIN IMMEDIATE, so that two of them never deadlock half-way. Pages of 8 KiB hold a
 profile in one or two; a checkpoint every 32 MiB writes a page that changed often only once.
+
+SQLite keeps no queue of writers: whoever looks while nobody writes is next, and its own waiting
+looks ever more seldom, ten times a second in the end. A process that writes one batch after the
+other then leaves others waiting for seconds. So `begin` looks every few milliseconds.
 """
 
 import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from clickwise.errors import ConfigurationError
@@ -19,6 +23,10 @@ PAGE_BYTES = 8_192
 CHECKPOINT_BYTES = 32 * 1024 * 1024
 CACHE_KIBIBYTES = 32 * 1024
 MAPPED_BYTES = 256 * 1024 * 1024
+# SQLite looks after 1, 3 and 8 ms, then gives up, and `begin` starts over.
+LOOK_MILLISECONDS = 8
+_BEGIN = "BEGIN IMMEDIATE"
+_PRIMARY = 0xFF  # of an extended error code
 
 
 def open_sqlite(url: URL, *, timeout_seconds: float) -> Engine:
@@ -47,6 +55,31 @@ def open_sqlite(url: URL, *, timeout_seconds: float) -> Engine:
         connection.execute(f"PRAGMA journal_size_limit={2 * CHECKPOINT_BYTES}")
 
     return engine
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction that writes; waits as long as the connection's own timeout says.
+
+    Raises:
+        DBAPIError: another process wrote all the time, or the database cannot be used.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # this engine's only driver
+    (milliseconds,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + milliseconds / 1_000
+    driver.execute(f"PRAGMA busy_timeout={LOOK_MILLISECONDS}")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute(_BEGIN)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & _PRIMARY != sqlite3.SQLITE_BUSY:
+                    break
+            else:
+                return
+        connection.exec_driver_sql(_BEGIN)  # the last try: its error is SQLAlchemy's
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
 def _use_wal(connection: sqlite3.Connection, *, deadline: float) -> None:

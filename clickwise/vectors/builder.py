@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,8 +192,14 @@ class Space:
     at_once: bool
 
 
-# The spaces of the models in use, the most urgent first; None: they cannot all be told now.
-Spaces = Callable[[], Sequence[Space] | None]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`spaces` are to be built, the most urgent first; `kept` names all that are in use, also those
+    that cannot be built yet. None: they cannot all be told now, so nothing may be removed.
+    """
+
+    spaces: Sequence[Space]
+    kept: frozenset[ModelVersion] | None
 
 
 class _Builder:
@@ -208,10 +214,10 @@ class _Builder:
         self._interval_seconds = build_interval_seconds
         self._due: dict[ModelVersion, float] = {}
 
-    def look(self, spaces: Sequence[Space]) -> bool:
+    def look(self, wanted: Wanted) -> bool:
         """Build what has to be built; False when something has to be tried again later."""
-        done = True
-        for space in spaces:
+        done = wanted.kept is not None
+        for space in wanted.spaces:
             try:
                 if self._has_work(space):
                     build_generation(self._root, space.name, space.dimension, space.changes_after)
@@ -223,9 +229,9 @@ class _Builder:
                 metrics.errors.labels(error.kind, "vectors").inc()
                 _log.warning("build put off", model=space.name, kind=error.kind, reason=str(error))
                 done = False
-        names = {space.name for space in spaces}
-        self._due = {name: at for name, at in self._due.items() if name in names}
-        remove_unused(self._root, names)
+        if wanted.kept is not None:
+            self._due = {name: at for name, at in self._due.items() if name in wanted.kept}
+            remove_unused(self._root, wanted.kept)
         return done
 
     def _has_work(self, space: Space) -> bool:
@@ -242,7 +248,7 @@ class _Builder:
 def build_loop(
     state: State,
     root: Path,
-    spaces: Spaces,
+    wanted: Callable[[], Wanted],
     *,
     build_after: int,
     build_interval_seconds: float,
@@ -268,15 +274,15 @@ def build_loop(
     while not stop.wait(pause_seconds):
         pause_seconds = usual_seconds
         try:
-            wanted = spaces()
+            now = wanted()
         except UnavailableError as error:
             _log.warning("build put off", kind=error.kind, reason=str(error))
-            wanted = None
-        if not wanted or not builder.look(wanted):
-            pause_seconds = _RETRY_SECONDS if wanted else usual_seconds
+            continue
+        if not builder.look(now):
+            pause_seconds = _RETRY_SECONDS
 
 
-def remove_unused(root: Path, used: set[ModelVersion]) -> None:
+def remove_unused(root: Path, used: Collection[ModelVersion]) -> None:
     """Remove the folders of models that are not in use; readers that have them open go on."""
     for model in stored_models(root):
         if model in used:

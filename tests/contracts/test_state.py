@@ -1,5 +1,6 @@
 """The state's contract, on SQLite and on PostgreSQL."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, NullPool, create_engine, inspect
+from sqlalchemy import Engine, NullPool, create_engine, inspect, make_url
+from sqlalchemy.exc import OperationalError
 
 from clickwise.errors import (
     ConfigurationError,
@@ -40,6 +42,7 @@ from clickwise.state.port import (
     StoredProfile,
 )
 from clickwise.state.sql import SqlState, open_state
+from clickwise.state.sqlite import begin, open_sqlite
 from clickwise.state.tables import SCHEMA_VERSION, metadata
 from clickwise.testing.postgres import PostgresServer
 from clickwise.types import ItemId, ItemKey, ModelVersion, UserId, event_key, item_key
@@ -1010,6 +1013,29 @@ class TestOutages:
 
         assert len(state.events()) == 1
         state.close()
+
+    def test_a_writer_that_waits_for_sqlite_looks_often_so_that_it_gets_its_turn(
+        self, tmp_path: Path
+    ) -> None:
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+        engine = open_sqlite(make_url(url), timeout_seconds=0.5)
+        other = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        looks: list[str] = []
+
+        with engine.connect() as waiting, other.connect() as locking:
+            driver = waiting.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            locking.exec_driver_sql("BEGIN IMMEDIATE")
+            driver.set_trace_callback(looks.append)
+            with pytest.raises(OperationalError, match="locked"):
+                begin(waiting)
+            locking.exec_driver_sql("COMMIT")
+            begin(waiting)
+            driver.set_trace_callback(None)
+
+            assert looks.count("BEGIN IMMEDIATE") > 10
+            assert driver.in_transaction
+            assert driver.execute("PRAGMA busy_timeout").fetchone() == (500,)
 
     def test_a_restarted_postgresql_needs_no_reopening(
         self, postgres: PostgresServer, postgres_url: str

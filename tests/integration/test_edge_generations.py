@@ -18,7 +18,7 @@ from clickwise.testing.index import ExactIndex
 from clickwise.testing.vectors import an_item, changes_of, clustered_items, queries_near
 from clickwise.types import ItemId, ItemKind, ModelVersion, item_key
 from clickwise.vectors import Removed, Where
-from clickwise.vectors.builder import Space, build_generation, build_loop, stored_changes
+from clickwise.vectors.builder import Space, Wanted, build_generation, build_loop, stored_changes
 from clickwise.vectors.edge import EdgeIndex
 from clickwise.vectors.generations import Generations, live_model, make_live, stored_models
 from clickwise.vectors.rows import item_write
@@ -383,7 +383,7 @@ def test_the_loop_builds_after_enough_changes_or_enough_time(tmp_path, state):
     space = Space(MODEL, DIMENSION, stored_changes(state, MODEL), at_once=False)
     loop = threading.Thread(
         target=build_loop,
-        args=(state, tmp_path, lambda: [space]),
+        args=(state, tmp_path, lambda: Wanted([space], frozenset({space.name}))),
         kwargs={"build_after": 10, "build_interval_seconds": 0.2, "stop": stop},
     )
     generations = Generations(tmp_path, MODEL)
@@ -413,7 +413,7 @@ def test_an_index_that_is_waited_for_is_built_at_once_and_an_unused_one_removed(
     space = Space(other, DIMENSION, stored_changes(state, MODEL), at_once=True)
     loop = threading.Thread(
         target=build_loop,
-        args=(state, tmp_path, lambda: [space]),
+        args=(state, tmp_path, lambda: Wanted([space], frozenset({space.name}))),
         kwargs={"build_after": 1_000, "build_interval_seconds": 3_600.0, "stop": stop},
     )
 
@@ -439,7 +439,7 @@ def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(tmp_path, 
     ]
     loop = threading.Thread(
         target=build_loop,
-        args=(state, tmp_path, lambda: spaces),
+        args=(state, tmp_path, lambda: Wanted(spaces, frozenset({broken, MODEL}))),
         kwargs={"build_after": 1_000, "build_interval_seconds": 3_600.0, "stop": stop},
     )
 
@@ -449,6 +449,28 @@ def test_a_model_that_cannot_be_read_does_not_keep_the_others_waiting(tmp_path, 
     loop.join(DEADLINE_SECONDS)
 
     assert not loop.is_alive()
+
+
+@pytest.mark.parametrize("kept", [None, frozenset({MODEL, ModelVersion("m-later")})])
+def test_what_cannot_be_built_yet_is_not_removed(tmp_path, state, kept):
+    """Neither where it is not told (a bundle cannot be had), nor where its items are encoded."""
+    later = ModelVersion("m-later")
+    stored(state, [an_entry(1)])
+    build_generation(tmp_path, later, DIMENSION, stored_changes(state, MODEL))
+    stop = threading.Event()
+    space = Space(MODEL, DIMENSION, stored_changes(state, MODEL), at_once=True)
+    loop = threading.Thread(
+        target=build_loop,
+        args=(state, tmp_path, lambda: Wanted([space], kept)),
+        kwargs={"build_after": 1_000, "build_interval_seconds": 3_600.0, "stop": stop},
+    )
+
+    loop.start()
+    until(lambda: Generations(tmp_path, MODEL).current() is not None)
+    stop.set()
+    loop.join(DEADLINE_SECONDS)
+
+    assert stored_models(tmp_path) == [later, MODEL]
 
 
 def test_stored_items_of_another_model_are_not_in_the_index(tmp_path, state):

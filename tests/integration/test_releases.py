@@ -381,19 +381,36 @@ class TestBuilding:
         spaces = UsedSpaces(stocked.settings, stocked.state)
         root = homes.vectors_folder(stocked.settings)
 
-        named = [space.name for space in spaces.now()]
-        for space in spaces.now():
+        named = [space.name for space in spaces.now().spaces]
+        for space in spaces.now().spaces:
             build_generation(root, space.name, space.dimension, space.changes_after)
         remove_unused(root, set(named))
 
         assert sorted(named) == ["m1-items", "m2-items"]
         assert stored_models(root) == ["m1-items", "m2-items"]
 
-    def test_a_bundle_that_cannot_be_read_removes_nothing(self, home):
+    def test_a_bundle_that_cannot_be_read_removes_nothing_and_holds_up_no_other(self, home):
         home.promote("m1", 96)
         (homes.bundles_folder(home.settings) / "m1" / "items.npy").write_bytes(b"")
 
-        assert UsedSpaces(home.settings, home.state).now() is None
+        wanted = UsedSpaces(home.settings, home.state).now()
+
+        assert wanted.kept is None
+        assert [space.name for space in wanted.spaces] == ["hashing-64"]
+
+    def test_a_candidate_whose_items_are_being_encoded_waits_and_is_not_removed(self, stocked):
+        folder = random_bundle(
+            stocked.folder / "made", "w1", encoder="hashing-128", text_dimension=128, dimension=48
+        )
+        with pytest.raises(KilledHereError):
+            releasing.promote(
+                stocked.settings, folder, encoder="hashing:128", told=stop_at("named")
+            )
+
+        wanted = UsedSpaces(stocked.settings, stocked.state).now()
+
+        assert [space.name for space in wanted.spaces] == ["hashing-64"]
+        assert wanted.kept == {"hashing-64", "w1-items"}
 
     def test_bundles_that_differ_in_rules_alone_share_a_space(self, home):
         home.promote("m1", 96)

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -261,3 +262,12 @@ def test_another_model_starts_from_the_kept_history():
 
 def cosine(one, other):
     return float(ITEMS.items[one].vector_D @ ITEMS.items[other].vector_D)
+
+
+def test_a_profile_of_the_format_before_learned_models_is_read():
+    profile = folded([event(1, 2, key=1), event(2, 3, key=2)])
+    fields = msgspec.msgpack.decode(to_bytes(profile))
+
+    older = msgspec.msgpack.encode([2, *fields[1:-1]])
+
+    assert to_bytes(from_bytes(older)) == to_bytes(profile)

@@ -26,6 +26,7 @@ from training.baselines.windows import padded, training_windows
 from training.data import Dataset, History
 
 _SCORED_AT_ONCE = 256
+_FEWEST_ASKED = 20
 Items = NDArray[np.int32]
 
 
@@ -48,7 +49,8 @@ class NeuralConfig:
     epochs: int = 200
     patience: int = 10
     negatives: int = 0
-    validation_users: int = 5_000
+    validation_share: float = 0.1  # of the users, as of ours
+    validation_users: int = 2_000  # at most
     evidence: Evidence = "positive"
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = "auto"
@@ -95,7 +97,7 @@ class NeuralRanker:
         share_I = self._counts_I / max(1.0, self._counts_I.sum())
         self._share_I = torch.from_numpy(share_I).to(self._device)
         rng = np.random.default_rng(seed)
-        train, asked = _held_out(sequences, self._config.validation_users, rng)
+        train, asked = _held_out(sequences, self._config, rng)
         # The caller's random numbers are left as they were.
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
@@ -215,11 +217,12 @@ class NeuralRanker:
 
 
 def _held_out(
-    sequences: Sequence[Items], most: int, rng: np.random.Generator
+    sequences: Sequence[Items], config: NeuralConfig, rng: np.random.Generator
 ) -> tuple[list[Items], list[tuple[Items, int]]]:
     """What is left to train on, and for some users their history and its last item."""
     able = [place for place, items in enumerate(sequences) if len(items) >= 3]
-    chosen = set(rng.permutation(able)[:most].tolist())
+    share = max(_FEWEST_ASKED, round(len(able) * config.validation_share))
+    chosen = set(rng.permutation(able)[: min(share, config.validation_users)].tolist())
     train = [items[:-1] if place in chosen else items for place, items in enumerate(sequences)]
     asked = [(sequences[place][:-1], int(sequences[place][-1])) for place in sorted(chosen)]
     return train, asked

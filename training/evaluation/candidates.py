@@ -4,18 +4,24 @@ Every one has the same budget: so many trials on the validation part, the first 
 the default values. One trial is no search, and costs none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from clickwise.errors import ConfigurationError
 from training.baselines import BASELINES, baseline
 from training.baselines.spaces import Baseline, Value
 from training.data import Dataset, Ranker
-from training.evaluation.cases import Plan, Progress, answer
+from training.evaluation.cases import Cases, Plan, Progress, answer
+
+if TYPE_CHECKING:
+    from training.hybrid import Question
 
 OURS = "clickwise"
-SYSTEMS = (OURS, *BASELINES)
+HYBRID = "clickwise-hybrid"  # of OURS and baselines: `training.evaluation.combined`
+SYSTEMS = (OURS, *BASELINES, HYBRID)
 # Networks, whose training is cut short when figures are wanted quickly.
 NETWORKS = frozenset({OURS, "gru4rec", "sasrec"})
 QUICK_EPOCHS = 2
@@ -23,10 +29,13 @@ QUICK_EPOCHS = 2
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What values are chosen by: fit on `train`, and `quality` is to be high."""
+    """What values are chosen by: fit on `train`, and `quality` is to be high. `questions` are
+    those that `quality` asks.
+    """
 
     train: Dataset
     quality: Callable[[Ranker], float]
+    questions: "Callable[[], Sequence[Question]]"
 
 
 def chosen(names: str) -> tuple[str, ...]:
@@ -43,7 +52,7 @@ def chosen(names: str) -> tuple[str, ...]:
 
 
 def candidate(name: str) -> Baseline:
-    """A system by name: its space, defaults, and how it is built.
+    """A system by name: its space, defaults, and how it is built. The hybrid has none of these.
 
     Raises:
         ConfigurationError: no such system.
@@ -52,6 +61,14 @@ def candidate(name: str) -> Baseline:
         return baseline(name)
     found: Baseline = import_module("training.evaluation.ours").BASELINE
     return found
+
+
+def usual_values(name: str, data: Dataset) -> Mapping[str, Value]:
+    """Values that a system takes on a data set where none are searched for."""
+    if name != OURS:
+        return {}
+    found: Mapping[str, Mapping[str, Value]] = import_module("training.evaluation.ours").USUAL
+    return found.get(data.name, {})
 
 
 def quick_values(name: str) -> Mapping[str, Value]:
@@ -67,7 +84,22 @@ def validation_of(plan: Plan) -> Validation:
         answers = answer(ranker, validation.cases, progress=lambda _: None)
         return float(validation.headline.of(answers.ranks_C).mean())
 
-    return Validation(validation.train, quality)
+    return Validation(validation.train, quality, partial(_questions, validation.cases))
+
+
+def _questions(cases: Cases) -> "Sequence[Question]":
+    """Each case as a question, with the items that its history or its time bars."""
+    from training.hybrid import Question
+
+    return [
+        Question(
+            user=int(cases.users_Q[question]),
+            history=cases.history(question),
+            answer=item,
+            barred_N=cases.impossible(question),
+        )
+        for question, item in zip(cases.questions_C.tolist(), cases.items_C.tolist(), strict=True)
+    ]
 
 
 def tuned(
@@ -78,8 +110,8 @@ def tuned(
     seed: int,
     fixed: Mapping[str, Value],
     progress: Progress,
-) -> tuple[Ranker, str]:
-    """A system with the values that did best on the validation, and a note that says them."""
+) -> tuple[Mapping[str, Value], str]:
+    """The values of a system that did best on the validation, and a note that says them."""
     from training.baselines.tuning import Trial, tune
 
     tried: list[Trial] = []
@@ -98,8 +130,12 @@ def tuned(
         fixed=fixed,
         progress=follow,
     )
-    values = ", ".join(f"{field} {_shown(value)}" for field, value in found.values.items())
-    return candidate(name).build(found.values), f"best of {len(found.trials)} trials: {values}"
+    return found.values, f"best of {len(found.trials)} trials: {said(found.values)}"
+
+
+def said(values: Mapping[str, Value]) -> str:
+    """Values in words."""
+    return ", ".join(f"{field} {_shown(value)}" for field, value in values.items())
 
 
 def _shown(value: Value) -> str:

@@ -78,6 +78,14 @@ class Cases:
         met_T: Int32Array = items_T[weights_T != 0.0]
         return met_T
 
+    def impossible(self, question: int) -> Int32Array:
+        """All items that cannot be the answer: barred, or not out yet."""
+        barred_T = self.barred(question)
+        if self.available_I is None:
+            return barred_T
+        later = np.flatnonzero(self.available_I > self.nows_Q[question])
+        return np.concatenate([barred_T, later.astype(np.int32)])
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -45,6 +45,10 @@ class Lived(Protocol):
         """These events happened; they are the next ones of the log."""
         ...
 
+    def close(self) -> None:
+        """Nothing more is asked."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LivedPlan:
@@ -83,7 +87,7 @@ def live(
     """What `system` answered."""
     plan = lived.plan
     system.begin(plan.train, seed=seed)
-    nowhere = len(plan.train.items)
+    nowhere = max(len(plan.train.items), DEPTH) + 1  # beyond every cut-off
     ranks_C = np.full(len(plan.cases), nowhere, np.int32)
     tops_CK = np.full((len(plan.cases), LIST_SIZE), -1, np.int32)
     waiting: list[int] = []  # told in one go before the next question, in order
@@ -152,6 +156,9 @@ class LivedRanker:
                 now=time,
             )
             self._ranker.learn(user, item, event_type=kind, weight=weight, time=time)
+
+    def close(self) -> None:
+        """See Lived."""
 
 
 _NOTHING = History(

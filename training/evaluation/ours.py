@@ -1,4 +1,4 @@
-"""Our model as a candidate: which of its values a search tries.
+"""Our model as a candidate: which of its values a search tries, and which it takes without one.
 
 Values are fields of `ModelConfig` or of `FitConfig`, by name; no name is in both.
 """
@@ -21,6 +21,28 @@ SPACE: Space = {
     "weight_decay": Scale(1e-3, 0.3),
     "batch": Choice((64, 128, 256)),
 }
+
+# By name of the data set: what `clickwise evaluate` takes where it does not search. A report says
+# so, since baselines then have their defaults.
+USUAL: Mapping[str, Mapping[str, Value]] = {
+    "ml-1m": {
+        "dimension": 128, "width": 256, "dropout": 0.3, "input_dropout": 0.3,
+        "batch": 64, "epochs": 36, "decay_after": 36, "every": 4, "patience": 60,
+    },
+    "ml-100k": {
+        "length": 100, "width": 128, "dropout": 0.3, "input_dropout": 0.3,
+        "epochs": 25, "every": 2, "patience": 6,
+    },
+    "deskdrop": {
+        "length": 100, "width": 128, "dropout": 0.4, "input_dropout": 0.4,
+        "epochs": 25, "every": 2, "patience": 5,
+    },
+    "serenade": {
+        "length": 20, "dimension": 64, "width": 64, "dropout": 0.3, "input_dropout": 0.3,
+        "id_dropout": 0.0, "batch": 64, "epochs": 8, "patience": 2, "learning_rate": 3e-3,
+        "average": 0.99, "negative": 0.0,
+    },
+}  # fmt: skip
 
 
 def build(values: Mapping[str, Value]) -> Ranker:

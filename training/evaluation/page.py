@@ -46,7 +46,8 @@ def verdict(report: Report) -> str:
     against = [
         one
         for one in report.comparisons
-        if one.metric == report.headline and one.other == report.best_baseline
+        if one.metric == report.headline
+        and (one.system, one.other) == (report.ours, report.best_baseline)
     ]
     if not report.ours or not against:
         best = report.systems[0]

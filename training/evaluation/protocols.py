@@ -1,19 +1,23 @@
 """The protocols by name: each takes a request and gives a report."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 
 from clickwise.errors import ConfigurationError
 from training.baselines.spaces import Value
 from training.data import Dataset, Ranker
 from training.evaluation.candidates import (
+    HYBRID,
     OURS,
     Validation,
     candidate,
     quick_values,
+    said,
     tuned,
+    usual_values,
     validation_of,
 )
 from training.evaluation.cases import Plan, Progress
@@ -31,8 +35,22 @@ QUICK_SHARE = 0.02  # of the events are lived
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """The systems to ask, what is to be said of them by name, and what hybrids are made of.
+
+    Hybrids come last: their sources are then fitted, and their times are their own.
+    """
+
+    rankers: Sequence[Ranker]
+    notes: Mapping[str, str]
+    hybrids: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for. `tuning_trials` of 1 takes every system's default values."""
+    """What is asked for. `tuning_trials` of 1 searches for no values: those of ours are the ones
+    kept for the data set, those of baselines their defaults, and the report says so.
+    """
 
     data: Dataset
     systems: tuple[str, ...]
@@ -43,15 +61,16 @@ class Request:
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    def course(self, system_notes: Mapping[str, str]) -> Course:
+    def course(self, built: Built) -> Course:
         """How it is run."""
         return Course(
             seed=self.seed,
             ours=OURS,
+            hybrids=built.hybrids,
             trials=QUICK_TRIALS if self.quick else TRIALS,
             command=self.command,
             versions=self.versions,
-            system_notes=system_notes,
+            system_notes=built.notes,
             notes=("Quick: networks were trained for two epochs.",) if self.quick else (),
         )
 
@@ -59,20 +78,38 @@ class Request:
         self,
         validation: Callable[[], Validation],
         usual: Mapping[str, Mapping[str, Value]],
-    ) -> tuple[list[Ranker], dict[str, str]]:
-        """The systems, and notes on them by name.
+    ) -> Built:
+        """The systems.
 
         Values are searched for on the validation, which is made when it is needed; without a
-        search they are the `usual` ones of this protocol, if it has some, or the defaults.
+        search they are those kept for the data set, else the `usual` ones of this protocol, or
+        the defaults. A hybrid brings its sources with it.
         """
-        rankers: list[Ranker] = []
+        sources: Sequence[str] = ()
+        if HYBRID in self.systems:
+            from training.evaluation.combined import sources_of
+
+            sources = sources_of(self.data)
+        names = dict.fromkeys((*self.systems, *sources))
+        names.pop(HYBRID, None)
+        validated = cache(validation)
+        values: dict[str, Mapping[str, Value]] = {}
         notes: dict[str, str] = {}
-        for name in self.systems:
-            fixed = quick_values(name) if self.quick else {}
-            if self.tuning_trials == 1:
-                rankers.append(candidate(name).build({**usual.get(name, {}), **fixed}))
-                continue
-            ranker, note = tuned(
+        for name in names:
+            values[name], note = self._values(name, validated, usual.get(name, {}))
+            if note:
+                notes[name] = note
+        if not sources:
+            return Built([candidate(name).build(values[name]) for name in names], notes, {})
+        return self._with_hybrid(sources, values, notes, validated)
+
+    def _values(
+        self, name: str, validation: Callable[[], Validation], usual: Mapping[str, Value]
+    ) -> tuple[Mapping[str, Value], str]:
+        """A system's values, and what is to be said of them."""
+        fixed = quick_values(name) if self.quick else {}
+        if self.tuning_trials > 1:
+            return tuned(
                 name,
                 validation(),
                 trials=self.tuning_trials,
@@ -80,9 +117,25 @@ class Request:
                 fixed=fixed,
                 progress=self.progress,
             )
-            rankers.append(ranker)
-            notes[ranker.name] = note
-        return rankers, notes
+        kept = {**usual, **usual_values(name, self.data)}
+        return {**kept, **fixed}, f"not searched here: {said(kept)}" if kept else ""
+
+    def _with_hybrid(
+        self,
+        sources: Sequence[str],
+        values: Mapping[str, Mapping[str, Value]],
+        notes: Mapping[str, str],
+        validation: Callable[[], Validation],
+    ) -> Built:
+        from training.evaluation.combined import FittedOnce, hybrid_of
+
+        def build(name: str) -> Ranker:
+            return candidate(name).build(values[name])
+
+        rankers = {name: FittedOnce(build(name)) for name in values}
+        hybrid = hybrid_of({name: rankers[name] for name in sources}, build, validation)
+        note = f"of {', '.join(sources)}; its time is what it takes beyond theirs"
+        return Built([*rankers.values(), hybrid], {**notes, HYBRID: note}, {HYBRID: sources})
 
 
 Protocol = Callable[[Request], Report]
@@ -98,14 +151,15 @@ def planned(make: Callable[[Dataset, int], Plan], request: Request) -> Report:
         plan = make(request.data, request.seed)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    rankers, notes = request.build(lambda: validation_of(plan), {})
-    return evaluate(plan, rankers, request.course(notes), progress=request.progress)
+    built = request.build(lambda: validation_of(plan), {})
+    return evaluate(plan, built.rankers, request.course(built), progress=request.progress)
 
 
 def lived(request: Request, *, served: Callable[[Request], Lived] | None = None) -> Report:
     """Live the end of the log; `served` gives ours as it serves, in place of the bare ranker.
 
-    Values are searched for forward in time, where nothing is learned in between.
+    Hybrids take no part, for nothing serves them. Values are searched for forward in time, where
+    nothing is learned in between.
 
     Raises:
         ConfigurationError: the dataset has no times, or is too short.
@@ -115,29 +169,33 @@ def lived(request: Request, *, served: Callable[[Request], Lived] | None = None)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     started = time.perf_counter()
-    asked = request if served is None else replace(request, systems=_without_ours(request))
-    rankers, notes = asked.build(lambda: validation_of(living.plan), {})
-    systems: list[Lived] = [LivedRanker(ranker) for ranker in rankers]
+    left_out = {HYBRID} if served is None else {HYBRID, OURS}
+    names = tuple(name for name in request.systems if name not in left_out)
+    built = replace(request, systems=names).build(lambda: validation_of(living.plan), {})
+    systems: list[Lived] = [LivedRanker(ranker) for ranker in built.rankers]
     if served is not None and OURS in request.systems:
         systems.append(served(request))
+        built = replace(built, notes={**built.notes, OURS: _served_note(request)})
     results: dict[str, Result] = {}
     for system in systems:
         begun = time.perf_counter()
         request.progress(f"{system.name}: fitting", 0.0)
-        answers = live(
-            system, living, seed=request.seed, progress=partial(_lives, request, system.name)
-        )
+        with closing(system):
+            answers = live(
+                system, living, seed=request.seed, progress=partial(_lives, request, system.name)
+            )
         results[system.name] = Result(answers, answer_seconds=round(time.perf_counter() - begun, 2))
     seconds = time.perf_counter() - started
-    return report_on(living.plan, results, request.course(notes), seconds=seconds)
+    return report_on(living.plan, results, request.course(built), seconds=seconds)
+
+
+def _served_note(request: Request) -> str:
+    values = usual_values(OURS, request.data)
+    return f"as it serves; not searched here{f': {said(values)}' if values else ''}"
 
 
 def _lives(request: Request, name: str, share: float) -> None:
     request.progress(f"{name}: living", share)
-
-
-def _without_ours(request: Request) -> tuple[str, ...]:
-    return tuple(name for name in request.systems if name != OURS)
 
 
 def sessions(request: Request) -> Report:
@@ -147,17 +205,21 @@ def sessions(request: Request) -> Report:
         ConfigurationError: the dataset has no such parts.
     """
     from training.evaluation.session_report import (
-        PUBLISHED,
+        SESSION_VALUES,
         mean_reciprocal_rank,
         part_of,
         report_sessions,
+        session_questions,
     )
 
     train, valid, test = (part_of(request.data, part) for part in ("train", "valid", "test"))
-    validation = Validation(train, partial(mean_reciprocal_rank, train, valid))
-    rankers, notes = request.build(lambda: validation, PUBLISHED)
-    course = request.course(notes)
-    return report_sessions(train, test, rankers, course, progress=request.progress)
+    validation = Validation(
+        train, partial(mean_reciprocal_rank, train, valid), partial(session_questions, valid)
+    )
+    built = request.build(lambda: validation, SESSION_VALUES)
+    return report_sessions(
+        train, test, built.rankers, request.course(built), progress=request.progress
+    )
 
 
 PROTOCOLS: Mapping[str, Protocol] = {

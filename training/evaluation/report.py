@@ -87,8 +87,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One evaluation, with what is needed to run it again.
 
     Systems are in order of the headline metric, best first. `ours` names the one that is
-    compared with every other, `best_baseline` the best of the others; both are "" where there
-    is none. `hybrids` compares hybrids with their sources.
+    compared with every other, `best_baseline` the best of the others but hybrids; both are ""
+    where there is none. `hybrids` compares hybrids with their sources.
     """
 
     format: int = FORMAT

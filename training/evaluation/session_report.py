@@ -13,15 +13,18 @@ from training.data import Dataset, Ranker
 from training.evaluation.cases import Progress
 from training.evaluation.course import Course
 from training.evaluation.report import Data, Report
-from training.evaluation.sessions import LENGTH, SessionOutcomes, evaluate_sessions
+from training.evaluation.sessions import LENGTH, SessionOutcomes, beginnings, evaluate_sessions
 from training.evaluation.standings import Standings, Taken
+from training.hybrid import Question
 
-# As in the published run, unless values are searched for.
-PUBLISHED: Mapping[str, Mapping[str, Value]] = {
+# Unless values are searched for: those of session kNN are as in the published run, and item kNN
+# looks at the newest items most, without which it has no chance in a session.
+SESSION_VALUES: Mapping[str, Mapping[str, Value]] = {
     "session-knn": {
         "most_recent": 500, "neighbors": 50, "last_items": 2, "idf_weight": 1.0,
-        "gap_seconds": inf, "fallback": "none",
-    }
+        "gap_seconds": inf, "session_steps": 1_000_000, "fallback": "none",
+    },
+    "item-knn": {"measure": "tfidf", "half_life_steps": 2.0},
 }  # fmt: skip
 
 
@@ -74,6 +77,7 @@ def report_sessions(
         best_baseline=standings.best_baseline,
         systems=standings.systems(taken),
         comparisons=standings.comparisons(),
+        hybrids=standings.hybrids(),
         notes=("Metrics as Serenade's own evaluator computes them.", *course.notes),
         seconds=round(time.perf_counter() - started, 2),
     )
@@ -96,6 +100,20 @@ def part_of(data: Dataset, part: str) -> Dataset:
 def mean_reciprocal_rank(train: Dataset, valid: Dataset, ranker: Ranker) -> float:
     """What hyper-parameters are chosen by."""
     return float(evaluate_sessions(ranker, train=train, test=valid).reciprocal_ranks_N.mean())
+
+
+def session_questions(valid: Dataset) -> list[Question]:
+    """What comes next after every beginning; the newest item never does, for it is not listed."""
+    return [
+        Question(
+            user=one.session,
+            history=one.seen,
+            answer=int(one.coming[0]),
+            barred_N=one.seen.items_T[-1:],
+        )
+        for one in beginnings(valid)
+        if one.coming[0] != one.seen.items_T[-1]
+    ]
 
 
 def _by_metric(

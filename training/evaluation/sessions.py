@@ -65,7 +65,9 @@ class SessionOutcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Beginning:
+    """A session so far, and the items that came then."""
+
     session: int
     seen: History
     coming: Int32Array
@@ -81,7 +83,7 @@ def evaluate_sessions(
     rows: list[tuple[float, ...]] = []
     sessions: list[int] = []
     listed: set[int] = set()
-    questions = _questions(test)
+    questions = beginnings(test)
     while batch := list(islice(questions, _BATCH)):
         scores_BI = ranker.score([one.session for one in batch], [one.seen for one in batch])
         for one, scores_I in zip(batch, scores_BI, strict=True):
@@ -123,7 +125,8 @@ def _gain(place: int) -> float:
     return 1.0 if place == 0 else float(1.0 / np.log2(place + 1.0))
 
 
-def _questions(test: Dataset) -> Iterator[_Question]:
+def beginnings(test: Dataset) -> Iterator[Beginning]:
+    """Each session's, shortest first."""
     for session, history in test.histories():
         for step in range(1, len(history)):
             seen = History(
@@ -133,7 +136,7 @@ def _questions(test: Dataset) -> Iterator[_Question]:
                 history.times_T[:step],
                 now=float(history.times_T[step - 1]),
             )
-            yield _Question(session, seen, history.items_T[step:])
+            yield Beginning(session, seen, history.items_T[step:])
 
 
 def _best(scores_I: Float32Array, length: int, *, without: int) -> list[int]:

@@ -50,8 +50,10 @@ class Standings:
 
     @property
     def baselines(self) -> list[str]:
-        """The others, best first."""
-        return [name for name in self.order if name != self.ours]
+        """The others but hybrids, best first: what has ours in it is nothing to beat."""
+        return [
+            name for name in self.order if name != self.ours and name not in self.course.hybrids
+        ]
 
     @property
     def best_baseline(self) -> str:
@@ -81,10 +83,20 @@ class Standings:
         )
 
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Ours against every other; without ours, the best against the rest."""
-        system, *others = [self.ours, *self.baselines] if self.ours else self.baselines
+        """Ours and hybrids against every baseline; without them, the best against the rest."""
         metrics = list(self.values)[:TESTED_METRICS]
-        return tuple(one for metric in metrics for one in self._against(system, others, metric))
+        hybrids = [name for name in self.course.hybrids if name != self.ours]
+        leads = [*([self.ours] if self.ours else []), *hybrids]
+        pairs = [(lead, self.baselines) for lead in leads]
+        if not leads:
+            best, *others = self.baselines
+            pairs = [(best, others)]
+        return tuple(
+            one
+            for metric in metrics
+            for lead, others in pairs
+            for one in self._against(lead, others, metric)
+        )
 
     def hybrids(self) -> tuple[Comparison, ...]:
         """Each hybrid that took part against its sources, by the headline."""

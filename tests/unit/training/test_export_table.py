@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from clickwise.bundle.folder import STEP
 from clickwise.onnx_runtime import open_session
@@ -11,6 +12,7 @@ from tests.unit.training.networks import TEXT, TINY, history, ids, network, text
 from training.export import exported_files
 from training.export_table import ExportTable, Form, forms_of, measured
 from training.quality import Validation
+from training.ranker import Ranker, RankerConfig
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,11 @@ def made():
 
 @pytest.fixture(scope="module")
 def forms(made):
-    return forms_of(exported_files(made, ids(), text=TEXT))
+    ranker = Ranker(RankerConfig(), dimension=TINY.dimension + 1)
+    with torch.no_grad():
+        for weights in ranker.parameters():
+            weights.add_(0.3 * torch.randn_like(weights))
+    return forms_of(exported_files(made, ids(), text=TEXT, scorer=ranker))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def test_fp32_is_what_torch_computes(table):
 
     assert fp32.max_difference < 1e-5
     assert fp32.quality == table.torch_quality
-    assert (fp32.time_ratio, fp32.quality_loss) == (1.0, 0.0)
+    assert (fp32.time_ratio, fp32.quality_loss, fp32.ranker_difference) == (1.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
@@ -46,6 +52,11 @@ def test_fewer_bits_are_near_what_torch_computes_and_not_equal(table, precision)
 
     assert 1e-5 < form.max_difference < 2.0
     assert form.step_seconds > 0.0
+
+
+def test_a_ranker_is_the_same_in_int8_and_near_in_fp16(table):
+    assert table.form("int8").ranker_difference == 0.0
+    assert 0.0 < table.form("fp16").ranker_difference < 0.05
 
 
 def test_fewer_bits_take_less_space_where_weights_are_many():
@@ -65,7 +76,8 @@ def test_fewer_bits_take_less_space_where_weights_are_many():
 def test_int8_is_chosen_only_if_faster_and_nearly_as_good(time_ratio, quality_loss, best):
     form = Form(
         precision="int8", size_bytes=1, step_seconds=1e-5, read_seconds=1e-5, score_seconds=1e-5,
-        time_ratio=time_ratio, max_difference=0.1, quality=0.2, quality_loss=quality_loss,
+        time_ratio=time_ratio, max_difference=0.1, ranker_difference=0.0, quality=0.2,
+        quality_loss=quality_loss,
     )  # fmt: skip
 
     table = ExportTable(histories=10, torch_quality=0.2, forms=(form,))

@@ -58,7 +58,8 @@ def test_the_card_of_a_refused_model_says_which_condition_failed():
 def test_a_card_shows_what_each_precision_costs():
     form = Form(
         precision="int8", size_bytes=2_500_000, step_seconds=8e-5, read_seconds=1e-5,
-        score_seconds=1.2e-4, time_ratio=0.83, max_difference=0.02, quality=0.12,
+        score_seconds=1.2e-4, time_ratio=0.83, max_difference=0.02,
+        ranker_difference=0.0, quality=0.12,
         quality_loss=0.01,
     )  # fmt: skip
     table = ExportTable(histories=150, torch_quality=0.12, forms=(form,))
