@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from clickwise.bundle import day0_bundle
 from clickwise.catalog import Catalog
+from clickwise.errors import BundleError
 from clickwise.events import parse_event
 from clickwise.items import parse_item
 from clickwise.profile import Rules, from_stored
@@ -42,6 +43,25 @@ class ManualClock:
         self._monotonic += timedelta(**by).total_seconds()
 
 
+class _BrokenCatalog:
+    """The items of a model whose tower cannot be run."""
+
+    text = "hashing-64"
+
+    def refresh(self, newest=None):
+        raise BundleError("the item tower failed")
+
+    def push(self, changes):
+        raise BundleError("the item tower failed")
+
+
+class WithBroken(FixedReleases):
+    """A model that answers nobody, and cannot be run, beside the one that does."""
+
+    def every(self):
+        return (self.live, Release(self.live.bundle, _BrokenCatalog()))
+
+
 class Site:
     """Everything between a valid event and an answer."""
 
@@ -67,9 +87,7 @@ class Site:
         self.catalog = Catalog(state=state, index=index, model=self.bundle.version)
         self.releases = FixedReleases(Release(self.bundle, self.catalog))
         self.activity = ActivityHandler(state=state, half_life_seconds=3 * 86_400.0)
-        self.items = ItemHandler(
-            state=state, releases=self.releases, encoder=self.encoder
-        )
+        self.items = ItemHandler(state=state, releases=self.releases, encoder=self.encoder)
         self.events = EventHandler(
             state=state, releases=self.releases, clock=self.clock,
             keep_bodies=True, activity=self.activity,

@@ -218,14 +218,14 @@ class Trainer:
     def _in_precision(
         self, files: dict[str, bytes], made: Fitted, data: Dataset
     ) -> tuple[dict[str, bytes], ExportTable | None]:
-        validation = made.lessons.validation
-        if validation is None:
-            return files, None
+        validation, wanted = made.lessons.validation, self.precision
+        if validation is None:  # nothing to choose by
+            return files if wanted in {"auto", "fp32"} else forms_of(files)[wanted], None
         forms = forms_of(files)
         table = measured(
             forms, made.network.cpu(), made.ids(data), self._text(made, data), validation
         )
-        return forms[table.best if self.precision == "auto" else self.precision], table
+        return forms[table.best if wanted == "auto" else wanted], table
 
     def _text(self, made: Fitted, data: Dataset) -> Float32Array:
         known_N = made.lessons.known_N

@@ -4,8 +4,11 @@
     over the greatest of the question, so that 1 is its best and 0 says nothing
 
 The weights are those of a softmax over what can be the answer that makes the held-back answers
-most likely (a conditional logit: McFadden, 1974), with none below zero. Sources learn from what
-is left when answers are held back; then from everything, and the weights stay.
+most likely (a conditional logit: McFadden, 1974), with none below zero. From there, or from the
+best single source, each weight in turn is moved to where NDCG@10 of those answers is highest:
+likelihood cares for the whole catalogue, a list for its top. So on them no source is better.
+Sources learn from what is left when answers are held back; then from everything, and the weights
+stay.
 
 Shape suffixes: B = questions, I = items, S = sources, N = items that cannot be the answer.
 """
@@ -15,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from clickwise.vectors.port import Float32Array, Int32Array
 from training.data import Dataset, History, Log, Ranker
@@ -22,6 +27,8 @@ from training.data import Dataset, History, Log, Ranker
 _STEPS = 60
 _AT_ONCE = 256  # questions
 _BARRED = -1e9  # a logit
+_FACTORS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the weight by likelihood
+_ROUNDS = 3
 _PULL = 1e-3  # of the weights towards 1, so that sources that say the same stay finite
 
 
@@ -98,35 +105,16 @@ class Hybrid:
             source.ranker.learn(user, item, event_type=event_type, weight=weight, time=time)
 
     def _weigh(self, rankers: Sequence[Ranker], questions: Sequence[Question]) -> None:
-        log_w_S = torch.zeros(len(rankers), requires_grad=True)
-        optimizer = torch.optim.LBFGS([log_w_S], max_iter=_STEPS, line_search_fn="strong_wolfe")
         parts = [
             self._asked(rankers, questions[begin : begin + _AT_ONCE])
             for begin in range(0, len(questions), _AT_ONCE)
         ]
-
-        def loss() -> torch.Tensor:
-            optimizer.zero_grad()
-            value = torch.zeros(())
-            for features_SBI, barred_BI, answers_B in parts:
-                logits_BI = torch.einsum("s,sbi->bi", torch.exp(log_w_S), features_SBI)
-                value = value + torch.nn.functional.cross_entropy(
-                    logits_BI.masked_fill(barred_BI, _BARRED), answers_B, reduction="sum"
-                )
-            value = value / len(questions) + _PULL * (log_w_S**2).sum()
-            value.backward()  # type: ignore[no-untyped-call]  # torch's
-            return value
-
-        optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch's
-        found = torch.exp(log_w_S).tolist()
+        found_S = _climbed(parts, _likeliest(parts)).tolist()
         self.weights = {
-            ranker.name: round(weight, 6) for ranker, weight in zip(rankers, found, strict=True)
+            ranker.name: round(weight, 6) for ranker, weight in zip(rankers, found_S, strict=True)
         }
 
-    def _asked(
-        self, rankers: Sequence[Ranker], questions: Sequence[Question]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What each source says (S, B, I), what cannot be (B, I), and the answers (B,)."""
+    def _asked(self, rankers: Sequence[Ranker], questions: Sequence[Question]) -> "_Part":
         users, histories = [one.user for one in questions], [one.history for one in questions]
         features_SBI = np.stack(
             [
@@ -138,7 +126,73 @@ class Hybrid:
         for row, one in enumerate(questions):
             barred_BI[row, one.barred_N] = True
         answers_B = torch.tensor([one.answer for one in questions])
-        return torch.from_numpy(features_SBI), torch.from_numpy(barred_BI), answers_B
+        return _Part(torch.from_numpy(features_SBI), torch.from_numpy(barred_BI), answers_B)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some questions: what each source says, what cannot be, and the answers."""
+
+    features_SBI: Tensor
+    barred_BI: Tensor
+    answers_B: Tensor
+
+    def scores(self, weights_S: Tensor) -> Tensor:
+        """(B, I), very low what cannot be."""
+        scores_BI = torch.einsum("s,sbi->bi", weights_S, self.features_SBI)
+        return scores_BI.masked_fill(self.barred_BI, _BARRED)
+
+
+def _likeliest(parts: Sequence[_Part]) -> Tensor:
+    """Weights (S,) of the greatest likelihood."""
+    log_w_S = torch.zeros(len(parts[0].features_SBI), requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_w_S], max_iter=_STEPS, line_search_fn="strong_wolfe")
+    total = sum(len(part.answers_B) for part in parts)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = _PULL * (log_w_S**2).sum()
+        for part in parts:
+            scores_BI = part.scores(torch.exp(log_w_S))
+            value = value + cross_entropy(scores_BI, part.answers_B, reduction="sum") / total
+        value.backward()  # type: ignore[no-untyped-call]  # torch's
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch's
+    return torch.exp(log_w_S).detach()
+
+
+@torch.no_grad()
+def _climbed(parts: Sequence[_Part], likeliest_S: Tensor) -> Tensor:
+    """Weights (S,) whose lists are best, looked for around the likeliest ones."""
+    starts: list[Tensor] = [likeliest_S, *torch.diag(likeliest_S)]
+    qualities = [_quality(parts, weights_S) for weights_S in starts]
+    best = max(qualities)
+    weights_S = starts[qualities.index(best)].clone()
+    for _ in range(_ROUNDS):
+        before = best
+        for source in range(len(weights_S)):
+            for factor in _FACTORS:
+                tried_S = weights_S.clone()
+                tried_S[source] = factor * likeliest_S[source]
+                quality = _quality(parts, tried_S)
+                if quality > best:
+                    best, weights_S = quality, tried_S
+        if best == before:
+            break
+    return weights_S
+
+
+def _quality(parts: Sequence[_Part], weights_S: Tensor) -> float:
+    """NDCG@10; ties count against it."""
+    gained, total = 0.0, 0
+    for part in parts:
+        scores_BI = part.scores(weights_S)
+        own_B1 = scores_BI.gather(1, part.answers_B[:, None])
+        ranks_B = (scores_BI >= own_B1).sum(dim=1)
+        gains_B = torch.where(ranks_B <= 10, 1.0 / torch.log2(1.0 + ranks_B), 0.0)
+        gained, total = gained + float(gains_B.sum()), total + len(ranks_B)
+    return gained / total
 
 
 def _features(

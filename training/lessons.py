@@ -39,11 +39,20 @@ class Lessons:
     validation: Validation | None
 
 
-def lessons_of(data: Dataset, *, seed: int, device: str, world: World = ALONE) -> Lessons:
+def lessons_of(
+    data: Dataset,
+    *,
+    seed: int,
+    device: str,
+    world: World = ALONE,
+    learn_from: float | None = None,
+) -> Lessons:
     """Everything to learn from in `data`.
 
     A tenth of the users (at most 2,000), drawn at random, are held back for validation from
     their last new item of interest on; all else is learned, by each process of `world` a share.
+    A training that goes on from weights which know what was before `learn_from` is asked only
+    about what came since.
 
     Raises:
         ValueError: no user has two events.
@@ -55,7 +64,7 @@ def lessons_of(data: Dataset, *, seed: int, device: str, world: World = ALONE) -
     known_N = np.unique(np.concatenate([history.items_T for history in histories]))
     known_N = known_N.astype(np.int64)
     histories = [_renumbered(history, known_N) for history in histories]
-    validation = _held_back(histories, np.random.default_rng((seed, 7)))
+    validation = _held_back(histories, np.random.default_rng((seed, 7)), learn_from)
     text_ID = data.items.text_ID
     return Lessons(
         known_N=known_N,
@@ -95,13 +104,18 @@ def auto_device(wanted: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _held_back(histories: list[History], rng: np.random.Generator) -> Validation | None:
+def _held_back(
+    histories: list[History], rng: np.random.Generator, since: float | None
+) -> Validation | None:
     """Validation questions; the histories in the list lose what they ask about."""
-    if len(histories) < _FEWEST_USERS:
+    able = np.arange(len(histories))
+    if since is not None:
+        able = able[[one.times_T[_last_new(one)] >= since for one in histories]]
+    if len(able) < _FEWEST_USERS:
         return None
-    number = min(VALIDATION_USERS, max(_FEWEST_USERS, round(len(histories) * VALIDATION_SHARE)))
+    number = min(VALIDATION_USERS, max(_FEWEST_USERS, round(len(able) * VALIDATION_SHARE)))
     asked, targets = [], []
-    for user in np.sort(rng.permutation(len(histories))[:number]).tolist():
+    for user in np.sort(able[rng.permutation(len(able))[:number]]).tolist():
         place = _last_new(histories[user])
         if place:
             before = _taken(histories[user], slice(0, place))

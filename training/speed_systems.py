@@ -1,6 +1,6 @@
 """Ours, SASRec and GRU4Rec as steps of training that can be repeated: what training.speed times.
 
-Shape suffixes: W = windows, R = rows, T = steps, I = items.
+Shape suffixes: W = windows, B = those of a batch, R = rows, T = steps, I = items.
 """
 
 import time

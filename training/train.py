@@ -103,7 +103,9 @@ def fitted(
         BundleError: the weights at `base` cannot be used.
     """
     course = options.course
-    lessons = lessons_of(data, seed=course.seed, device=options.device, world=world)
+    lessons = lessons_of(
+        data, seed=course.seed, device=options.device, world=world, learn_from=learn_from
+    )
     torch.manual_seed(course.seed)
     network = Network(options.model, items=len(lessons.known_N), text_ID=lessons.text_ND)
     if base is not None:

@@ -90,4 +90,9 @@ def open_for(settings: Settings, source: str, manifest: Manifest) -> TextEncoder
             f"{manifest.version} was made for the text encoder {manifest.encoder}, and"
             f" {chosen} is {opened.version}: name the right one with --encoder"
         )
+    if opened.dimension != manifest.text_dimension:
+        raise BundleError(
+            f"{manifest.version} was made for text vectors of {manifest.text_dimension} numbers,"
+            f" and {chosen} gives {opened.dimension}"
+        )
     return opened

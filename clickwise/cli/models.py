@@ -10,6 +10,7 @@ from clickwise.cli import releasing
 from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.recommending import ago
+from clickwise.cli.registry import follow_roles
 from clickwise.cli.releasing import Released, Told
 from clickwise.settings import Settings
 from clickwise.state.port import Role
@@ -31,6 +32,7 @@ def promote(settings: Settings, bundle: str, *, url: str, encoder: str, json: bo
     """Make a bundle the live model."""
     with _told(settings, json=json) as told:
         done = releasing.promote(settings, bundle, url=url, encoder=encoder, told=told)
+        follow_roles(settings)
     if not url and not settings.embedded:
         progress_console().print(
             Text("other machines need the bundle's files: give --url where they do not share them")
@@ -42,6 +44,7 @@ def rollback(settings: Settings, *, json: bool) -> int:
     """Make the previous model live again."""
     with _told(settings, json=json) as told:
         done = releasing.rollback(settings, told=told)
+        follow_roles(settings)
     return _shown(done, json=json)
 
 

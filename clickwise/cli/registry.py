@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.text import Text
 
+from clickwise import logs
+from clickwise.cli import releasing
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, plain, print_json, print_table
+from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
     from training.registry import Registry
+
+
+log = logs.get(__name__)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +55,24 @@ def registry_of(settings: Settings) -> "Registry":
     return Registry(
         f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}", artifacts=folder / "artifacts"
     )
+
+
+def follow_roles(settings: Settings) -> None:
+    """Let the registry's aliases name what the database says is in use, where there is one.
+
+    The database decides, so a registry that does not answer is said and changes nothing else.
+    """
+    if not settings.mlflow_url and not (settings.folder / "mlflow" / "mlflow.sqlite").exists():
+        return
+    status = releasing.status(settings)
+    named = {one.role: one.version for one in status.roles}
+    try:
+        with train_extra():
+            registry_of(settings).follow(
+                {role: named.get(role, "") for role in ("live", "previous", "candidate")}
+            )
+    except ClickwiseError as error:
+        log.warning("registry_not_told", kind=error.kind, reason=str(error))
 
 
 def list_models(settings: Settings, *, json: bool) -> int:

@@ -33,6 +33,7 @@ from clickwise.errors import BundleError, ConfigurationError, ConflictError, Not
 from clickwise.releases import roles
 from clickwise.releases.folders import BUILT_IN, MANIFEST, checksum_of, publish_bundle
 from clickwise.releases.roles import Published
+from clickwise.releases.warming import rehearse
 from clickwise.settings import Settings
 from clickwise.state.port import NamedRelease, Pointer, Role, State
 from clickwise.types import ModelVersion
@@ -208,10 +209,22 @@ def _prepare(site: _Site, published: Published, told: Told) -> None:
     _await_open(
         site.settings, "candidate", published.version, seconds=WARM_PATIENCE_SECONDS
     )  # fmt: skip
-    if encoder is not None:
-        # Written by processes that had not heard of the new encoder yet.
-        encoding.encode_stragglers(site.state, encoder)
+    _catch_stragglers(site, bundle, published, encoder)
     told("warmed")
+
+
+def _catch_stragglers(
+    site: _Site, bundle: Bundle, published: Published, encoder: TextEncoder | None
+) -> None:
+    """Items written meanwhile by processes that had not heard of the model's encoder yet."""
+    if not site.state.items_without(ModelVersion(bundle.manifest.encoder), limit=1):
+        return
+    if encoder is None:
+        encoder = open_for(site.settings, published.encoder, bundle.manifest)
+    newest = site.state.newest_change()
+    encoding.encode_stragglers(site.state, encoder)
+    if site.settings.qdrant_url:  # where nothing is pulled, nobody else puts them
+        _fill(site, bundle, after=newest)
 
 
 def _missing_encoder(site: _Site, manifest: Manifest, published: Published) -> TextEncoder | None:
@@ -236,7 +249,11 @@ def _publish(site: _Site, bundle: str | Path, url: str, encoder: str) -> Publish
             )
         open_bundle(site.settings, named)
         return Published(named.version, named.url, named.checksum, named.encoder)
-    manifest = load_bundle(source).manifest  # its checksums too
+    loaded = load_bundle(source)  # its checksums too
+    manifest = loaded.manifest
+    if Path(manifest.version).name != manifest.version:
+        raise BundleError(f"{source}: its version {manifest.version!a} is no name of a folder")
+    rehearse(loaded)
     used = _encoder_source(site, manifest, encoder)
     own = folder / manifest.version
     if manifest.version.startswith("day0-") and source.resolve() == own.resolve():
@@ -283,7 +300,11 @@ def _encoder_source(site: _Site, manifest: Manifest, given: str) -> str:
     if not given:
         for named in site.state.pointer().named:
             known = homes.bundles_folder(site.settings) / named.version
-            if known.is_dir() and read_manifest(known).encoder == manifest.encoder:
+            if not known.is_dir():
+                continue
+            other = read_manifest(known)
+            same = (other.encoder, other.text_dimension)
+            if same == (manifest.encoder, manifest.text_dimension):
                 return named.encoder
     open_for(site.settings, given, manifest)
     return given
@@ -307,11 +328,7 @@ def _index(site: _Site, bundle: Bundle) -> None:
     """Have the items of this moment in the index of the bundle's space."""
     newest = site.state.newest_change()
     if site.settings.qdrant_url:
-        index = open_server_index(site.settings, bundle.manifest)
-        try:
-            release_of(site.state, bundle, index).catalog.fill(after=0)
-        finally:
-            index.close()
+        _fill(site, bundle, after=0)
         return
     generations = Generations(homes.vectors_folder(site.settings), bundle.vectors)
     builder_until = 0.0
@@ -333,6 +350,15 @@ def _index(site: _Site, bundle: Bundle) -> None:
             )
         except ConflictError:
             time.sleep(LOOK_SECONDS)  # the server's builder is at it
+
+
+def _fill(site: _Site, bundle: Bundle, *, after: int) -> None:
+    """Put what changed after `after` into the Qdrant server's collection of the bundle."""
+    index = open_server_index(site.settings, bundle.manifest)
+    try:
+        release_of(site.state, bundle, index).catalog.fill(after=after)
+    finally:
+        index.close()
 
 
 def _is_indexed(generations: Generations) -> bool:

@@ -42,14 +42,16 @@ from clickwise.types import (
     UserId,
     item_key,
 )
-from clickwise.vectors.port import Float32Array
+from clickwise.vectors.port import Float32Array, Int32Array
 from clickwise.vectors.rows import indexed, projected
 from streams.handlers import ActivityHandler, Arrival, EventHandler
 from streams.items import ItemHandler
 from training.data import Dataset, Log
+from training.evaluation.forward import out_since
 
 BATCH = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NONE = np.zeros(0, np.int32)
 
 
 class KnownVectors:
@@ -73,19 +75,23 @@ class KnownVectors:
 
 
 class _Recorder:
-    """A scorer that keeps what it was last given."""
+    """A scorer that keeps what it was given: for this question, and for any."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self.last: ScorerInput | None = None
+        self.now: ScorerInput | None = None
+        self.ever: ScorerInput | None = None
 
     def score(self, given: ScorerInput) -> Float32Array:
-        self.last = given
+        self.now = self.ever = given
         return self._scorer.score(given)
 
 
 class ReplayedSite:
-    """One process's worth of Clickwise on a data set's items; close it."""
+    """One process's worth of Clickwise on a data set's items; close it.
+
+    Items come as they are published, or with the first event that names them.
+    """
 
     def __init__(
         self, data: Dataset, bundle: Bundle, *, settings: Settings, policy: Policy | None = None
@@ -104,12 +110,11 @@ class ReplayedSite:
         self._places = {item_key(item): place for place, item in enumerate(data.items.ids)}
         self._events = 0
         self._use(bundle)
-        items = ItemHandler(
-            state=self.state, releases=FixedReleases(self.release), encoder=self._encoder
-        )
-        for begin in range(0, len(data.items), BATCH):
-            made = [_item(data, i) for i in range(begin, min(begin + BATCH, len(data.items)))]
-            items.apply([(one.id, one) for one in made])
+        out_I = out_since(data)
+        self._out_I = out_I
+        self._here_I = np.zeros(len(out_I), np.bool_)
+        self._coming = np.argsort(out_I, kind="stable")
+        self._bring(first.timestamp())
 
     def use(self, bundle: Bundle) -> None:
         """From here on this bundle serves; profiles are rebuilt when they are next touched."""
@@ -133,27 +138,36 @@ class ReplayedSite:
                 moment = _moment(time)
                 arrivals.append(Arrival(self._event(user, item, kind, weight, moment), moment))
             self.clock.set(arrivals[-1].received)
+            self._bring(float(some.times_N[-1]), named=some.items_N)
             self._handler.apply(arrivals)
 
     def ask(self, user: int, now: float, *, depth: int) -> list[int]:
         """The user's list: places of items, best first."""
         self.clock.set(_moment(now))
+        self._bring(now)
+        self._recorder.now = None
         answer = self._recommender.recommend(
             RecommendRequest(user=self._data.user_ids[user], limit=depth)
         )
         return [self._places[item_key(one.item)] for one in answer.items]
 
     def asked(self) -> ScorerInput | None:
-        """What the scorer was given for the last question, where it was asked."""
-        return self._recorder.last
+        """What the scorer was given for the last question; None where it was not asked."""
+        return self._recorder.now
+
+    def example(self) -> ScorerInput | None:
+        """What the scorer was given for the last question that it was asked about."""
+        return self._recorder.ever
 
     def candidate(self, key: int, given: ScorerInput | None) -> int:
-        """Row of an item among the candidates that the scorer was given; -1 where it is none."""
+        """Row of an item among the candidates that the scorer was given; -1 where it is none, or
+        where it has the vector of another one.
+        """
         own = self.release.catalog.index.lookup([key]).vectors_ND
         if given is None or not len(own):
             return -1
         rows = np.flatnonzero((given.candidates_ND == own[0]).all(axis=1))
-        return int(rows[0]) if len(rows) else -1
+        return int(rows[0]) if len(rows) == 1 else -1
 
     def settle(self) -> None:
         """Let the shared lists be read again."""
@@ -162,6 +176,17 @@ class ReplayedSite:
     def close(self) -> None:
         """Let go of the database."""
         self._stack.close()
+
+    def _bring(self, now: float, *, named: Int32Array = _NONE) -> None:
+        """Put the items that are out by `now`, and those that are named."""
+        out = int(np.searchsorted(self._out_I[self._coming], now, side="right"))
+        places = np.union1d(self._coming[:out], named)
+        self._coming = self._coming[out:]
+        places = places[~self._here_I[places]]
+        self._here_I[places] = True
+        for begin in range(0, len(places), BATCH):
+            made = [_item(self._data, place) for place in places[begin : begin + BATCH].tolist()]
+            self._items.apply([(one.id, one) for one in made])
 
     def _use(self, bundle: Bundle) -> None:
         catalog = Catalog(
@@ -174,6 +199,9 @@ class ReplayedSite:
         self._recorder = _Recorder(bundle.scorer)
         recorded = replace(bundle, scorer=self._recorder)  # type: ignore[arg-type]  # looks alike
         self.release = Release(recorded, catalog)
+        self._items = ItemHandler(
+            state=self.state, releases=FixedReleases(self.release), encoder=self._encoder
+        )
         self._handler = EventHandler(
             state=self.state,
             releases=FixedReleases(self.release),

@@ -19,7 +19,7 @@ import numpy as np
 
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
-from clickwise.cli.registry import registry_of
+from clickwise.cli.registry import follow_roles, registry_of
 from clickwise.cli.replay import ServedSystem
 from clickwise.cli.teaching import requests_after
 from clickwise.cli.training import Follow, TrainCommand
@@ -221,7 +221,7 @@ def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) 
         answers = lived_by(
             system, lived, seed=0, progress=lambda share: follow(f"judging {bundle.version}", share)
         )
-        given = system.site.asked() if system.site is not None else None
+        given = system.site.example() if system.site is not None else None
     finally:
         system.close()
     return Played(bundle, answers, given)
@@ -236,11 +236,3 @@ def _promote(settings: Settings, path: Path) -> None:
 def _url(settings: Settings, path: Path) -> str:
     """Where other machines find the bundle; empty where there are none."""
     return f"{settings.bundles_url.rstrip('/')}/{path.name}" if settings.bundles_url else ""
-
-
-def follow_roles(settings: Settings) -> None:
-    """Let the registry's aliases name what the database says is in use."""
-    status = releasing.status(settings)
-    named = {one.role: one.version for one in status.roles}
-    roles = {role: named.get(role, "") for role in ("live", "previous", "candidate")}
-    registry_of(settings).follow(roles)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from clickwise.bundle import Manifest
 from clickwise.bundle.folder import read_manifest
-from clickwise.errors import BundleError, ConfigurationError, UnavailableError
+from clickwise.errors import BundleError, ConfigurationError, ConflictError, UnavailableError
 
 MANIFEST = "manifest.json"
 # The url of bundles that each home makes for itself, so that there is nothing to copy.
@@ -49,16 +49,20 @@ def fetch_bundle(url: str, folder: Path, checksum: str) -> Path:
 
 
 def publish_bundle(folder: Path, url: str) -> None:
-    """Copy the bundle in `folder` to `url`, the manifest last; what is there already stays.
+    """Copy the bundle in `folder` to `url`, the manifest last; the same bundle may be there.
 
     Raises:
+        ConflictError: another bundle is there.
         ConfigurationError: the URL needs fsspec, which is not installed.
         UnavailableError: the store does not answer.
     """
     names = [*read_manifest(folder).files, MANIFEST]
     if "://" not in url:
         target = Path(url)
-        if target.resolve() == folder.resolve() or (target / MANIFEST).exists():
+        if target.resolve() == folder.resolve():
+            return
+        if (target / MANIFEST).exists():
+            _check_same(folder, url, checksum_of(target))
             return
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -67,12 +71,21 @@ def publish_bundle(folder: Path, url: str) -> None:
     store, path = _store(url)
     try:
         if store.exists(f"{path}/{MANIFEST}"):
+            _check_same(folder, url, sha256(store.cat_file(f"{path}/{MANIFEST}")).hexdigest())
             return
         store.makedirs(path, exist_ok=True)
         for name in names:
             store.pipe_file(f"{path}/{name}", (folder / name).read_bytes())
+    except ConflictError:
+        raise
     except Exception as error:  # every store raises its own
         raise UnavailableError(f"{url} cannot be written: {error}") from error
+
+
+def _check_same(folder: Path, url: str, there: str) -> None:
+    """Other machines would fetch what is at the URL, and refuse it."""
+    if there != checksum_of(folder):
+        raise ConflictError(f"{url} holds another bundle: give each its own place")
 
 
 def _copy_in(url: str, folder: Path) -> None:

@@ -11,7 +11,7 @@ from threading import Event
 
 from clickwise import logs, metrics
 from clickwise.clock import Clock
-from clickwise.errors import ClickwiseError, ConflictError
+from clickwise.errors import BundleError, ClickwiseError, ConflictError
 from clickwise.profile import from_stored, stored_body
 from clickwise.releases.models import is_in_share
 from clickwise.releases.switching import Opened, Opener
@@ -92,7 +92,11 @@ class Rebuilder:
             stored, _ = self._state.profile(user)
             if stored is None:
                 continue
-            profile, received = from_stored(stored.body)
+            try:
+                profile, received = from_stored(stored.body)
+            except BundleError as error:  # whoever asks for it is told; the others go on
+                metrics.errors.labels(error.kind, "rebuild").inc()
+                continue
             if profile.model == live.version:
                 continue
             if canary is not None and is_in_share(user, canary.version, canary.share):

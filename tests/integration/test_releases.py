@@ -2,9 +2,10 @@
 tried, and killed half-way.
 """
 
+import dataclasses
 import itertools
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -27,13 +28,15 @@ from clickwise.events import parse_event
 from clickwise.items import parse_item
 from clickwise.profile import from_stored
 from clickwise.recommend.answers import RecommendRequest
+from clickwise.releases import FixedReleases, Release
 from clickwise.releases.rebuilding import Rebuilder
 from clickwise.settings import Settings
+from clickwise.state.port import ProfileWrite
 from clickwise.testing.bundles import random_bundle
 from clickwise.types import UserId
 from clickwise.vectors.builder import build_generation, remove_unused
 from clickwise.vectors.generations import live_model, stored_models
-from streams.handlers import Arrival
+from streams.handlers import Arrival, EventHandler
 from tests.site import FILM, MONEY, SPORT, stories
 
 BEFORE_LIVE = ("checked", "named", "indexed", "warmed")
@@ -235,6 +238,42 @@ class TestRefusals:
 
         with pytest.raises(BundleError, match="made for the text encoder other-64, and"):
             releasing.promote(home.settings, folder)
+
+    def test_a_bundle_for_text_vectors_of_another_length(self, home):
+        folder = random_bundle(
+            home.folder / "made", "m1", encoder="hashing-64", text_dimension=32, dimension=32
+        )
+
+        with pytest.raises(BundleError, match="text vectors of 32 numbers, and hashing:64 gives"):
+            releasing.promote(home.settings, folder)
+
+    def test_a_bundle_that_does_not_give_what_it_says_is_named_nowhere(self, home):
+        folder = home.bundle("m1", 96)
+        manifest = msgspec.structs.replace(read_manifest(folder), dimension=97)
+        (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+
+        with pytest.raises(BundleError, match=r"expected finite vectors of 97 numbers"):
+            releasing.promote(home.settings, folder)
+
+        assert [one.role for one in home.state.pointer().named] == ["live"]
+
+    def test_a_version_that_is_no_name_of_a_folder(self, home):
+        folder = home.bundle("m1", 96)
+        manifest = msgspec.structs.replace(read_manifest(folder), version="../m1")
+        (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+
+        with pytest.raises(BundleError, match="is no name of a folder"):
+            releasing.promote(home.settings, folder)
+
+    @pytest.mark.parametrize("place", ["{}/shared", "memory://bundles/taken"])
+    def test_a_url_where_another_bundle_is(self, home, place):
+        url = place.format(home.folder)
+        releasing.promote(home.settings, home.bundle("m1", 96), url=url)
+
+        with pytest.raises(ConflictError, match="holds another bundle"):
+            releasing.promote(home.settings, home.bundle("m2", 96), url=url)
+
+        assert home.live == "m1"
 
     def test_the_live_model_is_not_promoted_again(self, home):
         home.promote("m1", 96)
@@ -496,6 +535,16 @@ class TestAnotherEncoder:
         assert "encoded 24 of about 24 items" in steps
         assert steps.index("encoded 24 of about 24 items") < steps.index("live")
 
+    def test_the_first_items_of_an_empty_site_are_not_missing(self, home):
+        def told(step):
+            if step == "indexed":  # by a process that has not heard of the encoder
+                home.put(*stories("film", FILM, 4))
+
+        releasing.promote(home.settings, self.wider(home), encoder="hashing:128", told=told)
+        home.core.releases.step()
+
+        assert set(home.listed(None)[1]) == {f"film{n}" for n in range(4)}
+
     def test_items_that_arrive_later_are_in_both_spaces(self, stocked):
         releasing.promote(stocked.settings, self.wider(stocked), encoder="hashing:128")
         stocked.core.releases.step()
@@ -603,6 +652,62 @@ class TestRebuilding:
             pass
 
         assert home.profile("anna").events_applied == 2
+        assert home.profile("anna").model == "m1"
+
+    def test_a_damaged_profile_does_not_stop_it(self, home):
+        home.did("anna", "sport1")
+        home.did("bert", "sport1")
+        stored, _ = home.state.profile(UserId("anna"))
+        with home.state.write() as write:
+            write.put_profiles([ProfileWrite(UserId("anna"), stored.version, b"damaged")])
+        home.promote("m1", 96)
+        rebuilder = self.rebuilder(home)
+
+        while rebuilder.step():
+            pass
+
+        assert home.profile("bert").model == "m1"
+
+    def test_an_event_folds_anew_while_no_writer_waits(self, home):
+        for number in range(5):
+            home.did("anna", f"sport{number}")
+        home.put(*stories("sport", SPORT, 6))
+        home.promote("m1", 96)
+        inside, steps = [], []
+
+        @contextmanager
+        def write():
+            with home.state.write() as open_one:
+                inside.append(1)
+                try:
+                    yield open_one
+                finally:
+                    inside.pop()
+
+        class Noting:
+            """The recurrence, and whether a transaction was open at each step."""
+
+            def __init__(self, real):
+                self._real = real
+                self.memory, self.read = real.memory, real.read
+
+            def step(self, *given, **named):
+                steps.append(bool(inside))
+                return self._real.step(*given, **named)
+
+        live = home.core.releases.live
+        noting = dataclasses.replace(live.bundle, recurrence=Noting(live.bundle.recurrence))
+        home.events = EventHandler(
+            state=Wrapped(home.state, write=write),
+            releases=FixedReleases(Release(noting, live.catalog)),
+            clock=SystemClock(),
+            keep_bodies=True,
+        )
+
+        assert home.did("anna", "sport5") == ("applied",)
+
+        assert steps == [False] * 5 + [True]
+        assert home.profile("anna").events_applied == 6
         assert home.profile("anna").model == "m1"
 
     def test_it_goes_on_with_another_model_when_the_pointer_changes(self, home):

@@ -16,8 +16,8 @@ from training.data import Dataset, Items, Log
 from training.evaluation.lived import LivedRanker, live, plan_lived
 
 ENCODER = HashingEncoder(dimension=64)
-SPORT = "football match goal striker league stadium coach season".split()
-MONEY = "bank stocks market shares investors finance profit economy".split()
+SPORT = ["football", "match", "goal", "striker", "league", "stadium", "coach", "season"]
+MONEY = ["bank", "stocks", "market", "shares", "investors", "finance", "profit", "economy"]
 EACH = 30
 USERS = 16
 
@@ -96,6 +96,60 @@ def test_another_bundle_takes_over_and_profiles_follow(data, site, tmp_path):
     assert site.asked().interests_KD.shape[0] == 2
 
 
+def test_an_item_is_listed_from_its_publication_on_and_not_before(data, bundle):
+    end = float(data.log.times_N[-1])
+    published = np.zeros(2 * EACH)
+    fresh = np.setdiff1d(np.arange(EACH), data.log.items_N[data.log.users_N == 0])[:8]
+    log = data.log.take(~np.isin(data.log.items_N, fresh))
+    published[fresh] = end + 3_600.0
+    items = replace(data.items, published_I=published)
+    made = ReplayedSite(replace(data, log=log, items=items), bundle, settings=Settings())
+    try:
+        made.tell(log)
+        made.settle()
+        before = made.ask(0, end + 1_800.0, depth=40)
+        made.settle()
+        after = made.ask(0, end + 7_200.0, depth=40)
+    finally:
+        made.close()
+
+    assert not set(fresh.tolist()) & set(before)
+    assert set(fresh.tolist()) & set(after)
+
+
+def test_an_event_brings_its_item_before_the_publication(data, bundle):
+    end = float(data.log.times_N[-1])
+    late = int(data.log.items_N[-1])
+    published = np.zeros(2 * EACH)
+    published[late] = end + 3_600.0
+    log = data.log.take(data.log.items_N != late)
+    items = replace(data.items, published_I=published)
+    made = ReplayedSite(replace(data, log=log, items=items), bundle, settings=Settings())
+    try:
+        made.tell(log)
+        missing = made.state.items_changed(after=0, limit=1_000)
+        made.tell(data.log.take(np.array([len(data.log) - 1])))
+        known = made.state.items_changed(after=0, limit=1_000)
+    finally:
+        made.close()
+
+    assert (len(missing), len(known)) == (2 * EACH - 1, 2 * EACH)
+
+
+def test_what_an_earlier_question_gave_the_scorer_is_not_taken_for_the_next_ones(data, site):
+    site.tell(data.log)
+    site.settle()
+    end = float(data.log.times_N[-1])
+    site.ask(0, end + 60.0, depth=5)
+    first = site.asked()
+
+    site.ask(1, end + 61.0, depth=5)
+
+    assert first is not None
+    assert site.asked() is not first
+    assert site.example() is site.asked()
+
+
 def test_requests_hold_the_candidate_that_was_taken(data, bundle):
     begin = float(data.log.times_N[len(data.log) // 2])
 
@@ -111,10 +165,10 @@ def test_the_served_system_beats_one_that_ignores_taste(data, bundle):
     class Constant:
         name = "constant"
 
-        def fit(self, data, *, seed):
+        def fit(self, data, **_):
             self.items = len(data.items)
 
-        def score(self, users, histories):
+        def score(self, users, _):
             return np.tile(-np.arange(self.items, dtype=np.float32), (len(users), 1))
 
         def learn(self, user, item, *, event_type, weight, time):

@@ -10,7 +10,7 @@ from clickwise.profile import profile_bytes
 from clickwise.state.port import Partition
 from clickwise.types import EventType, UserId, item_key
 from streams.handlers import ActivityHandler, Arrival, EventHandler
-from tests.site import Site, three_topics
+from tests.site import Site, WithBroken, three_topics
 
 CONSUMER = "workers"
 
@@ -67,6 +67,17 @@ def test_a_repeated_id_counts_once_in_a_batch_across_batches_and_across_producer
     assert second.outcomes == ("duplicate",)
     assert other.outcomes == ("duplicate",)
     assert site.profile("anna").events_applied == 1
+
+
+def test_a_model_that_answers_nobody_and_cannot_be_run_holds_up_no_event(site):
+    handler = EventHandler(
+        state=site.state, releases=WithBroken(site.releases.live), clock=site.clock,
+        keep_bodies=False,
+    )  # fmt: skip
+
+    applied = handler.apply(arrivals(site, [site.event("anna", "sport0")]))
+
+    assert applied.outcomes == ("applied",)
 
 
 @pytest.mark.case(4)
@@ -175,9 +186,7 @@ def test_random_redeliveries_give_the_profile_of_one_clean_pass(tmp_path, seed):
 def test_concurrent_writers_of_one_user_lose_nothing(site):
     """Two handlers race on one profile: the loser reads again."""
     state = _Interfering(site)
-    handler = EventHandler(
-        state=state, releases=site.releases, clock=site.clock, keep_bodies=True
-    )
+    handler = EventHandler(state=state, releases=site.releases, clock=site.clock, keep_bodies=True)
 
     handler.apply([Arrival(event=site.event("anna", "sport0"), received=site.clock.now())])
 

@@ -8,7 +8,7 @@ from clickwise.releases import FixedReleases, Release
 from clickwise.state.port import Partition
 from clickwise.types import ItemId, ItemKind, item_key
 from streams.items import ItemHandler
-from tests.site import Site
+from tests.site import Site, WithBroken
 
 PLACE = Partition("workers", "items", 0)
 
@@ -27,6 +27,16 @@ def item(name, title="one"):
 def title(site, name):
     labels = site.index.labels([item_key(name)])
     return labels[item_key(name)][1] if labels else None
+
+
+def test_a_model_that_answers_nobody_and_cannot_be_run_holds_up_no_item(site):
+    handler = ItemHandler(
+        state=site.state, releases=WithBroken(site.releases.live), encoder=site.encoder
+    )
+
+    handler.apply([item("a")])
+
+    assert title(site, "a") == "one"
 
 
 @pytest.mark.case(17)

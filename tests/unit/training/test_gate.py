@@ -142,3 +142,20 @@ def test_every_condition_that_failed_is_named():
     assert [one.name for one in verdict.failed] == ["coverage", "latency"]
     assert "cover" in verdict.text
     assert "ms against" in verdict.text
+
+
+def test_a_single_users_many_cases_say_nothing_for_everybody():
+    alone = replace(better(), users_C=np.zeros(CASES, np.int32))
+
+    verdict = judge(alone, RULES)
+
+    assert verdict.outcome == "cases"
+    assert "of 1 users" in verdict.text
+
+
+def test_a_candidate_that_was_never_asked_has_not_been_quick():
+    live = noise(1, 0.3)
+
+    verdict = judge(contest(side(live + 0.1, latency=0.0), side(live)), RULES)
+
+    assert verdict.outcome == "latency"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.unit.training.networks import TINY, catalogue, two_tastes
 from training.data import Dataset, History, Log
@@ -10,13 +11,18 @@ from training.fit import FitConfig
 from training.learned import LearnedRanker
 from training.lessons import lessons_of
 
-QUICK = FitConfig(epochs=30, batch=16, warmup=5, learning_rate=0.01, patience=30)
+QUICK = FitConfig(epochs=10, batch=16, warmup=5, learning_rate=0.02, patience=30, every=5)
 
 
 def fitted(data, *, seed=1):
     ranker = LearnedRanker(TINY, QUICK, device="cpu")
     ranker.fit(data, seed=seed)
     return ranker
+
+
+@pytest.fixture(scope="module")
+def ranker():
+    return fitted(two_tastes())
 
 
 def clicked(*items):
@@ -30,21 +36,17 @@ def clicked(*items):
     )
 
 
-def test_who_clicks_even_items_gets_even_items_first():
-    ranker = fitted(two_tastes())
-
+def test_who_clicks_even_items_gets_even_items_first(ranker):
     even, odd = ranker.score([0, 1], [clicked(0, 4, 8), clicked(1, 5, 9)])
 
     assert set((np.argsort(-even)[:8] % 2).tolist()) == {0}
     assert set((np.argsort(-odd)[:8] % 2).tolist()) == {1}
 
 
-def test_equal_seeds_give_equal_rankers():
-    data = two_tastes()
-
-    first = fitted(data, seed=3).score([0], [clicked(0, 4)])
-    again = fitted(data, seed=3).score([0], [clicked(0, 4)])
-    other = fitted(data, seed=4).score([0], [clicked(0, 4)])
+def test_equal_seeds_give_equal_rankers(ranker):
+    first = ranker.score([0], [clicked(0, 4)])
+    again = fitted(two_tastes(), seed=1).score([0], [clicked(0, 4)])
+    other = fitted(two_tastes(), seed=4).score([0], [clicked(0, 4)])
 
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -60,8 +62,7 @@ def test_who_has_no_history_gets_what_is_popular():
     assert np.allclose(np.exp(scores), 1.0 + np.bincount(log.items_N, minlength=20))
 
 
-def test_impressions_change_nothing():
-    ranker = fitted(two_tastes())
+def test_impressions_change_nothing(ranker):
     seen = clicked(0, 3, 4)
     seen.types_T[1] = 0
     seen.weights_T[1] = 0.0
@@ -112,6 +113,26 @@ def test_what_validation_asks_about_is_not_learned():
         lessons.validation.histories, lessons.validation.targets_U.tolist(), strict=True
     ):
         assert target not in history.items_T
+
+
+def test_what_goes_on_is_only_asked_about_what_came_since():
+    data = two_tastes(users=60, again=False, items=60)
+    late = data.log.users_N < 30  # of the others nothing came since
+    since = float(data.log.times_N[len(data.log) // 2])
+    data = data.with_log(data.log.take(late | (data.log.times_N < since)))
+
+    lessons = lessons_of(data, seed=1, device="cpu", learn_from=since)
+    nothing = lessons_of(data, seed=1, device="cpu", learn_from=1e12)
+
+    asked = lessons.validation.histories
+    last_of = {
+        tuple(history.items_T.tolist()): history.times_T[-1] for _, history in data.histories()
+    }
+    assert len(asked) == 20
+    for history, target in zip(asked, lessons.validation.targets_U.tolist(), strict=True):
+        items = (*lessons.known_N[history.items_T].tolist(), int(lessons.known_N[target]))
+        assert last_of[items] >= since
+    assert nothing.validation is None
 
 
 def test_the_network_holds_no_item_that_no_event_knows():
