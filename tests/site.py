@@ -48,10 +48,10 @@ class _BrokenCatalog:
 
     text = "hashing-64"
 
-    def refresh(self, newest=None):
+    def refresh(self, *_):
         raise BundleError("the item tower failed")
 
-    def push(self, changes):
+    def push(self, *_):
         raise BundleError("the item tower failed")
 
 

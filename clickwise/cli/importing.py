@@ -257,6 +257,7 @@ def _sink(settings: Settings, options: ImportOptions, stack: ExitStack) -> tuple
     stack.callback(lock.release)
     with encoder_progress() as follow:
         core = open_core(settings, stack, progress=follow)
+    core.releases.start()  # a model that is promoted meanwhile gets the rest too
     return DirectSink(core), str(settings.folder.absolute())
 
 

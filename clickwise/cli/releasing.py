@@ -15,14 +15,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from clickwise import metrics
 from clickwise.bundle import Bundle, Manifest, load_bundle
-from clickwise.bundle.folder import read_manifest
+from clickwise.bundle.folder import KEYS, TOWER, read_manifest
 from clickwise.cli import announcing, encoding, homes
 from clickwise.cli.encoders import open_for
 from clickwise.cli.opener import make_live, open_bundle, open_server_index, release_of
@@ -173,6 +173,8 @@ def withdraw(settings: Settings) -> list[ModelVersion]:
     with _site(settings) as site:
         before = site.state.pointer()
         after = _change(site, roles.withdrawn)
+        if before.role("canary") is not None:
+            _rebuild_again(site)
         return sorted(
             {one.version for one in before.named if one not in after.named}
         )  # fmt: skip
@@ -196,6 +198,18 @@ def _site(settings: Settings) -> Iterator[_Site]:
         yield _Site(settings, state, SystemClock())
 
 
+def _rebuild_again(site: _Site) -> None:
+    """Have all profiles looked at once more: those of the canary's users are of its model."""
+    while (known := site.state.rebuild()) is not None:
+        anew = replace(known, after="", seen=0, rebuilt=0, done=False)
+        try:
+            with site.state.write() as write:
+                write.put_rebuild(anew, expected=known)
+        except ConflictError:
+            continue  # it is under way
+        return
+
+
 def _prepare(site: _Site, published: Published, told: Told) -> None:
     """Name it as the candidate; its items encoded where that is needed, indexed, and it opened."""
     _name(site, "candidate", published, share=0.0)
@@ -206,11 +220,11 @@ def _prepare(site: _Site, published: Published, told: Told) -> None:
         encoding.encode_missing(site.state, encoder, told)
     _index(site, bundle)
     told("indexed")
-    _await_open(
+    holding, processes = _await_open(
         site.settings, "candidate", published.version, seconds=WARM_PATIENCE_SECONDS
-    )  # fmt: skip
+    )
     _catch_stragglers(site, bundle, published, encoder)
-    told("warmed")
+    told("warmed" if holding >= processes else f"open in {holding} of {processes} processes so far")
 
 
 def _catch_stragglers(
@@ -254,6 +268,7 @@ def _publish(site: _Site, bundle: str | Path, url: str, encoder: str) -> Publish
     if Path(manifest.version).name != manifest.version:
         raise BundleError(f"{source}: its version {manifest.version!a} is no name of a folder")
     rehearse(loaded)
+    _check_space(site, manifest)
     used = _encoder_source(site, manifest, encoder)
     own = folder / manifest.version
     if manifest.version.startswith("day0-") and source.resolve() == own.resolve():
@@ -264,6 +279,30 @@ def _publish(site: _Site, bundle: str | Path, url: str, encoder: str) -> Publish
     if url:
         publish_bundle(own, url)
     return Published(manifest.version, url or str(own.absolute()), checksum, used)
+
+
+def _check_space(site: _Site, manifest: Manifest) -> None:
+    """Models that name the same space have one index: theirs must be the same vectors.
+
+    Raises:
+        ConflictError: those of a model in use are others.
+    """
+
+    def made_of(one: Manifest) -> tuple[object, ...]:
+        return one.encoder, one.dimension, one.files.get(TOWER), one.files.get(KEYS)
+
+    for named in site.state.pointer().named:
+        known = homes.bundles_folder(site.settings) / named.version
+        if not known.is_dir():
+            continue
+        other = read_manifest(known)
+        if other.version == manifest.version or other.vectors != manifest.vectors:
+            continue
+        if made_of(other) != made_of(manifest):
+            raise ConflictError(
+                f"{manifest.version} has other item vectors than {other.version}, under the same"
+                f" name {manifest.vectors}: give them another one"
+            )
 
 
 def _copy(source: Path, own: Path, checksum: str) -> None:
@@ -332,7 +371,7 @@ def _index(site: _Site, bundle: Bundle) -> None:
         return
     generations = Generations(homes.vectors_folder(site.settings), bundle.vectors)
     builder_until = 0.0
-    if homes.ServerLock(site.settings).address():
+    if _server_runs(site.settings):
         builder_until = time.monotonic() + BUILDER_PATIENCE_SECONDS
     while newest and not _is_indexed(generations):
         if time.monotonic() < builder_until:
@@ -361,6 +400,11 @@ def _fill(site: _Site, bundle: Bundle, *, after: int) -> None:
         index.close()
 
 
+def _server_runs(settings: Settings) -> bool:
+    """Whether a server has this home, with its builder; an import that holds it has neither."""
+    return homes.ServerLock(settings).address().startswith("http")
+
+
 def _is_indexed(generations: Generations) -> bool:
     number = generations.current()
     if number is None:
@@ -379,7 +423,7 @@ def _await_open(
     of how many. Where none runs there is nothing to wait for.
     """
     deadline = time.monotonic() + seconds
-    while homes.ServerLock(settings).address():
+    while _server_runs(settings):
         found = metrics.open_processes(homes.metrics_folder(settings))
         processes = sum(number for (name, _), number in found.items() if name == "live")
         holding = found.get((role, version), 0)
@@ -405,7 +449,8 @@ def _follow_up(
     swapped = _await_open(
         site.settings, "live", live.version, seconds=SWAP_PATIENCE_SECONDS
     )  # fmt: skip
-    told("swapped")
+    holding, processes = swapped
+    told("swapped" if holding >= processes else f"{holding} of {processes} processes answer so far")
     return Released(
         live.version,
         before.version if before is not None else None,

@@ -291,6 +291,17 @@ class TestRefusals:
         with pytest.raises(ConflictError, match="other content"):
             releasing.promote(home.settings, other)
 
+    def test_other_vectors_under_the_name_of_a_space_in_use(self, home):
+        home.promote("m1", 96)
+        folder = home.bundle("m2", 96, seed=5)
+        manifest = msgspec.structs.replace(read_manifest(folder), vectors="m1-items")
+        (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+
+        with pytest.raises(ConflictError, match="other item vectors than m1, under the same name"):
+            releasing.promote(home.settings, folder)
+
+        assert home.live == "m1"
+
     def test_a_share_that_is_none(self, home):
         with pytest.raises(ConfigurationError, match="above 0 and at most 1"):
             releasing.try_on(home.settings, "canary", home.bundle("m1", 96), share=0.0)
@@ -653,6 +664,21 @@ class TestRebuilding:
 
         assert home.profile("anna").events_applied == 2
         assert home.profile("anna").model == "m1"
+
+    def test_profiles_of_a_withdrawn_canary_are_rebuilt_too(self, home):
+        rebuilder = self.rebuilder(home)
+        while rebuilder.step():
+            pass
+        releasing.try_on(home.settings, "canary", home.bundle("m1", 96), share=1.0)
+        home.core.releases.step()
+        home.did("anna", "sport1")
+        assert home.profile("anna").model == "m1"
+
+        releasing.withdraw(home.settings)
+        while rebuilder.step():
+            pass
+
+        assert home.profile("anna").model == home.first
 
     def test_a_damaged_profile_does_not_stop_it(self, home):
         home.did("anna", "sport1")

@@ -161,6 +161,25 @@ def test_a_trainer_killed_anywhere_leaves_one_whole_model_live_and_goes_on(tmp_p
         load_bundle(folder)
 
 
+def test_a_verdict_against_a_model_that_no_longer_serves_is_not_taken(tmp_path):
+    class Stopped(Exception):  # noqa: N818  # not an error of the product
+        pass
+
+    def stop(step):
+        if step == "played":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train_in(tmp_path, told=stop)
+    other = train_in(tmp_path, seed=2)
+    assert live_version(tmp_path) == other.version
+
+    again = train_in(tmp_path, better=False)
+
+    assert again.verdict.outcome == "gain"
+    assert live_version(tmp_path) == other.version
+
+
 def test_another_seed_is_another_model(tmp_path, whole):
     _, first = whole
 

@@ -118,7 +118,8 @@ class Request:
                 progress=self.progress,
             )
         kept = {**usual, **usual_values(name, self.data)}
-        return {**kept, **fixed}, f"not searched here: {said(kept)}" if kept else ""
+        taken = {**kept, **fixed}
+        return taken, f"not searched here: {said(taken)}" if kept else ""
 
     def _with_hybrid(
         self,
@@ -190,8 +191,9 @@ def lived(request: Request, *, served: Callable[[Request], Lived] | None = None)
 
 
 def _served_note(request: Request) -> str:
-    values = usual_values(OURS, request.data)
-    return f"as it serves; not searched here{f': {said(values)}' if values else ''}"
+    kept = usual_values(OURS, request.data)
+    taken = {**kept, **(quick_values(OURS) if request.quick else {})}
+    return f"as it serves; not searched here{f': {said(taken)}' if kept else ''}"
 
 
 def _lives(request: Request, name: str, share: float) -> None:

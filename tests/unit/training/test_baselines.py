@@ -18,12 +18,14 @@ from training.baselines.ease import Ease, EaseConfig
 from training.baselines.gru4rec import Gru4RecConfig, Recurrence, gru4rec
 from training.baselines.matrix import history_matrix
 from training.baselines.network import SequenceNetwork, full_loss, sampled_loss
+from training.baselines.neural import _held_out
 from training.baselines.popularity import Popularity, PopularityConfig
 from training.baselines.sasrec import CausalAttention, SasRecConfig, sasrec
 from training.baselines.spaces import Choice, Real, tunable
 from training.baselines.tuning import tune
 from training.baselines.windows import padded, training_windows
 from training.data import History
+from training.lessons import VALIDATION_SHARE, VALIDATION_USERS
 
 ITEMS = 8
 PERSONAL = tuple(name for name in BASELINES if "popularity" not in name)
@@ -304,6 +306,16 @@ def test_the_last_items_choose_the_epoch_that_is_kept(negatives):
         scores_I[items[:-1]] = -inf
         gained.append(1.0 / log2((scores_I > wanted).sum() + 2))
     assert told[best].ndcg == pytest.approx(np.mean(gained), rel=1e-6)
+
+
+def test_networks_hold_back_no_more_users_than_ours():
+    sequences = [np.arange(5, dtype=np.int32) for _ in range(400)]
+
+    train, asked = _held_out(sequences, SasRecConfig(), np.random.default_rng(1))
+
+    assert len(asked) == round(400 * VALIDATION_SHARE)
+    assert sum(map(len, train)) == 5 * 400 - len(asked)
+    assert SasRecConfig().validation_users == VALIDATION_USERS
 
 
 def test_training_leaves_the_random_numbers_of_the_caller_alone():

@@ -272,6 +272,7 @@ def test_values_kept_for_a_data_set_are_taken_and_told():
     built = request((OURS, "item-knn"), data).build(lambda: pytest.fail("no search"), {})
 
     assert "dropout 0.4" in built.notes[OURS]
+    assert "epochs 2" in built.notes[OURS]  # quick, and not the 25 that are kept
     assert built.notes[OURS].startswith("not searched here: ")
     assert "item-knn" not in built.notes
     assert usual_values(OURS, walkers()) == {}

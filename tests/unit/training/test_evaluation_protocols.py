@@ -22,6 +22,7 @@ from training.evaluation.deskdrop import NUM_OTHERS, merge, plan_deskdrop
 from training.evaluation.forward import out_since, plan_forward, plan_from
 from training.evaluation.leaks import find_leaks
 from training.evaluation.leave_one_out import plan_leave_one_out
+from training.evaluation.lived import live, plan_lived
 from training.evaluation.metrics import metric
 
 ITEMS = 12
@@ -221,6 +222,36 @@ def test_forward_in_time_does_not_leak():
     plan = plan_forward(walkers(users=9, steps=10))
 
     assert find_leaks(plan.train, plan.test, cut=plan.cut) == ()
+
+
+# Lived
+
+
+class Silent:
+    """Lists nothing."""
+
+    name = "silent"
+
+    def begin(self, *_, **__):
+        pass
+
+    def ask(self, *_, **__):
+        return ()
+
+    def tell(self, *_):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_what_is_not_listed_is_no_hit_however_few_items_there_are():
+    lived = plan_lived(site([(user, user % 4, NOON + user) for user in range(40)], items=4))
+
+    found = live(Silent(), lived, seed=1, progress=silent)
+
+    assert len(found.ranks_C)
+    assert not metric("Recall@50").of(found.ranks_C).any()
 
 
 # The Deskdrop protocol
