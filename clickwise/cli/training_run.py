@@ -2,7 +2,7 @@
 
 <home>/training/trainer.lock   held by the trainer at work
 <home>/training/job.json       what the training at work reads, so that a killed one reads the same
-<home>/training/work/<hash>/   checkpoints and the candidate of the training at work
+<home>/training/jobs/<hash>/   checkpoints and the candidate of the training at work
 <home>/mlflow/                 runs and models, where no server is set
 """
 
@@ -79,7 +79,7 @@ def train(
             source.drop()
             raise
         options = _options(command, folder, device)
-        work = folder / "work" / _digest(kind, parts, options, live, command)
+        work = folder / "jobs" / _digest(kind, parts, options, live, command)
         if world.writes:
             _forget_others(work)
         meet(world)

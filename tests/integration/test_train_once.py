@@ -77,7 +77,7 @@ def train_in(
     trainer = Trainer(
         site=Site(encoder=f"hashing-{TEXT}", text_dimension=TEXT, rules=Rules()),
         options=options,
-        work=settings.folder / "training" / "work" / f"seed-{seed}",
+        work=settings.folder / "training" / "jobs" / f"seed-{seed}",
         watch=lambda epoch: told(f"epoch {epoch.number}"),
     )
     return train_once(
@@ -129,7 +129,7 @@ def test_a_better_model_goes_live_with_its_papers(whole):
         "card.md", "gate.json", "exports.json", "curves.png", "data-sheet.md",
         "weights.safetensors", "training.json",
     }  # fmt: skip
-    assert not (home / "training" / "work" / "seed-1").exists()
+    assert not (home / "training" / "jobs" / "seed-1").exists()
 
 
 def test_one_that_is_not_better_is_kept_and_not_released(tmp_path):
