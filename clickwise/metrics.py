@@ -19,10 +19,13 @@ from prometheus_client import (
     Histogram,
     generate_latest,
     multiprocess,
+    start_http_server,
     values,
 )
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
+
+from clickwise.errors import ConfigurationError
 
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
     # The library asks for the process id at every increment, forty times a request. Our
@@ -291,3 +294,17 @@ class _Shared(Collector):
             if metric.name in ("clickwise_model_info", "clickwise_releases_open_processes"):
                 metric.samples = [sample for sample in metric.samples if sample.value]
             yield metric
+
+
+def listen(port: int, host: str, *, setting: str) -> None:
+    """Show this process's figures at a port of their own; 0: not at all.
+
+    Raises:
+        ConfigurationError: nothing can listen there; names the `setting`.
+    """
+    if not port:
+        return
+    try:
+        start_http_server(port, addr=host)
+    except OSError as error:
+        raise ConfigurationError(f"{setting}={port}: cannot listen on {host}: {error}") from error

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
-import prometheus_client
 
-from clickwise import logs
+from clickwise import logs, metrics
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
 from clickwise.settings import Settings
@@ -83,15 +82,9 @@ def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = N
 
 
 def _show_metrics(settings: Settings) -> None:
-    port = settings.stream_metrics_port
-    if not port:
-        return
-    try:
-        prometheus_client.start_http_server(port, addr=settings.host)
-    except OSError as error:
-        raise ConfigurationError(
-            f"CLICKWISE_STREAM_METRICS_PORT={port}: cannot listen on {settings.host}: {error}"
-        ) from error
+    metrics.listen(
+        settings.stream_metrics_port, settings.host, setting="CLICKWISE_STREAM_METRICS_PORT"
+    )
 
 
 async def _prepare(settings: Settings, make_parts: PartsFactory) -> Parts:

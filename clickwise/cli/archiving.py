@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event
 
-import prometheus_client
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from clickwise import logs
+from clickwise import logs, metrics
 from clickwise.archive import Stream, open_archive
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
@@ -18,7 +17,7 @@ from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json, print_json_line, progress_console
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import ClickwiseError, ConfigurationError
+from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 from streams.archive import Archiver, Summary
 from streams.archive_items import DatabaseItems
@@ -48,7 +47,9 @@ def archive_once(settings: Settings, *, json: bool) -> int:
 def archive_loop(settings: Settings, *, every_seconds: float, json: bool) -> int:
     """Archive again and again until SIGINT or SIGTERM; what is away is waited for."""
     logs.configure(level=settings.log_level, output=settings.log_format)
-    _show_metrics(settings)
+    metrics.listen(
+        settings.archive_metrics_port, settings.host, setting="CLICKWISE_ARCHIVE_METRICS_PORT"
+    )
     cleaned: float | None = None
     with _told_to_stop() as stop:
         while not stop.is_set():
@@ -131,18 +132,6 @@ def _bar() -> Iterator[Callable[[Summary], None]]:
     ) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda summary: bar.update(task, description=_counts(summary.added))
-
-
-def _show_metrics(settings: Settings) -> None:
-    port = settings.archive_metrics_port
-    if not port:
-        return
-    try:
-        prometheus_client.start_http_server(port, addr=settings.host)
-    except OSError as error:
-        raise ConfigurationError(
-            f"CLICKWISE_ARCHIVE_METRICS_PORT={port}: cannot listen on {settings.host}: {error}"
-        ) from error
 
 
 def _line(summary: Summary) -> str:

@@ -6,8 +6,6 @@ the candidate that the user took next. So training and serving cannot differ.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +20,8 @@ from clickwise.clock import SystemClock
 from clickwise.ranking import Policy
 from clickwise.settings import Settings
 from clickwise.types import item_key
-from training.candidate import Candidate, Trainer
-from training.data import Dataset, Log
-from training.export import write_learned
+from training.candidate import Trainer
+from training.data import Dataset
 from training.parts import Parts, lived_after
 from training.ranker_fit import Request
 
@@ -94,93 +91,6 @@ def taught_system(
         bundle,
         settings=settings,
         policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
-    )
-
-
-class RetrainedSystem(ServedSystem):
-    """Ours with a short incremental training after every so many events, as a loop would do it.
-
-    `seconds` are those of the full training and of each incremental one.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[Path], Trainer],
-        *,
-        settings: Settings,
-        every: int,
-        now: datetime | None = None,
-    ) -> None:
-        self._moment = now if now is not None else SystemClock().now()
-        self._trainer_in = make
-        self._every = every
-        self._stack = ExitStack()
-        self._folder = Path(self._stack.enter_context(TemporaryDirectory()))
-        self._data: Dataset | None = None
-        self._fresh: list[Log] = []
-        self._base: Path | None = None
-        self.seconds: list[float] = []
-        super().__init__(
-            self._first,
-            settings=settings,
-            name="clickwise, retrained",
-            policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
-        )
-
-    def tell(self, events: Log) -> None:
-        """See Lived."""
-        super().tell(events)
-        self._fresh.append(events)
-        if sum(map(len, self._fresh)) >= self._every:
-            self._again()
-
-    def close(self) -> None:
-        """See ServedSystem."""
-        super().close()
-        self._stack.close()
-
-    def _first(self, train: Dataset, seed: int) -> Bundle:
-        del seed  # the trainer has it
-        self._data = train
-        trainer = self._trainer_in(self._folder / "full")
-        candidate = trainer.full(_all_of(train), now=self._moment)
-        return self._kept(trainer, candidate)
-
-    def _again(self) -> None:
-        if self._data is None or self._base is None or self.site is None:
-            raise ValueError("tell only after begin")
-        learned = float(self._data.log.times_N[-1])
-        self._data = self._data.with_log(joined_logs([self._data.log, *self._fresh]))
-        self._fresh = []
-        trainer = self._trainer_in(self._folder / f"more-{len(self.seconds)}")
-        parts = replace(_all_of(self._data), learn_from=learned)
-        candidate = trainer.incremental(parts, self._base, now=self._moment)
-        self.site.use(self._kept(trainer, candidate))
-
-    def _kept(self, trainer: Trainer, candidate: Candidate | None) -> Bundle:
-        if candidate is None:
-            raise ValueError("another process writes what is trained here")
-        self.seconds.append(candidate.story.seconds)
-        bundle = write_learned(
-            self._folder / "kept",
-            candidate.network,
-            candidate.files,
-            trainer.site,
-            created=self._moment,
-            extras=candidate.extras,
-        )
-        self._base = self._folder / "kept" / bundle.version
-        return bundle
-
-
-def joined_logs(logs: Sequence[Log]) -> Log:
-    """One after the other."""
-    return Log(
-        np.concatenate([log.users_N for log in logs]),
-        np.concatenate([log.items_N for log in logs]),
-        np.concatenate([log.types_N for log in logs]),
-        np.concatenate([log.weights_N for log in logs]),
-        np.concatenate([log.times_N for log in logs]),
     )
 
 

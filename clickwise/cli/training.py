@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import prometheus_client
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -73,7 +72,9 @@ def once(settings: Settings, command: TrainCommand) -> int:
 def loop(settings: Settings, command: TrainCommand, *, every_seconds: float) -> int:
     """Train again and again; what cannot be had now is waited for."""
     logs.configure(level=settings.log_level, output=settings.log_format)
-    _show_metrics(settings)
+    metrics.listen(
+        settings.train_metrics_port, settings.host, setting="CLICKWISE_TRAIN_METRICS_PORT"
+    )
     with train_extra(), signals_unwind():
         while True:
             begun = time.monotonic()
@@ -140,18 +141,6 @@ def _be_quiet(settings: Settings) -> None:
     missing = settings.train_niceness - os.nice(0)
     if missing > 0:
         os.nice(missing)
-
-
-def _show_metrics(settings: Settings) -> None:
-    port = settings.train_metrics_port
-    if not port:
-        return
-    try:
-        prometheus_client.start_http_server(port, addr=settings.host)
-    except OSError as error:
-        raise ConfigurationError(
-            f"CLICKWISE_TRAIN_METRICS_PORT={port}: cannot listen on {settings.host}: {error}"
-        ) from error
 
 
 def _print(outcome: "Outcome") -> None:
