@@ -1,11 +1,12 @@
-"""The Faust application, made by a factory: the one module that imports Faust.
+"""The Faust application, made by a factory; only here and in `transport` is Faust imported.
 
 Faust's own acknowledgement loses messages: `take`, `take_events` and `events()` acknowledge in a
 `finally`, so that what raised or was cancelled is committed without its effect. Here a batch is
 taken with `noack_take` and acknowledged after its flow has returned, one agent a topic, one
-batch after the other: no later message is committed before an earlier one. An agent that raises
-would stay stuck in a process that looks alive; so the process ends, without committing, and
-whoever supervises it starts it again.
+batch after the other: no later message is committed before an earlier one, and what a batch
+skips is looked for in the topic (`continuity`). An agent that raises would stay stuck in a
+process that looks alive; so the process ends, without committing, and whoever supervises it
+starts it again.
 """
 
 import asyncio
@@ -20,9 +21,11 @@ from faust.types import TP
 from clickwise import logs, metrics
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, ITEM_ACTIVITY, ITEMS
+from streams.continuity import Continuity
 from streams.exits import end_process
 from streams.kafka import REQUEST_SECONDS, bootstrap_servers, ssl_context
 from streams.records import REPLAY_HEADER, Record
+from streams.transport import SeekingTransport
 
 LAG_SECONDS = 1.0
 ITEM_BATCH = 64
@@ -79,8 +82,16 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
         stream_wait_empty=False,
         worker_redirect_stdouts=False,
     )
+    app.transport = SeekingTransport(app.conf.broker_consumer, app)
     prefix = settings.kafka_topic_prefix
     progress: dict[TP, int] = {}
+
+    def following(topic: str, partition: int) -> int:
+        place = TP(topic, partition)
+        committed = app.consumer._committed_offset.get(place)  # noqa: SLF001  # no public one
+        return max(progress.get(place, 0), committed or 0)
+
+    continuity = Continuity(settings, following)
     linger = settings.stream_linger_seconds
     for topic, flow, batch, linger_seconds in (
         (EVENTS, flows.events, settings.stream_batch, linger),
@@ -91,6 +102,7 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
         agent = _agent(
             topic.full_name(prefix),
             flow,
+            continuity,
             batch=batch,
             linger_seconds=linger_seconds,
             progress=progress,
@@ -106,12 +118,20 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
 
 
 def _agent(
-    topic: str, flow: Flow, *, batch: int, linger_seconds: float, progress: dict[TP, int]
+    topic: str,
+    flow: Flow,
+    continuity: Continuity,
+    *,
+    batch: int,
+    linger_seconds: float,
+    progress: dict[TP, int],
 ) -> Callable[[faust.Stream[bytes]], Coroutine[None, None, None]]:
     async def agent(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(batch, within=linger_seconds):
+            records = [_record(event.message) for event in events]
             try:
-                await flow.take([_record(event.message) for event in events])
+                await continuity.check(records)
+                await flow.take(records)
             except Exception:  # noqa: BLE001  # the process edge
                 end_process(f"{topic}: a batch failed")
             for event in events:

@@ -38,6 +38,7 @@ from clickwise.testing.postgres import PostgresServer
 from clickwise.testing.processes import Program, wait_until
 from clickwise.testing.releases import fixed_releases
 from clickwise.types import EventId, EventType, ItemId, ItemKey, UserId, item_key
+from streams.exits import EX_SOFTWARE
 from streams.handlers import Arrival, EventHandler
 from streams.kafka import Message, Producer
 from streams.waiting import persistently
@@ -248,6 +249,30 @@ def test_a_broker_stopped_and_killed_loses_and_repeats_nothing(
 
     site.check()
     assert all(worker.running for worker in workers)
+
+
+@pytest.mark.case(17)
+def test_what_faust_drops_before_the_first_commit_comes_again(site: Site) -> None:
+    with site.traffic() as traffic:
+        traffic.more(200)
+        worker = site.worker("dropping", CLICKWISE_TEST_DROP="seeking")
+        traffic.more(200)
+
+    site.check()
+    assert worker.running
+
+
+@pytest.mark.case(17)
+def test_what_faust_would_skip_is_never_committed(site: Site) -> None:
+    with site.traffic() as traffic:
+        traffic.more(200)
+        skipping = site.worker("skipping", CLICKWISE_TEST_DROP="lost")
+        assert skipping.wait(seconds=60.0) == EX_SOFTWARE
+        traffic.more(100)
+        site.worker("next")
+
+    assert "were not delivered" in skipping.output
+    site.check()
 
 
 @pytest.mark.case(18)

@@ -6,9 +6,12 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   `before-commit` and `after-commit` of events, `after-activity-commit` of what they do to items.
 - CLICKWISE_TEST_DIE=raise:N lets the Nth batch of events raise what nobody expects, and
   CLICKWISE_TEST_DIE=stand-still:N lets it never end.
+- CLICKWISE_TEST_DROP=seeking lets Faust drop the first records that it fetches, as it does with
+  what arrives while it rebalances; with CLICKWISE_TEST_DROP=lost it cannot go back to them either.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -16,7 +19,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event
-from typing import cast
+from typing import Any, cast
+
+from faust.transport.consumer import Consumer
 
 from clickwise import logs
 from clickwise.activity import Increment
@@ -105,6 +110,29 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def drop_first_records(how: str) -> None:
+    fetch = Consumer._wait_next_records
+    seek = Consumer.perform_seek
+    dropped = False
+
+    async def dropping(self: Consumer, *arguments: Any) -> Any:
+        nonlocal dropped
+        records, active = await fetch(self, *arguments)
+        if records and not dropped:
+            dropped = True
+            self.stop_flow()
+            asyncio.get_running_loop().call_later(0.5, self.resume_flow)
+        return records, active
+
+    async def seeking(self: Consumer) -> None:
+        if dropped and how == "lost":
+            raise ConnectionError("no broker")
+        await seek(self)
+
+    Consumer._wait_next_records = dropping
+    Consumer.perform_seek = seeking
+
+
 HANDLERS: dict[str, type[EventHandler]] = {
     "after-commit": DyingHandler,
     "raise": FailingHandler,
@@ -169,6 +197,8 @@ def recommender(state: State) -> worker.Recommend:
 
 
 if __name__ == "__main__":
+    if "CLICKWISE_TEST_DROP" in os.environ:
+        drop_first_records(os.environ["CLICKWISE_TEST_DROP"])
     chosen = load(os.environ)
     logs.configure(level=chosen.log_level, output=chosen.log_format)
     sys.exit(worker.run(chosen, make_parts))
