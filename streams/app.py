@@ -84,14 +84,8 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     )
     app.transport = SeekingTransport(app.conf.broker_consumer, app)
     prefix = settings.kafka_topic_prefix
-    progress: dict[TP, int] = {}
-
-    def following(topic: str, partition: int) -> int:
-        place = TP(topic, partition)
-        committed = app.consumer._committed_offset.get(place)  # noqa: SLF001  # no public one
-        return max(progress.get(place, 0), committed or 0)
-
-    continuity = Continuity(settings, following)
+    progress = _Progress(app)
+    continuity = Continuity(settings, progress.following)
     linger = settings.stream_linger_seconds
     for topic, flow, batch, linger_seconds in (
         (EVENTS, flows.events, settings.stream_batch, linger),
@@ -112,9 +106,30 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     app.task(_guarded(lambda: _report_lag(app, progress)))
     for job in flows.beside:
         app.task(_guarded(job))
-    _connect_signals(app, progress)
+    _connect_signals(app)
     app.in_worker = True
     return app
+
+
+class _Progress:
+    """How far each partition has come."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+        self._applied: dict[TP, int] = {}
+
+    def advance(self, message: faust.types.Message) -> None:
+        """A message was applied. Said of partitions that have gone to another worker, too: a
+        batch may come out of a buffer just after that.
+        """
+        before = self._applied.get(message.tp, 0)
+        self._applied[message.tp] = max(before, message.offset + 1)
+
+    def following(self, topic: str, partition: int) -> int:
+        """The offset after the last one that was applied or committed, at least; or 0."""
+        place = TP(topic, partition)
+        committed = self._app.consumer._committed_offset.get(place)  # noqa: SLF001  # no public one
+        return max(self._applied.get(place, 0), committed or 0)
 
 
 def _agent(
@@ -124,7 +139,7 @@ def _agent(
     *,
     batch: int,
     linger_seconds: float,
-    progress: dict[TP, int],
+    progress: _Progress,
 ) -> Callable[[faust.Stream[bytes]], Coroutine[None, None, None]]:
     async def agent(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(batch, within=linger_seconds):
@@ -136,7 +151,7 @@ def _agent(
                 end_process(f"{topic}: a batch failed")
             for event in events:
                 await stream.ack(event)
-                progress[event.message.tp] = event.message.offset + 1
+                progress.advance(event.message)
 
     return agent
 
@@ -170,7 +185,7 @@ def _guarded(
     return run
 
 
-async def _report_lag(app: faust.App, progress: dict[TP, int]) -> None:
+async def _report_lag(app: faust.App, progress: _Progress) -> None:
     """Each second: the end of each partition of ours, less the next offset to apply."""
     while True:
         await asyncio.sleep(LAG_SECONDS)
@@ -184,19 +199,16 @@ async def _report_lag(app: faust.App, progress: dict[TP, int]) -> None:
             _log.debug("lag is not known", error=repr(error))
             continue
         for place, end in ends.items():
-            after = progress.get(place)
-            if after is None:
-                after = consumer._committed_offset.get(place) or 0  # noqa: SLF001  # no public one
+            after = progress.following(place.topic, place.partition)
             metrics.lag.labels(place.topic, place.partition).set(max(0, (end or 0) - after))
 
 
-def _connect_signals(app: faust.App, progress: dict[TP, int]) -> None:
+def _connect_signals(app: faust.App) -> None:
     async def assigned(_app: faust.App, assigned: set[TP], **_: object) -> None:
         _log.info("partitions assigned", partitions=_by_topic(assigned))
 
     async def revoked(_app: faust.App, revoked: set[TP], **_: object) -> None:
         for place in revoked:
-            progress.pop(place, None)
             with contextlib.suppress(KeyError):
                 metrics.lag.remove(place.topic, str(place.partition))
         _log.info("partitions revoked", partitions=_by_topic(revoked))
