@@ -20,6 +20,7 @@ from aiokafka.errors import (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerClosed,
@@ -114,6 +115,8 @@ def translated(error: Exception, what: str) -> ClickwiseError:
         return ConfigurationError(f"{what}: no such topic; run `clickwise topics create`")
     if isinstance(error, _NOT_ALLOWED):
         return ConfigurationError(f"{what}: Kafka does not allow it ({name})")
+    if isinstance(error, KafkaTimeoutError):  # the client's own: nothing was sent in time
+        return UnavailableError(f"{what}: no answer in time")
     if isinstance(error, KafkaError) and not error.retriable and type(error) is not KafkaError:
         return ConfigurationError(f"{what}: {name}: {error}")
     return UnavailableError(f"{what}: {name}: {error}")
