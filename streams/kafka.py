@@ -19,6 +19,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
+    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -120,6 +121,11 @@ def translated(error: Exception, what: str) -> ClickwiseError:
     if isinstance(error, KafkaError) and not error.retriable and type(error) is not KafkaError:
         return ConfigurationError(f"{what}: {name}: {error}")
     return UnavailableError(f"{what}: {name}: {error}")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether a client raised this because no broker could be reached."""
+    return isinstance(error, KafkaConnectionError)
 
 
 class Producer:

@@ -52,7 +52,9 @@ async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int
             _started_and_stopped(app),
             _stalled(app, settings),
         )
-    except Exception:  # noqa: BLE001  # the process edge
+    except Exception as error:  # noqa: BLE001  # the process edge
+        if kafka.is_outage(error):  # it answered a moment ago; a fresh process waits for it
+            start_anew("Kafka went away while Faust started")
         end_process("Faust failed")
     reason = app.crash_reason
     if reason is None and not told_to_stop.is_set():

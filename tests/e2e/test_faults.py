@@ -74,7 +74,7 @@ class Site:
 
     def check(self) -> None:
         """Wait for the end, then compare with the replay."""
-        wait_until(self.drained, seconds=90.0, what="all of the topics applied")
+        wait_until(self.drained, seconds=300.0, what="all of the topics applied")
         replayed = open_state(
             f"sqlite:///{self.folder / 'replay.db'}", timeout_seconds=10.0, pool_size=2
         )

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import replace as changed
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -117,6 +118,30 @@ def test_a_worker_that_starts_before_the_broker_begins_when_it_is_there(
         kafka.start()
 
     wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+
+def test_a_broker_that_goes_away_while_faust_starts_is_waited_for(
+    stream_settings: Settings,
+    start_worker: StartWorker,
+    kafka: KafkaServer,
+    state: State,
+    tmp_path: Path,
+) -> None:
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+    held = tmp_path / "held"
+    held.touch()
+    worker = start_worker("early", CLICKWISE_TEST_HOLD=str(held))
+    worker.wait_for("holding")
+
+    kafka.stop()
+    try:
+        held.unlink()
+        worker.wait_for("Kafka went away while Faust started")
+    finally:
+        kafka.start()
+
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+    assert worker.running
 
 
 def test_missing_topics_are_named_with_the_command_that_makes_them(

@@ -8,6 +8,8 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   CLICKWISE_TEST_DIE=stand-still:N lets it never end.
 - CLICKWISE_TEST_DROP=seeking lets Faust drop the first records that it fetches, as it does with
   what arrives while it rebalances; with CLICKWISE_TEST_DROP=lost it cannot go back to them either.
+- CLICKWISE_TEST_HOLD=FILE holds the start of Faust, once the services have answered, for as long
+  as there is such a file.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
 """
 
@@ -15,12 +17,15 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
+from faust import App
 from faust.transport.consumer import Consumer
 
 from clickwise import logs
@@ -133,6 +138,22 @@ def drop_first_records(how: str) -> None:
     Consumer.perform_seek = seeking
 
 
+def hold_start(file: Path) -> None:
+    start = App.start
+
+    def wait() -> None:
+        if file.exists():
+            logs.get(__name__).info("holding")
+        while file.exists():
+            time.sleep(0.05)
+
+    async def held(self: App) -> None:
+        await asyncio.to_thread(wait)
+        await start(self)
+
+    App.start = held
+
+
 HANDLERS: dict[str, type[EventHandler]] = {
     "after-commit": DyingHandler,
     "raise": FailingHandler,
@@ -199,6 +220,8 @@ def recommender(state: State) -> worker.Recommend:
 if __name__ == "__main__":
     if "CLICKWISE_TEST_DROP" in os.environ:
         drop_first_records(os.environ["CLICKWISE_TEST_DROP"])
+    if "CLICKWISE_TEST_HOLD" in os.environ:
+        hold_start(Path(os.environ["CLICKWISE_TEST_HOLD"]))
     chosen = load(os.environ)
     logs.configure(level=chosen.log_level, output=chosen.log_format)
     sys.exit(worker.run(chosen, make_parts))
