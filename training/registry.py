@@ -124,6 +124,18 @@ class Registry:
         for alias, version in roles.items():
             self.name(alias, numbers.get(version))
 
+    def aliased(self) -> dict[str, tuple[str, ...]]:
+        """Bundle versions that an alias names, with their aliases."""
+        if self._artifacts is not None and not self._artifacts.exists():
+            return {}
+        with translated():
+            if not self._client.search_registered_models(f"name='{NAME}'"):
+                return {}
+            return {
+                self._client.get_model_version(NAME, number).tags.get(_VERSION, ""): tuple(aliases)
+                for number, aliases in self._aliases().items()
+            }
+
     def models(self) -> Sequence[RegisteredModel]:
         """All versions, newest first."""
         if self._artifacts is not None and not self._artifacts.exists():
@@ -145,7 +157,9 @@ class Registry:
         for one in models:
             if wanted in {str(one.number), one.version, *one.aliases}:
                 return one
-        known = ", ".join(one.version for one in models[:3]) or "none yet"
+        if not models:
+            raise NotFoundError(f"no model {wanted!r}: none was trained yet: clickwise train once")
+        known = ", ".join(one.version for one in models[:3])
         raise NotFoundError(f"no model {wanted!r} in the registry (newest: {known})")
 
     def params(self, model: RegisteredModel) -> dict[str, str]:

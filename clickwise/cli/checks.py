@@ -198,7 +198,7 @@ def encoder(settings: Settings) -> Iterable[Seen]:
 def model(settings: Settings) -> Iterable[Seen]:
     """Whether items have vectors of an encoder that a bundle here is made for."""
     bundles = homes.bundles_folder(settings)
-    manifests = [read_manifest(path) for path in bundles.iterdir()] if bundles.is_dir() else []
+    manifests = [read_manifest(path) for path in bundles.glob("[!.]*")]
     if not manifests:
         yield Seen("ok", "the bundle is made at the first start")
         return

@@ -1,23 +1,47 @@
-"""Ours as `clickwise evaluate` lives it: trained in full on the training part, then served."""
+"""Ours as `clickwise evaluate` lives it: trained on the training part, then served."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from clickwise.cli.replay import ServedSystem
-from clickwise.cli.teaching import requests_after, taught_system
+import msgspec
+
+from clickwise.cli.growing import GrowingSystem, Trainings, cost_table, taught_system
+from clickwise.cli.teaching import requests_after
 from clickwise.cli.wiring import rules_of
 from clickwise.settings import Settings
 from training.candidate import Trainer
-from training.evaluation.candidates import OURS, quick_values, usual_values
-from training.evaluation.protocols import Request
+from training.evaluation.candidates import INCREMENTAL, OURS, quick_values, usual_values
+from training.evaluation.protocols import Request, lived
+from training.evaluation.report import Report
 from training.export import Site
 from training.fit import Epoch
 from training.lessons import auto_device
 from training.train import TrainOptions, with_values
 
 
-def served(settings: Settings, request: Request) -> ServedSystem:
-    """The system; its text vectors are the data set's own, whatever encoder they are of."""
+def lived_as_served(settings: Settings, request: Request) -> Report:
+    """The protocol `lived`, with ours lived through the rules that serve.
+
+    Raises:
+        ConfigurationError: the dataset has no times, or is too short.
+    """
+    with closing(Trainings(partial(_trainer, settings, request))) as trainings:
+        report = lived(
+            request,
+            served={
+                OURS: lambda: taught_system(trainings, settings=settings),
+                INCREMENTAL: lambda: GrowingSystem(trainings, settings=settings),
+            },
+        )
+        if INCREMENTAL not in request.systems:
+            return report
+        costs = cost_table(trainings.done)
+        return msgspec.structs.replace(report, tables=(*report.tables, costs))
+
+
+def _trainer(settings: Settings, request: Request, folder: Path) -> Trainer:
+    """The text vectors are the data set's own, whatever encoder they are of."""
     text_ID = request.data.items.text_ID
     text_dimension = 0 if text_ID is None else int(text_ID.shape[1])
     quick = quick_values(OURS) if request.quick else {}
@@ -27,15 +51,10 @@ def served(settings: Settings, request: Request) -> ServedSystem:
     def watch(epoch: Epoch) -> None:
         request.progress(f"{OURS}: epoch {epoch.number}", epoch.number / course.epochs)
 
-    def trainer(folder: Path) -> Trainer:
-        return Trainer(
-            Site(
-                encoder="text-of-the-set", text_dimension=text_dimension, rules=rules_of(settings)
-            ),
-            TrainOptions(model, course, device=auto_device("auto")),
-            folder,
-            watch,
-            requests=partial(requests_after, settings=settings),
-        )
-
-    return taught_system(trainer, settings=settings)
+    return Trainer(
+        Site(encoder="text-of-the-set", text_dimension=text_dimension, rules=rules_of(settings)),
+        TrainOptions(model, course, device=auto_device("auto")),
+        folder,
+        watch,
+        requests=partial(requests_after, settings=settings),
+    )

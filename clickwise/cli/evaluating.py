@@ -1,7 +1,6 @@
 """`clickwise evaluate`: systems on a data set by a protocol, as table, JSON, page and plots."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -9,13 +8,12 @@ from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
-from clickwise.cli.output import print_table, progress_console
-from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.following import bar
+from clickwise.cli.output import print_table
+from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from training.evaluation.report import Report
     from training.evaluation.statistics import Interval
 
+ATTACKS = "attacks"
+STOPPED = "stopped; nothing is kept: the same command begins anew"
 _PACKAGES = ("clickwise", "numpy", "scipy", "torch", "implicit", "optuna")
 
 
@@ -71,7 +71,7 @@ def evaluate(settings: Settings, options: EvaluateOptions) -> int:
     for path in (options.json, options.html, plots):
         if path is not None:
             check_writable(path)
-    with train_extra(), signals_unwind(), _progress() as follow:
+    with train_extra(), signals_unwind(), stop_is_said(STOPPED), bar() as follow:
         report = _report(settings, options, follow)
         _write(report, options)
     _print(report)
@@ -81,17 +81,22 @@ def evaluate(settings: Settings, options: EvaluateOptions) -> int:
 def protocols(settings: Settings) -> "Mapping[str, Protocol]":
     """Every protocol by name: each takes a request and gives a report.
 
-    What is lived is lived through the rules that serve.
+    What is lived or attacked is so through the rules that serve.
     """
-    from clickwise.cli.evaluated import served
-    from training.evaluation.protocols import PROTOCOLS, lived
+    from clickwise.cli.attacking import attacked
+    from clickwise.cli.evaluated import lived_as_served
+    from training.evaluation.protocols import PROTOCOLS
 
-    return {**PROTOCOLS, "lived": partial(lived, served=partial(served, settings))}
+    return {
+        **PROTOCOLS,
+        "lived": partial(lived_as_served, settings),
+        ATTACKS: partial(attacked, settings),
+    }
 
 
 def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "Report":
     from training.datasets import load_dataset
-    from training.evaluation.candidates import HYBRID, OURS, chosen
+    from training.evaluation.candidates import HYBRID, INCREMENTAL, OURS, chosen
     from training.evaluation.protocols import USUAL, Request
 
     known = protocols(settings)
@@ -103,7 +108,7 @@ def _report(settings: Settings, options: EvaluateOptions, follow: "Follow") -> "
     systems = chosen(options.systems)
     follow(f"reading {options.dataset}", 0.0)
     data = load_dataset(options.dataset, folder=options.data)
-    if OURS in systems or HYBRID in systems:
+    if protocol == ATTACKS or {OURS, HYBRID, INCREMENTAL} & set(systems):
         data = _with_text(data, settings, follow)
     return known[protocol](
         Request(
@@ -156,18 +161,30 @@ def _write(report: "Report", options: EvaluateOptions) -> None:
 
 
 def _print(report: "Report") -> None:
-    from training.evaluation.page import verdict
+    from training.evaluation.page import tables, verdict
 
-    metrics = tuple(report.systems[0].metrics)
-    print_table(
-        ("system", *metrics),
-        [
-            (system.name, *(_shown(system.metrics[metric]) for metric in metrics))
-            for system in report.systems
-        ],
-        title=f"{report.data.name}, {report.protocol}: {report.description}",
-    )
-    print(verdict(report))
+    title = f"{report.data.name}, {report.protocol}: {report.description}"
+    if report.systems:
+        metrics = tuple(report.systems[0].metrics)
+        print_table(
+            ("system", *metrics),
+            [
+                (system.name, *(_shown(system.metrics[metric]) for metric in metrics))
+                for system in report.systems
+            ],
+            title=title,
+        )
+        print(verdict(report))
+    else:
+        print(title)
+    for one in report.hybrids:
+        print(f"{one.system} minus {one.other}: {one.metric} {_shown(one.difference)}")
+    for table in tables(report):
+        print_table(
+            table.columns,
+            [[f"{c:.3f}" if isinstance(c, float) else str(c) for c in row] for row in table.rows],
+            title=table.title if not table.note else f"{table.title}: {table.note}",
+        )
     for leak in report.leaks:
         print(f"leak: {leak.kind}: {leak.number}")
 
@@ -184,23 +201,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-@contextmanager
-def _progress() -> "Iterator[Follow]":
-    """A bar for what is being done, moved by (what, share that is done)."""
-    out = progress_console()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=out,
-        transient=True,
-        disable=not out.is_terminal,
-    ) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def follow(what: str, share: float) -> None:
-            bar.update(task, description=what, completed=share)
-
-        yield follow

@@ -5,6 +5,7 @@
 <home>/models/            encoder and bundles
 <home>/metrics/           figures shared by the processes of one server
 <home>/opening.lock       held by the process that opens a model
+<home>/naming.lock        held by the command that gives a bundle a role, or removes bundles
 <home>/server.lock        held by the server that runs, with its address inside
 """
 
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from clickwise.errors import ConfigurationError, ConflictError
+from clickwise.errors import ConfigurationError, ConflictError, NotFoundError
 from clickwise.settings import Settings
 
 
@@ -53,6 +54,19 @@ def opening_turn(settings: Settings) -> Iterator[None]:
         os.close(handle)  # releases the lock
 
 
+@contextmanager
+def naming_turn(settings: Settings) -> Iterator[None]:
+    """Held from the look at a bundle of this home until a role names it, and while bundles that
+    nobody names are removed.
+    """
+    handle = os.open(settings.folder / "naming.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # releases the lock
+
+
 def metrics_folder(settings: Settings) -> Path:
     """Memory-mapped figures."""
     return settings.folder / "metrics"
@@ -70,6 +84,20 @@ def make_home(settings: Settings) -> None:
         raise ConfigurationError(
             f"CLICKWISE_HOME={settings.home} cannot be made: {error.strerror}"
         ) from error
+
+
+def need_home(settings: Settings) -> None:
+    """For what only looks: a home that is not there is said, and not made.
+
+    Raises:
+        NotFoundError: there is none, and no database elsewhere.
+    """
+    if settings.database_url.reveal() or (settings.folder / "clickwise.sqlite").exists():
+        return
+    raise NotFoundError(
+        f"there is no site in {settings.folder.absolute()}: name its folder with --home, or begin"
+        " one with `clickwise up`"
+    )
 
 
 def make_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`clickwise models promote|rollback|canary|shadow|withdraw|status`."""
+"""`clickwise models promote|rollback|canary|shadow|withdraw|status|prune`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from rich.text import Text
 
 from clickwise import logs
-from clickwise.cli import releasing
+from clickwise.cli import homes, releasing, retention
 from clickwise.cli.exits import Exit
+from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.recommending import ago
 from clickwise.cli.registry import follow_roles
 from clickwise.cli.releasing import Released, Told
+from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
 from clickwise.state.port import Role
 
@@ -75,7 +77,12 @@ def withdraw(settings: Settings) -> int:
 
 
 def status(settings: Settings, *, json: bool) -> int:
-    """Show the models in use."""
+    """Show the models in use.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
+    homes.need_home(settings)
     logs.configure(level="warning", output=settings.log_format)
     found = releasing.status(settings)
     if json:
@@ -92,7 +99,7 @@ def status(settings: Settings, *, json: bool) -> int:
                 "" if one.dimension is None else str(one.dimension),
                 "" if one.indexed is None else f"{one.indexed:,}",
                 str(one.processes or ""),
-                one.url,
+                "built in" if one.url == BUILT_IN else one.url,
             )
             for one in found.roles
         ],
@@ -105,6 +112,35 @@ def status(settings: Settings, *, json: bool) -> int:
             Text(f"profiles rebuilt for it: {found.rebuilt:,} of {found.seen:,} seen, {state}")
         )
     return Exit.DONE
+
+
+def prune(settings: Settings, *, keep: int, json: bool) -> int:
+    """Remove the bundles that nobody needs, but for the newest `keep`."""
+    logs.configure(level="warning", output=settings.log_format)
+    with train_extra():
+        done = retention.prune(settings, keep=keep)
+    if json:
+        print_json(done)
+        return Exit.DONE
+    print_table(
+        ("what", "name", "bytes", "done"),
+        [
+            *(("bundle", one.version, f"{one.size_bytes:,}", "removed") for one in done.bundles),
+            *(("index", one.space, _size(one.size_bytes), "removed") for one in done.indexes),
+            *(("", one.name, "", f"kept: {one.reason}") for one in done.kept),
+        ],
+    )
+    console().print(
+        Text(
+            f"{len(done.bundles)} bundles and {len(done.indexes)} indexes removed:"
+            f" {done.size_bytes:,} bytes"
+        )
+    )
+    return Exit.DONE
+
+
+def _size(size_bytes: int | None) -> str:
+    return "on the Qdrant server" if size_bytes is None else f"{size_bytes:,}"
 
 
 @contextmanager

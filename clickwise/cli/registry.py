@@ -1,13 +1,13 @@
 """`clickwise models list|show|diff`: the models that were trained, and how they differ."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
 
 from clickwise import logs
-from clickwise.cli import releasing
+from clickwise.cli import homes, releasing
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, plain, print_json, print_table
@@ -57,12 +57,29 @@ def registry_of(settings: Settings) -> "Registry":
     )
 
 
+def _is_used(settings: Settings) -> bool:
+    """Whether this site has a registry."""
+    return bool(settings.mlflow_url) or (settings.folder / "mlflow" / "mlflow.sqlite").exists()
+
+
+def aliased(settings: Settings) -> Mapping[str, Sequence[str]]:
+    """Bundle versions that an alias of the registry names, with their aliases.
+
+    Raises:
+        UnavailableError: the registry does not answer.
+    """
+    if not _is_used(settings):
+        return {}
+    with train_extra():
+        return registry_of(settings).aliased()
+
+
 def follow_roles(settings: Settings) -> None:
     """Let the registry's aliases name what the database says is in use, where there is one.
 
     The database decides, so a registry that does not answer is said and changes nothing else.
     """
-    if not settings.mlflow_url and not (settings.folder / "mlflow" / "mlflow.sqlite").exists():
+    if not _is_used(settings):
         return
     status = releasing.status(settings)
     named = {one.role: one.version for one in status.roles}
@@ -76,7 +93,12 @@ def follow_roles(settings: Settings) -> None:
 
 
 def list_models(settings: Settings, *, json: bool) -> int:
-    """List the models, newest first."""
+    """List the models, newest first.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
+    _need_registry(settings)
     with train_extra():
         models = registry_of(settings).models()
     if json:
@@ -140,7 +162,13 @@ def diff_models(settings: Settings, first: str, second: str, *, json: bool) -> i
     return Exit.DONE
 
 
+def _need_registry(settings: Settings) -> None:
+    if not _is_used(settings):
+        homes.need_home(settings)
+
+
 def _shown(settings: Settings, wanted: str) -> Shown:
+    _need_registry(settings)
     with train_extra():
         from training.registry import BUNDLE, CARD
 

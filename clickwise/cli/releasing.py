@@ -94,11 +94,14 @@ def promote(
     """
     started = time.monotonic()
     with _site(settings) as site:
-        published = _publish(site, bundle, url, encoder)
-        live = site.state.pointer().role("live")
-        if live is not None and live.version == published.version:
-            raise ConflictError(f"{published.version} is live already")
-        told("checked")
+        with homes.naming_turn(settings):
+            published = _publish(site, bundle, url, encoder)
+            live = site.state.pointer().role("live")
+            if live is not None and live.version == published.version:
+                raise ConflictError(f"{published.version} is live already")
+            told("checked")
+            _name(site, "candidate", published, share=0.0)
+        told("named")
         _prepare(site, published, told)
         pointer = _change(
             site, lambda now: roles.promoted(now, published.version, now=site.clock.now())
@@ -147,17 +150,22 @@ def try_on(
         raise ConfigurationError(f"--share {share:g}: expected above 0 and at most 1")
     started = time.monotonic()
     with _site(settings) as site:
-        published = _publish(site, bundle, url, encoder)
-        pointer = site.state.pointer()
-        live = pointer.role("live")
-        if live is not None and live.version == published.version:
-            raise ConflictError(f"{published.version} is live already: there is nothing to try")
-        told("checked")
-        if not any(
-            one.version == published.version and one.role != "candidate" for one in pointer.named
-        ):
+        with homes.naming_turn(settings):
+            published = _publish(site, bundle, url, encoder)
+            pointer = site.state.pointer()
+            live = pointer.role("live")
+            if live is not None and live.version == published.version:
+                raise ConflictError(f"{published.version} is live already: there is nothing to try")
+            told("checked")
+            is_new = not any(
+                one.version == published.version and one.role != "candidate"
+                for one in pointer.named
+            )
+            _name(site, "candidate" if is_new else role, published, share=0.0 if is_new else share)
+        if is_new:
+            told("named")
             _prepare(site, published, told)
-        _name(site, role, published, share=share)
+            _name(site, role, published, share=share)
         told(role)
         swapped = _await_open(settings, role, published.version, seconds=SWAP_PATIENCE_SECONDS)
         before = live.version if live is not None else None
@@ -211,9 +219,7 @@ def _rebuild_again(site: _Site) -> None:
 
 
 def _prepare(site: _Site, published: Published, told: Told) -> None:
-    """Name it as the candidate; its items encoded where that is needed, indexed, and it opened."""
-    _name(site, "candidate", published, share=0.0)
-    told("named")
+    """The candidate's items encoded where that is needed and indexed, and it opened."""
     bundle = load_bundle(homes.bundles_folder(site.settings) / published.version)
     encoder = _missing_encoder(site, bundle.manifest, published)
     if encoder is not None:

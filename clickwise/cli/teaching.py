@@ -1,4 +1,4 @@
-"""Data sets served again: to teach a ranker, to compare two models, to evaluate ours.
+"""A data set served again, to teach a ranker.
 
 A ranker is taught by what serving really gives its scorer: a network learned from the first part
 is served on the next, question by question, and what the scorer was given is kept together with
@@ -6,23 +6,16 @@ the candidate that the user took next. So training and serving cannot differ.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import msgspec
 import numpy as np
 
 from clickwise.bundle import Bundle
-from clickwise.cli.replay import ReplayedSite, ServedSystem
-from clickwise.cli.wiring import policy_of
-from clickwise.clock import SystemClock
+from clickwise.cli.replay import ReplayedSite
 from clickwise.ranking import Policy
 from clickwise.settings import Settings
 from clickwise.types import item_key
-from training.candidate import Trainer
 from training.data import Dataset
-from training.parts import Parts, lived_after
+from training.parts import lived_after
 from training.ranker_fit import Request
 
 MOST_REQUESTS = 6_000
@@ -68,32 +61,3 @@ def requests_after(
         site.close()
     progress(1.0)
     return found
-
-
-def taught_system(
-    make: Callable[[Path], Trainer], *, settings: Settings, now: datetime | None = None
-) -> ServedSystem:
-    """Ours, as a system to live: trained in full on the training part, then served.
-
-    `make(folder)` gives the trainer that works in a folder.
-    """
-    moment = now if now is not None else SystemClock().now()
-
-    def bundle(train: Dataset, seed: int) -> Bundle:
-        del seed  # the trainer has it
-        with TemporaryDirectory() as folder:
-            candidate = make(Path(folder)).full(_all_of(train), now=moment)
-            if candidate is None:
-                raise ValueError("another process writes what is trained here")
-            return candidate.bundle
-
-    return ServedSystem(
-        bundle,
-        settings=settings,
-        policy=msgspec.structs.replace(policy_of(settings), exploration=0.0),
-    )
-
-
-def _all_of(data: Dataset) -> Parts:
-    """Everything is learned, nothing is kept for a gate."""
-    return Parts(data=data, train=data, cut=float(data.log.times_N[-1]) + 1.0)

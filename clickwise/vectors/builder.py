@@ -7,7 +7,6 @@ enough has changed.
 """
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -287,10 +286,8 @@ def remove_unused(root: Path, used: Collection[ModelVersion]) -> None:
     for model in stored_models(root):
         if model in used:
             continue
-        generations = Generations(root, model)
         try:
-            with generations.building():
-                shutil.rmtree(generations.folder, ignore_errors=True)
+            Generations(root, model).remove()
         except ConflictError:
             continue
         _log.info("index removed", model=model)

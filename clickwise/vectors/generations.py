@@ -166,6 +166,15 @@ class Generations:
                 shutil.rmtree(path, ignore_errors=True)
                 path.unlink(missing_ok=True)
 
+    def remove(self) -> None:
+        """Remove all of them; readers that have one open go on.
+
+        Raises:
+            ConflictError: another process is building.
+        """
+        with self.building():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     @contextmanager
     def building(self) -> Iterator[None]:
         """The right to build.

@@ -69,7 +69,7 @@ def indexed_item(item: Item, vector_D: Float32Array) -> IndexedItem:
         vector_D=vector_D,
         kind=ITEM_KIND_CODES[item.kind],
         language=topic_code(item.language) if item.language else 0,
-        topics=topic_codes(item.topics),
+        topics=topic_codes(item.subjects),
         published=item.published.timestamp() if item.published else 0.0,
         expires=item.expires.timestamp() if item.expires else np.inf,
         hidden=item.hidden,

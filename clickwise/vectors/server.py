@@ -88,7 +88,7 @@ class ServerIndex:
         self._model = model
         self._dimension = dimension
         self._prefix = prefix
-        self._collection = f"{prefix}-{quote(model, safe='')}"
+        self._collection = _collection_name(prefix, model)
         self._breaker = Breaker("Qdrant", clock=clock or SystemClock())
         self._call(self._prepare)
 
@@ -277,6 +277,24 @@ def live_model(client: QdrantClient, prefix: str = "clickwise") -> ModelVersion 
         if alias.alias_name == f"{prefix}-live":
             return ModelVersion(unquote(alias.collection_name.removeprefix(f"{prefix}-")))
     return None
+
+
+def remove_collection(
+    client: QdrantClient, model: ModelVersion, *, prefix: str = "clickwise"
+) -> bool:
+    """Remove a model's collection; False where there is none.
+
+    Raises:
+        UnavailableError: the server does not answer.
+    """
+    name = _collection_name(prefix, model)
+    if not _translated(lambda: client.collection_exists(name)):
+        return False
+    return _translated(lambda: client.delete_collection(name))
+
+
+def _collection_name(prefix: str, model: ModelVersion) -> str:
+    return f"{prefix}-{quote(model, safe='')}"
 
 
 def _filter(where: Where) -> models.Filter:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clickwise.bundle import day0_bundle
+from clickwise.cli import run
 from clickwise.cli.attacking import Scene, bounds_of, simulate_attacks
+from clickwise.cli.exits import Exit
 from clickwise.events import parse_event
 from clickwise.items import parse_item
 from clickwise.profile import Rules
@@ -67,3 +69,26 @@ def test_of_copies_one_at_most_is_on_a_list(outcomes):
 
     assert max(one.after.most for one in aimed["unbounded"]) > 1
     assert max(one.after.most for one in aimed["bounded"]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{}"], "attacks are played on ml-100k, not on walks"),
+        (["ml-100k", "--systems", "popularity"], "leave --systems out"),
+    ],
+)
+def test_what_cannot_be_attacked_is_one_line_and_code_2(
+    tmp_path, monkeypatch, capsys, arguments, words
+):
+    monkeypatch.setenv("CLICKWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", "hashing:64")
+    log = tmp_path / "walks.jsonl"
+    log.write_text('{"id": "e", "user": "u", "item": "i", "type": "click", "time": 1400000000}\n')
+
+    code = run(["evaluate", *(word.format(log) for word in arguments), "--protocol", "attacks"])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert code == Exit.USAGE
+    assert len(lines) == 1
+    assert words in lines[0]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "popularity": "popularity",
     "decayed-popularity": "decayed_popularity",
+    "newest": "newest",
     "item-knn": "item_knn",
     "session-knn": "session_knn",
     "ease": "ease",

@@ -17,6 +17,7 @@ import numpy as np
 from clickwise.events import Event
 from clickwise.items import Item
 from clickwise.types import EventId, EventType, ItemId, UserId
+from training.evaluation.cases import Progress
 from training.evaluation.report import Table
 
 PAGE = 10
@@ -182,13 +183,23 @@ def copies(item: Item, *, number: int, now: datetime) -> Attack:
     )
 
 
+def silent(what: str, share: float) -> None:
+    """Hears how far it is, and does nothing."""
+    del what, share
+
+
 def simulate(
-    played: Sequence[Attack], sites: Mapping[str, OpenSite], honest: Sequence[str]
+    played: Sequence[Attack],
+    sites: Mapping[str, OpenSite],
+    honest: Sequence[str],
+    *,
+    progress: Progress = silent,
 ) -> AttackReport:
     """Play each attack on a site opened anew under each of the bounds that `sites` names."""
     outcomes: list[AttackOutcome] = []
     for attack in played:
         for bounds, opened in sites.items():
+            progress(f"{attack.name}, {bounds}", len(outcomes) / (len(played) * len(sites)))
             with opened() as site:
                 read = (*honest, *attack.readers)
                 before = standing(site, attack.pushed, read)

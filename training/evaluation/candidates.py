@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OURS = "clickwise"
 HYBRID = "clickwise-hybrid"  # of OURS and baselines: `training.evaluation.combined`
+INCREMENTAL = "clickwise-incremental"  # OURS, trained on while it serves: only where it is named
 SYSTEMS = (OURS, *BASELINES, HYBRID)
 # Networks, whose training is cut short when figures are wanted quickly.
 NETWORKS = frozenset({OURS, "gru4rec", "sasrec"})
@@ -39,15 +40,16 @@ class Validation:
 
 
 def chosen(names: str) -> tuple[str, ...]:
-    """The systems of a list with commas, each once; all of them where it names none.
+    """The systems of a list with commas, each once; `SYSTEMS` where it names none.
 
     Raises:
         ConfigurationError: no such system.
     """
     given = dict.fromkeys(name.strip() for name in names.split(",") if name.strip())
+    known = (*SYSTEMS, INCREMENTAL)
     for name in given:
-        if name not in SYSTEMS:
-            raise ConfigurationError(f"no system {name!r}: expected {', '.join(SYSTEMS)}")
+        if name not in known:
+            raise ConfigurationError(f"no system {name!r}: expected {', '.join(known)}")
     return tuple(given) or SYSTEMS
 
 
@@ -55,8 +57,10 @@ def candidate(name: str) -> Baseline:
     """A system by name: its space, defaults, and how it is built. The hybrid has none of these.
 
     Raises:
-        ConfigurationError: no such system.
+        ConfigurationError: no such system, or one that can only be lived.
     """
+    if name == INCREMENTAL:
+        raise ConfigurationError(f"{name} learns while it serves: it needs --protocol lived")
     if name != OURS:
         return baseline(name)
     found: Baseline = import_module("training.evaluation.ours").BASELINE

@@ -10,7 +10,8 @@ from training.evaluation.statistics import TRIALS
 class Course:
     """Seed, budget and words.
 
-    `ours` is compared with every other system; `hybrids` names hybrids with their sources.
+    `ours` is compared with every other system; `hybrids` names hybrids, and what
+    goes on from ours, with their sources.
     `trials` are bootstrap draws and permutations. `command`, `versions` and what is to be said
     of systems (`system_notes`) and of the whole (`notes`) go into the report.
     """

@@ -23,14 +23,14 @@ def render(report: Report) -> str:
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{escape(report.description)}</p>',
         _verdict(report),
-        _figure(drawn["systems"], f"{report.headline} of each system"),
+        _figure(drawn.get("systems", ""), f"{report.headline} of each system"),
         _section("Systems", _systems(report)),
         _section("Paired differences", _comparisons(report.comparisons)),
-        _section("Hybrid and its sources", _comparisons(report.hybrids)),
+        _section("Against what they are made of", _comparisons(report.hybrids)),
         _section("Slices", _figure(drawn.get("slices", ""), "by slice"), _slices(report)),
         _section("Beyond accuracy", _beyond(report)),
         _section("Over time", *(_figure(curve, "over time") for curve in curves)),
-        *(_section(table.title, _table_of(table)) for table in _tables(report)),
+        *(_section(table.title, _table_of(table)) for table in tables(report)),
         _section("Trust", _trust(report)),
     ]
     return (
@@ -42,7 +42,9 @@ def render(report: Report) -> str:
 
 
 def verdict(report: Report) -> str:
-    """One sentence: is ours better than the best baseline, and by how much?"""
+    """One sentence: is ours better than the best baseline, and by how much? "" without systems."""
+    if not report.systems:
+        return ""
     against = [
         one
         for one in report.comparisons
@@ -61,6 +63,8 @@ def verdict(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
+    if not report.systems:
+        return ""
     data = report.data
     return (
         f'<p class="verdict">{escape(verdict(report))}</p>\n<p>{data.num_cases:,} cases of'
@@ -70,6 +74,8 @@ def _verdict(report: Report) -> str:
 
 
 def _systems(report: Report) -> str:
+    if not report.systems:
+        return ""
     metrics = tuple(report.systems[0].metrics)
     timed = any(system.fit_seconds is not None for system in report.systems)
     columns = ["system", *metrics, *(("fit s", "ask s") if timed else ())]
@@ -133,7 +139,8 @@ def _beyond(report: Report) -> str:
     return _table(columns, rows)
 
 
-def _tables(report: Report) -> Iterable[Table]:
+def tables(report: Report) -> Iterable[Table]:
+    """All that is not a figure of systems."""
     return (*((report.attacks,) if report.attacks else ()), *report.tables)
 
 
@@ -144,7 +151,8 @@ def _table_of(table: Table) -> str:
 
 def _trust(report: Report) -> str:
     leaks = [f"Leak: {leak.kind}: {leak.number:,}." for leak in report.leaks]
-    notes = [*(leaks or ["No leak from the test into the training part."]), *report.notes]
+    sound = ["No leak from the test into the training part."] if report.systems else []
+    notes = [*(leaks or sound), *report.notes]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     listed = "".join(f"<li>{escape(note)}</li>\n" for note in notes)
     command = f"<pre>{escape(report.command)}</pre>\n" if report.command else ""

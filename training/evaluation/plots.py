@@ -30,7 +30,7 @@ _WIDTH = 9.0  # inches
 
 def charts(report: Report) -> dict[str, "Figure"]:
     """Figures by name: systems, slices, curve-1, curve-2 ..."""
-    found = {"systems": systems_chart(report)}
+    found = {"systems": systems_chart(report)} if report.systems else {}
     if _shown_slices(report):
         found["slices"] = slices_chart(report)
     for number, curve in enumerate(report.curves, 1):

@@ -11,6 +11,7 @@ from training.baselines.spaces import Value
 from training.data import Dataset, Ranker
 from training.evaluation.candidates import (
     HYBRID,
+    INCREMENTAL,
     OURS,
     Validation,
     candidate,
@@ -140,6 +141,7 @@ class Request:
 
 
 Protocol = Callable[[Request], Report]
+_NOBODY: Mapping[str, Callable[[], Lived]] = {}
 
 
 def planned(make: Callable[[Dataset, int], Plan], request: Request) -> Report:
@@ -156,8 +158,9 @@ def planned(make: Callable[[Dataset, int], Plan], request: Request) -> Report:
     return evaluate(plan, built.rankers, request.course(built), progress=request.progress)
 
 
-def lived(request: Request, *, served: Callable[[Request], Lived] | None = None) -> Report:
-    """Live the end of the log; `served` gives ours as it serves, in place of the bare ranker.
+def lived(request: Request, *, served: Mapping[str, Callable[[], Lived]] = _NOBODY) -> Report:
+    """Live the end of the log; `served` gives ours as it serves, in place of the bare ranker, and
+    ours trained on as it serves, which is lived beside the former and compared with it.
 
     Hybrids take no part, for nothing serves them. Values are searched for forward in time, where
     nothing is learned in between.
@@ -170,13 +173,16 @@ def lived(request: Request, *, served: Callable[[Request], Lived] | None = None)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     started = time.perf_counter()
-    left_out = {HYBRID} if served is None else {HYBRID, OURS}
-    names = tuple(name for name in request.systems if name not in left_out)
+    names = tuple(n for n in request.systems if n not in {HYBRID, INCREMENTAL, *served})
     built = replace(request, systems=names).build(lambda: validation_of(living.plan), {})
     systems: list[Lived] = [LivedRanker(ranker) for ranker in built.rankers]
-    if served is not None and OURS in request.systems:
-        systems.append(served(request))
-        built = replace(built, notes={**built.notes, OURS: _served_note(request)})
+    grows = INCREMENTAL in request.systems and INCREMENTAL in served
+    for name, make in served.items():
+        if name in request.systems or (name == OURS and grows):
+            systems.append(make())
+            built = replace(built, notes={**built.notes, name: _served_note(request)})
+    if grows:
+        built = replace(built, hybrids={INCREMENTAL: (OURS,)})
     results: dict[str, Result] = {}
     for system in systems:
         begun = time.perf_counter()

@@ -88,7 +88,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     Systems are in order of the headline metric, best first. `ours` names the one that is
     compared with every other, `best_baseline` the best of the others but hybrids; both are ""
-    where there is none. `hybrids` compares hybrids with their sources.
+    where there is none. `hybrids` compares hybrids with their sources. A report of attacks has no
+    systems.
     """
 
     format: int = FORMAT

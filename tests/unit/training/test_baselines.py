@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from clickwise.errors import ConfigurationError
-from tests.unit.training.evaluation_sites import CLICK, DAY, site
+from tests.unit.training.evaluation_sites import CLICK, DAY, NOON, site
 from training.baselines import BASELINES, baseline
 from training.baselines.decayed_popularity import DecayedPopularity, DecayedPopularityConfig
 from training.baselines.ease import Ease, EaseConfig
@@ -19,6 +19,7 @@ from training.baselines.gru4rec import Gru4RecConfig, Recurrence, gru4rec
 from training.baselines.matrix import history_matrix
 from training.baselines.network import SequenceNetwork, full_loss, sampled_loss
 from training.baselines.neural import _held_out
+from training.baselines.newest import Newest, NewestConfig
 from training.baselines.popularity import Popularity, PopularityConfig
 from training.baselines.sasrec import CausalAttention, SasRecConfig, sasrec
 from training.baselines.spaces import Choice, Real, tunable
@@ -28,7 +29,8 @@ from training.data import History
 from training.lessons import VALIDATION_SHARE, VALIDATION_USERS
 
 ITEMS = 8
-PERSONAL = tuple(name for name in BASELINES if "popularity" not in name)
+PERSONAL = tuple(name for name in BASELINES if "popularity" not in name and name != "newest")
+POPULAR = tuple(name for name in BASELINES if name != "newest")
 NEURAL = {
     "width": 16, "layers": 1, "length": 8, "epochs": 20, "batch": 8, "learning_rate": 0.02,
     "dropout": 0.3, "validation_users": 0, "device": "cpu",
@@ -112,7 +114,7 @@ def test_scores_follow_the_history_that_is_asked_about_not_the_one_of_training(n
     assert best_unseen(scores_BI[1], history(3, 1, 5)) == 7
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", POPULAR)
 def test_a_user_without_history_gets_what_is_popular(name):
     rows = [(user, item, 10.0 * user + item) for user in range(6) for item in range(6 - user)]
     data = site(rows, items=7)
@@ -193,6 +195,74 @@ def test_without_times_nothing_fades():
     ranker.fit(site([(0, 0, 0.0), (1, 0, 1.0), (0, 1, 2.0)], timed=False), seed=1)
 
     assert ranker.score([0], [history()])[0].tolist() == [1.0, 0.5]
+
+
+def order_of(ranker):
+    """Items, best first."""
+    return np.argsort(-ranker.score([0], [history()])[0], kind="stable").tolist()
+
+
+def test_the_newest_are_first_by_publication_or_by_an_earlier_first_event():
+    data = site(
+        [(0, 0, NOON + 5 * DAY), (0, 1, NOON + 4 * DAY), (1, 0, NOON + 6 * DAY)], items=4,
+        published=[0.0, 0.0, NOON + 4.5 * DAY, 0.0],
+    )  # fmt: skip
+    ranker = fitted("newest", data)
+
+    # 0 and 1 by their first events, 2 by its publication; of 3 nothing is known.
+    assert order_of(ranker) == [0, 2, 1, 3]
+    assert np.isfinite(ranker.score([0], [history()])).all()
+
+
+def test_an_item_is_as_old_as_the_first_event_that_was_told():
+    ranker = fitted("newest", site([(0, 0, NOON), (0, 1, NOON + DAY)], items=3))
+    for time in (NOON + 2 * DAY, NOON + 9 * DAY):
+        ranker.learn(0, 2, event_type=CLICK, weight=1.0, time=time)
+        ranker.learn(0, 0, event_type=CLICK, weight=1.0, time=time)
+
+    assert order_of(ranker) == [2, 1, 0]
+
+
+def test_items_minutes_apart_are_told_apart_though_times_are_counted_from_1970():
+    ranker = fitted("newest", site([(0, 1, NOON), (0, 0, NOON + 1.0)], items=3))
+
+    assert order_of(ranker) == [0, 1, 2]
+
+
+def test_reads_make_up_for_age_by_so_many_days_a_doubling():
+    rows = [(user, 0, NOON + user) for user in range(3)] + [(0, 1, NOON + 2 * DAY)]
+    data = site(rows, published=[NOON, NOON + 2 * DAY])
+
+    def first(days):
+        ranker = Newest(NewestConfig(days_per_doubling=days))
+        ranker.fit(data, seed=1)
+        return order_of(ranker)[0]
+
+    # Two days older, and 1 + 3 is twice 1 + 1.
+    assert [first(days) for days in (0.0, 1.9, 2.1)] == [1, 1, 0]
+
+
+def test_reads_that_were_told_count_and_dislikes_do_not():
+    ranker = Newest(NewestConfig(days_per_doubling=1.0))
+    ranker.fit(site([(0, 0, NOON), (0, 1, NOON + DAY / 2)]), seed=1)
+    for _ in range(9):
+        ranker.learn(0, 1, event_type=CLICK, weight=-1.0, time=NOON + DAY)
+        ranker.learn(0, 0, event_type=CLICK, weight=1.0, time=NOON + DAY)
+
+    assert order_of(ranker) == [0, 1]
+
+
+def test_without_times_the_newest_follow_the_order_of_first_events():
+    ranker = Newest(NewestConfig(days_per_doubling=2.0))
+    ranker.fit(
+        site(
+            [(0, 0, 0.0), (1, 0, 1.0), (2, 0, 2.0), (0, 2, 3.0), (0, 1, 4.0)], timed=False,
+            published=[NOON, NOON, 0.0],
+        ),
+        seed=1,
+    )  # fmt: skip
+
+    assert order_of(ranker) == [1, 2, 0]
 
 
 def test_the_newest_item_counts_most_in_a_history_row():

@@ -10,6 +10,7 @@ from tests.unit.test_base_install import without_extras
 from tests.unit.training.evaluation_sites import DAY, NOON, silent, site
 from training.evaluation.candidates import (
     HYBRID,
+    INCREMENTAL,
     OURS,
     SYSTEMS,
     candidate,
@@ -97,6 +98,7 @@ def test_equal_seeds_give_equal_files(log, tmp_path):
         (["--systems", "popularity,oracle"], "no system 'oracle'"),
         (["--systems", "popularity", "--protocol", "deskdrop"], "met all but"),
         (["--systems", "popularity", "--protocol", "sessions"], "no part 'train'"),
+        (["--systems", "clickwise-incremental"], "it needs --protocol lived"),
         (["--json", "/proc/nowhere/o.json"], "cannot be written"),
         (["--png", "/proc/nowhere"], "cannot be written"),
         (["--trials", "0"], "--trials"),
@@ -105,9 +107,11 @@ def test_equal_seeds_give_equal_files(log, tmp_path):
 def test_wrong_use_is_one_line_and_code_2(log, capsys, options, words):
     code = run(["evaluate", str(log), *options])
 
-    lines = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr().err
+    lines = [line for line in said.splitlines() if line.startswith("clickwise: ")]
     assert code == Exit.USAGE
     assert len(lines) == 1
+    assert "Traceback" not in said
     assert words in lines[0]
 
 
@@ -133,6 +137,11 @@ def test_every_system_can_be_built_from_its_own_defaults():
 def test_systems_are_named_once_and_all_are_taken_where_none_is_named():
     assert chosen("ease, popularity,ease") == ("ease", "popularity")
     assert chosen("") == SYSTEMS
+
+
+def test_what_trains_on_while_it_serves_is_taken_only_where_it_is_named():
+    assert INCREMENTAL not in SYSTEMS
+    assert chosen(INCREMENTAL) == (INCREMENTAL,)
 
 
 def test_quick_shortens_networks_and_nothing_else():
@@ -199,7 +208,7 @@ def test_ours_as_it_serves_takes_the_place_of_the_bare_ranker():
         quick=True, progress=silent,
     )  # fmt: skip
 
-    report = lived(request, served=lambda _: Served())
+    report = lived(request, served={OURS: Served})
 
     assert report.ours == OURS
     assert report.system(OURS).beyond.coverage == pytest.approx(10 / 100)

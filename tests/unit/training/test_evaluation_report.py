@@ -326,3 +326,19 @@ def test_a_folder_that_cannot_be_made_is_one_line(report, tmp_path):
 
     with pytest.raises(ConfigurationError, match="cannot be written"):
         write_pngs(report, tmp_path / "taken" / "plots")
+
+
+def test_a_report_of_attacks_has_a_page_without_systems_and_no_plots(report, tmp_path):
+    table = Table(title="Attacks", columns=("attack", "after"), rows=(("flood", 615),), note="how")
+    attacked = msgspec.structs.replace(
+        report, systems=(), comparisons=(), hybrids=(), slices=(), curves=(), attacks=table
+    )
+
+    tags = Tags(render(attacked))
+
+    assert from_json(to_json(attacked)) == attacked
+    assert tags.open == []
+    assert "flood" in tags.text
+    assert "No leak" not in tags.text
+    assert verdict(attacked) == ""
+    assert write_pngs(attacked, tmp_path / "png") == ()

@@ -52,6 +52,7 @@ def test_aliases_follow_what_is_live(site):
         "previous": "learned-1",
     }
     assert site.model("live").version == "learned-2"
+    assert site.aliased() == {"learned-2": ("live",), "learned-1": ("previous",)}
 
 
 def test_a_model_is_found_by_number_and_by_its_bundle(site):
