@@ -53,6 +53,16 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         tuple[Label, ...],
         Meta(max_length=MAX_TOPICS, description="Sections or categories, main one first."),
     ] = ()
+    inferred_topics: Annotated[
+        tuple[Label, ...],
+        Meta(
+            max_length=MAX_TOPICS,
+            description=(
+                "Topics of the site's taxonomy that an item without `topics` was given, heaviest"
+                " first. Filled in on receipt; what a feed sends here is ignored."
+            ),
+        ),
+    ] = ()
     tags: Annotated[tuple[Label, ...], Meta(max_length=MAX_TAGS, description="Keywords.")] = ()
     url: Annotated[Address | None, Meta(description="Its page: http or https.")] = None
     image: Annotated[Address | None, Meta(description="A picture: http or https.")] = None
@@ -67,6 +77,11 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema_version: Annotated[int, Meta(ge=1, description="Version of this message's schema.")] = (
         SCHEMA_VERSION
     )
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What it is about: its own topics, else those that it was given."""
+        return self.topics or self.inferred_topics
 
 
 ITEM_FIELDS = frozenset(Item.__struct_fields__)
@@ -115,7 +130,7 @@ def parse_item(
         "published": received if published is None else parse_time(published, "published"),
         "expires": None if data.get("expires") is None else parse_time(data["expires"], "expires"),
     }
-    parsed = convert({**data, **times}, Item)
+    parsed = convert({**data, **times, "inferred_topics": ()}, Item)
     if not parsed.title.strip():
         raise InvalidInputError("expected some text, got only white space", field="title")
     return parsed, len(data.keys() - ITEM_FIELDS)

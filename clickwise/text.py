@@ -11,8 +11,8 @@ import unicodedata
 from clickwise.items import Item
 
 MAX_CHARACTERS = 2_000
-# Raw characters that are looked at: markup rarely takes more than four fifths of a page.
-_MAX_RAW_CHARACTERS = 5 * MAX_CHARACTERS
+# Raw characters that are looked at for each: markup rarely takes more of a page.
+_RAW_FOR_EACH = 5
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "iframe", "object"})
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
@@ -44,22 +44,25 @@ def item_text(item: Item) -> str:
     MAX_CHARACTERS; the cost does not grow with the body beyond a multiple of that.
     """
     labels = dict.fromkeys(plain(label) for label in (*item.topics, *item.tags))
-    parts = (plain(item.title), ", ".join(filter(None, labels)), _body(item.body))
+    body = body_text(item.body, limit=MAX_CHARACTERS)
+    parts = (plain(item.title), ", ".join(filter(None, labels)), body)
     return _joined([part for part in parts if part])[:MAX_CHARACTERS].rstrip()
+
+
+def body_text(body: str, *, limit: int) -> str:
+    """The first `limit` characters of a body, plain; the cost grows with `limit`, not the body."""
+    raw = _RAW_FOR_EACH * limit
+    if len(body) <= raw:
+        return plain(body)[:limit]
+    start = body[:raw]
+    whole, tag, rest = start.rpartition("<")
+    return plain(whole if tag and ">" not in rest else start)[:limit]
 
 
 def plain(text: str) -> str:
     """`text` without markup and control characters, white space folded to single spaces."""
     stripped = _without_markup(text) if "<" in text or "&" in text else text
     return _SPACE.sub(" ", _without_controls(stripped)).strip()
-
-
-def _body(body: str) -> str:
-    if len(body) <= _MAX_RAW_CHARACTERS:
-        return plain(body)[:MAX_CHARACTERS]
-    start = body[:_MAX_RAW_CHARACTERS]
-    whole, tag, rest = start.rpartition("<")
-    return plain(whole if tag and ">" not in rest else start)[:MAX_CHARACTERS]
 
 
 def _joined(parts: list[str]) -> str:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from clickwise import logs, metrics
 from clickwise.encoder.port import TextEncoder
 from clickwise.errors import BundleError
@@ -12,6 +14,8 @@ from clickwise.releases import Release, Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
+from clickwise.understanding.topics import NO_TAXONOMY, TopicModel
+from clickwise.understanding.understanding import TopicWeight
 from clickwise.vectors.port import Float32Array, IndexedItem, Removed
 from clickwise.vectors.rows import indexed, indexed_item, item_write, stored_vector
 
@@ -30,12 +34,16 @@ class ItemHandler:
         releases: Releases,
         encoder: TextEncoder,
         others: Callable[[], Sequence[TextEncoder]] = tuple,
+        topics: TopicModel = NO_TAXONOMY,
     ) -> None:
-        """`others`: encoders that models in use need beside `encoder`, asked for every time."""
+        """`others`: encoders that models in use need beside `encoder`, asked for every time.
+        `topics` gives items that bring none some, by their vector of `encoder`.
+        """
         self._state = state
         self._releases = releases
         self._encoder = encoder
         self._others = others
+        self._topics = topics
 
     def apply(
         self,
@@ -60,7 +68,9 @@ class ItemHandler:
         started = time.perf_counter()
         latest = dict(changes)
         puts = [item for item in latest.values() if item is not None]
-        encoded = _Encoded.of(puts, (self._encoder, *self._others()))
+        encoded = _Encoded.of(puts, (self._encoder, *self._others())).about(
+            self._topics, ModelVersion(self._encoder.version)
+        )
         gone = [name for name, change in latest.items() if change is None]
         writes = encoded.writes(gone, model=ModelVersion(self._encoder.version))
         late = self._store(writes, _last_places(changes, places) if places else {})
@@ -126,6 +136,15 @@ class _Encoded:
         texts = [item_text(item) for item in items]
         return cls(items, {ModelVersion(one.version): one.encode(texts) for one in encoders})
 
+    def about(self, topics: TopicModel, of: ModelVersion) -> "_Encoded":
+        """The same with topics for the items that bring none, by their vectors of encoder `of`."""
+        vectors_NC = self.vectors[of]
+        items = [
+            item if item.topics else _given(item, topics.weigh(item.title, vectors_NC[row]))
+            for row, item in enumerate(self.items)
+        ]
+        return replace(self, items=items)
+
     def writes(self, gone: Sequence[ItemId], *, model: ModelVersion) -> dict[ItemId, ItemWrite]:
         """What to store; `model` names the vectors that the items are stored with."""
         others = [other for other in self.vectors if other != model]
@@ -152,6 +171,12 @@ class _Encoded:
                 entries[item.id] = indexed_item(item, vectors_NC[row])
         entries.update({name: Removed(item_key(name)) for name in gone})
         return entries
+
+
+def _given(item: Item, topics: Sequence[TopicWeight]) -> Item:
+    if not topics:
+        return item
+    return msgspec.structs.replace(item, inferred_topics=tuple(one.topic for one in topics))
 
 
 def _last_places(

@@ -47,6 +47,10 @@ class OnnxEncoder:
         metrics.encoded_texts.inc(len(texts))
         return vectors_ND
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens all of `text` has, also beyond those that are read."""
+        return self._tokenizer.count(text)
+
 
 def open_onnx_encoder(
     *,

@@ -29,6 +29,11 @@ class TextTokenizer:
         limit = self.max_tokens * _CHARACTERS_PER_TOKEN
         return [self.tokenizer.encode(self.prefix + _encodable(text[:limit])).ids for text in texts]
 
+    def count(self, text: str) -> int:
+        """How many tokens all of `text` has, without special ones."""
+        encoding = self.tokenizer.encode(_encodable(text), add_special_tokens=False)
+        return len(encoding.ids) + sum(len(more.ids) for more in encoding.overflowing)
+
 
 def load_tokenizer(definition: bytes, *, prefix: str, max_tokens: int) -> TextTokenizer:
     """From the JSON of the tokenizers library.

@@ -1,14 +1,17 @@
 """Items through a log: a place is applied once, and a late owner changes nothing."""
 
+import msgspec
 import pytest
 
 from clickwise.errors import UnavailableError
-from clickwise.items import Item
+from clickwise.items import Item, parse_item
 from clickwise.releases import FixedReleases, Release
 from clickwise.state.port import Partition
-from clickwise.types import ItemId, ItemKind, item_key
+from clickwise.types import ItemId, ItemKind, UserId, item_key, topic_code
+from clickwise.understanding.taxonomy import Taxonomy, Topic
+from clickwise.understanding.topics import NearestDescriptions
 from streams.items import ItemHandler
-from tests.site import Site, WithBroken
+from tests.site import NOW, Site, WithBroken
 
 PLACE = Partition("workers", "items", 0)
 
@@ -95,3 +98,54 @@ def test_items_without_places_are_always_written(site):
     site.items.apply([item("a", "new")])
 
     assert title(site, "a") == "new"
+
+
+@pytest.fixture
+def with_taxonomy(site):
+    """A handler whose site has a taxonomy of two topics."""
+    taxonomy = Taxonomy(
+        topic=(
+            Topic(id="sport", description="football match goal league"),
+            Topic(id="money", description="bank stocks market shares"),
+        )
+    )
+    return ItemHandler(
+        state=site.state,
+        releases=site.releases,
+        encoder=site.encoder,
+        topics=NearestDescriptions(taxonomy, site.encoder),
+    )
+
+
+def test_an_item_without_topics_is_given_those_of_the_taxonomy(site, with_taxonomy):
+    with_taxonomy.apply([item("a", "a late goal in the football match"), item("b", "bank shares")])
+
+    stored = msgspec.json.decode(site.state.item(ItemId("a")).body, type=Item)
+    table = site.index.lookup([item_key("a"), item_key("b")])
+    assert (stored.topics, stored.inferred_topics[0]) == ((), "sport")
+    assert table.topics_NT[:, 0].tolist() == [topic_code("sport"), topic_code("money")]
+
+
+def test_topics_that_an_item_brings_stay_alone(site, with_taxonomy):
+    name, brought = item("a", "a late goal in the football match")
+
+    with_taxonomy.apply([(name, msgspec.structs.replace(brought, topics=("gossip",)))])
+
+    stored = msgspec.json.decode(site.state.item(name).body, type=Item)
+    assert (stored.topics, stored.inferred_topics) == (("gossip",), ())
+
+
+def test_given_topics_become_interests_of_who_clicks(site, with_taxonomy):
+    with_taxonomy.apply([item("a", "a late goal in the football match")])
+
+    site.did("ada", "a")
+
+    assert list(site.views.profile(UserId("ada")).topics) == ["sport"]
+
+
+def test_what_a_feed_says_was_inferred_is_not_believed():
+    data = {"id": "a", "kind": "news", "title": "t", "inferred_topics": ["x"]}
+
+    parsed, unknown = parse_item(data, received=NOW)
+
+    assert (parsed.inferred_topics, unknown) == ((), 0)

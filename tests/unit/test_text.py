@@ -1,7 +1,7 @@
 import pytest
 
 from clickwise.items import Item
-from clickwise.text import MAX_CHARACTERS, item_text, plain
+from clickwise.text import MAX_CHARACTERS, body_text, item_text, plain
 from clickwise.types import ItemId, ItemKind
 
 
@@ -103,3 +103,11 @@ def test_hostile_markup_costs_no_more_than_its_cut(piece: str) -> None:
     text = item_text(item("Title", body=piece * 50_000 + ">"))
 
     assert len(text) <= MAX_CHARACTERS
+
+
+def test_a_body_is_read_as_far_as_is_asked_for() -> None:
+    body = "<p>word</p> " * 10_000
+
+    assert body_text(body, limit=12) == "word word wo"
+    assert len(body_text(body, limit=20_000)) == 20_000
+    assert body_text("<p>short</p>", limit=12) == "short"

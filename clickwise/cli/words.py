@@ -1,0 +1,105 @@
+"""The process beside the server that works with words: `python -m clickwise.cli.words`.
+
+Started by `clickwise up` and `clickwise serve`, with the settings in its environment. It
+understands items, and writes for their readers where that is asked for, off the request path and
+with a low priority: what it has not come to is pending.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
+
+from clickwise import logs
+from clickwise.cli.exits import Exit, exit_of
+from clickwise.cli.parents import end_with_parent
+from clickwise.cli.topic_models import topics_of
+from clickwise.cli.wiring import encoder_of, state_of
+from clickwise.clock import SystemClock
+from clickwise.errors import ClickwiseError, UnavailableError
+from clickwise.settings import Settings, load
+from clickwise.state.port import State
+
+LOOK_SECONDS = 1.0
+STOP_SECONDS = 5.0
+
+_log = logs.get(__name__)
+
+
+def main() -> int:
+    """Work until SIGTERM; the exit code."""
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
+    settings = load(os.environ)
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    end_with_parent()
+    os.nice(settings.words_niceness)
+    try:
+        run(settings, stop)
+    except ClickwiseError as error:
+        _log.error("words_failed", kind=error.kind, reason=str(error))
+        return exit_of(error)
+    return Exit.DONE
+
+
+def run(settings: Settings, stop: Event) -> None:
+    """Understand items, or write, until `stop` is set. Nothing is loaded before there is one."""
+    with ExitStack() as stack:
+        state = state_of(settings, stack)
+        if _wait_for_items(state, stop):
+            with beside(settings, state, stop):
+                if settings.understand:
+                    understand(settings, state, stop)
+                stop.wait()
+
+
+@contextmanager
+def beside(settings: Settings, state: State, stop: Event) -> Iterator[None]:
+    """Write texts in threads of their own, where that is asked for, until `stop` is set."""
+    threads: list[Thread] = []
+    if settings.texts != "off":
+        from clickwise.cli.text_topic import follow
+        from clickwise.cli.writing import write_texts
+
+        threads.append(Thread(target=write_texts, args=(settings, state, stop), daemon=True))
+        if not settings.embedded:
+            threads.append(Thread(target=follow, args=(settings, state.texts, stop), daemon=True))
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(STOP_SECONDS)  # a call that hangs is let go of: nothing of it is stored
+
+
+def understand(settings: Settings, state: State, stop: Event) -> None:
+    """Keep what is understood of items in step with them."""
+    from clickwise.understanding.keeper import UnderstandingKeeper
+    from clickwise.understanding.understander import Understander
+
+    encoder = encoder_of(settings)
+    understander = Understander(
+        encoder=encoder, topics=topics_of(settings, encoder), clock=SystemClock()
+    )
+    UnderstandingKeeper(state=state, understander=understander).run(stop)
+
+
+def _wait_for_items(state: State, stop: Event) -> bool:
+    """True once there was an item; False when it is time to stop."""
+    while not stop.is_set():
+        try:
+            if state.newest_change():
+                return True
+        except UnavailableError:
+            pass  # told by the database's own breaker
+        stop.wait(LOOK_SECONDS)
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Keeps what is understood of items in step with the items: driven by state, not by offsets.
+
+The newest items come first. What is to be looked at is kept as windows of the order of changes: one
+for all that was there at the start, one more each time that something has changed; a window is
+left once it holds nothing that is due. So an idle keeper reads one number, a crash loses nothing,
+and another method (another fingerprint) makes everything anew from the next start on.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+
+import msgspec
+import numpy as np
+
+from clickwise import codec, logs, metrics
+from clickwise.errors import ClickwiseError, ConflictError, UnavailableError
+from clickwise.items import Item
+from clickwise.state.port import State
+from clickwise.state.understandings import DueItem, StoredUnderstanding
+from clickwise.types import ModelVersion
+from clickwise.understanding.duplicates import bands_of
+from clickwise.understanding.understander import Understander
+
+# Few: a process that is to stop finishes them first.
+ITEMS_AT_ONCE = 4
+LOOK_SECONDS = 1.0
+COUNT_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 30.0
+# More windows than this are made one: those below hold little that is due.
+_MAX_WINDOWS = 64
+_CRASHED = "failed"
+
+_log = logs.get(__name__)
+_items = msgspec.json.Decoder(Item)
+
+
+@dataclass(slots=True)
+class _Window:
+    """Items with `change` above `after` and at most `until`."""
+
+    after: int
+    until: int
+
+
+class UnderstandingKeeper:
+    """Understands what is due; owned by one thread. Two of them cost double work and no harm."""
+
+    def __init__(self, *, state: State, understander: Understander) -> None:
+        self._state = state
+        self._store = state.understandings
+        self._understander = understander
+        self._methods = understander.fingerprint
+        self._model = ModelVersion(understander.encoder.version)
+        self._windows: list[_Window] = []
+        self._seen = 0
+        self._counted = -COUNT_SECONDS
+
+    def run(self, stop: Event) -> None:
+        """Work until `stop` is set, through outages of the database."""
+        pause = LOOK_SECONDS
+        while not stop.is_set():
+            try:
+                done = self.step()
+            except (ConflictError, UnavailableError) as error:
+                _log.warning("items_not_understood_yet", kind=error.kind, again_in_seconds=pause)
+                metrics.errors.labels(error.kind, "understanding").inc()
+                stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = LOOK_SECONDS
+            if not done:
+                stop.wait(LOOK_SECONDS)
+
+    def step(self) -> int:
+        """Understand a few of what is due, the newest; how many were looked at, 0: none is due.
+
+        Raises:
+            UnavailableError: the database does not answer.
+            ConflictError: another transaction was in the way.
+        """
+        self._look()
+        while self._windows:
+            window = self._windows[-1]
+            due = self._store.due(
+                self._methods, self._model,
+                after=window.after, until=window.until, limit=ITEMS_AT_ONCE,
+            )  # fmt: skip
+            if due:
+                self._count()
+                self._understand(due)
+                window.until = due[-1].change - 1
+                return len(due)
+            self._windows.pop()
+        metrics.understanding_backlog.set(0)
+        return 0
+
+    def _look(self) -> None:
+        newest = self._state.newest_change()
+        if newest > self._seen:
+            self._windows.append(_Window(self._seen, newest))
+            self._seen = newest
+        if len(self._windows) > _MAX_WINDOWS:
+            self._windows[:2] = [_Window(self._windows[0].after, self._windows[1].until)]
+
+    def _count(self) -> None:
+        if time.monotonic() - self._counted >= COUNT_SECONDS:
+            due = self._store.count_due(self._methods, after=0, until=self._seen)
+            metrics.understanding_backlog.set(due)
+            self._counted = time.monotonic()
+
+    def _understand(self, due: Sequence[DueItem]) -> None:
+        rows = [self._row(one) for one in due]
+        stored = self._store.put(rows)
+        for row in rows:
+            outcome = "overtaken" if row.key not in stored else row.reason or "understood"
+            metrics.understood_items.labels(outcome).inc()
+
+    def _row(self, one: DueItem) -> StoredUnderstanding:
+        """What to store of one item; it is not tried again before it or a method changes."""
+        started = time.perf_counter()
+        reason, body, signature = "", b"", b""
+        try:
+            vector_D = np.frombuffer(one.vector, "<f4") if one.vector is not None else None
+            understood = self._understander.understand(_items.decode(one.body), vector_D)
+            body, signature = codec.encode(understood.understanding), understood.signature
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except ClickwiseError as error:
+            reason = error.kind
+        except BaseException as error:  # noqa: BLE001  # libraries in Rust panic outside Exception
+            # No message and no traceback: they may hold the item's text.
+            _log.error("item_not_understood", fault=type(error).__name__, change=one.change)
+            reason = _CRASHED
+        metrics.understanding_seconds.observe(time.perf_counter() - started)
+        return StoredUnderstanding(
+            key=one.key,
+            change=one.change,
+            methods=self._methods,
+            reason=reason,
+            body=body,
+            signature=signature,
+            bands=bands_of(signature),
+        )
