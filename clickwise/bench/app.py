@@ -170,6 +170,34 @@ def swap(
     )  # fmt: skip
 
 
+@app.command()
+def texts(
+    events: Annotated[int, typer.Option(min=100, help="Ratings before writing.")] = 10_000,
+    lists: Annotated[int, typer.Option(min=1, help="Ratings after it, each with a list.")] = 500,
+    seconds: Annotated[float, typer.Option(min=1, help="The embedded model writes.")] = 180.0,
+    rounds: Annotated[
+        int, typer.Option(min=0, help="With the model well and hung, in turns; 0: leave it out.")
+    ] = 3,
+    prompt_price: Annotated[float, typer.Option(min=0, help="Of a million prompt tokens.")] = 0.15,
+    completion_price: Annotated[
+        float, typer.Option(min=0, help="Of a million completion tokens.")
+    ] = 0.60,
+    json: Json = None,
+) -> int:
+    """Texts a minute and their cost, with the embedded model; lists while a model hangs."""
+    from clickwise.bench.texts import Price, bench_texts, draw_texts
+
+    price = Price(prompt=prompt_price, completion=completion_price)
+    return reported(
+        lambda console: bench_texts(
+            events=events, lists=lists, seconds=seconds, rounds=rounds, price=price,
+            console=console,
+        ),
+        draw_texts,
+        json,
+    )  # fmt: skip
+
+
 def reported(
     measure: Callable[[Console], T], draw: Callable[[T, Console], None], json: Path | None
 ) -> int:

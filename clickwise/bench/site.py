@@ -53,11 +53,15 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 def settings_for(
     home: Path, *, dimension: int, database_url: str = "", kafka_bootstrap: str = ""
 ) -> Settings:
-    """Settings as they come, with an encoder that needs no model."""
+    """Settings as they come, with an encoder that needs no model.
+
+    Items are not understood meanwhile: that work would be measured too.
+    """
     return Settings(
         home=str(home),
         encoder_model=f"hashing:{dimension}",
         log_level="warning",
+        understand=False,
         database_url=Secret(database_url),
         kafka_bootstrap=kafka_bootstrap,
     )

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from clickwise.codec import SCHEMA_VERSION
 from clickwise.types import EventType, ItemId, ItemKind, UserId
+from clickwise.writing.shown import ItemText
 
 MAX_LIMIT = 100
 MAX_DEPTH = 1_000
@@ -93,7 +94,7 @@ class Recommended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     item: ItemId
     kind: ItemKind
-    title: str
+    title: Annotated[str, Meta(description="The item's own; `text` says what to show.")]
     topics: tuple[str, ...]
     score: float
     position: int
@@ -102,6 +103,10 @@ class Recommended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         float, Meta(gt=0, le=1, description="Chance of being shown here, given this policy.")
     ]
     reason: Reason
+    text: Annotated[
+        ItemText | None,
+        Meta(description="The words to show. Missing: by a server from before there were any."),
+    ] = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,4 +169,8 @@ class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     interests: tuple[Interest, ...]
     topics: Annotated[dict[str, float], Meta(description="Topic weights u, decayed to now.")]
+    words: Annotated[
+        dict[str, float],
+        Meta(description="Words that stand for them: of the items of the history, decayed to now."),
+    ] = {}
     history: tuple[ProfileEvent, ...]

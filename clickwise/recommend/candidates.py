@@ -4,7 +4,9 @@ Shape suffixes: Q = queries, N = candidates, D = embedding dimension.
 """
 
 import heapq
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from clickwise.profile import in_older
 from clickwise.recommend.cursor import was_delivered
 from clickwise.recommend.lists import Lists
 from clickwise.recommend.taste import Taste
-from clickwise.state.port import State
+from clickwise.state.port import StoredActivity
 from clickwise.types import ItemKey
 from clickwise.vectors.port import BoolArray, Float32Array, Int64Array, ItemIndex, ItemTable, Where
 
@@ -78,7 +80,15 @@ def by_vector(
         pool.add(source, hits.keys_N.tolist())
 
 
-def by_co_clicks(pool: Pool, state: State, taste: Taste, *, limit: int) -> None:
+class Activities(Protocol):
+    """The part of the state that co-clicks are read from."""
+
+    def activity(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, StoredActivity]:
+        """See `clickwise.state.port.State`."""
+        ...
+
+
+def by_co_clicks(pool: Pool, state: Activities, taste: Taste, *, limit: int) -> None:
     """What other readers of the user's newest items went on to; the strongest `limit`."""
     recents = [recent.item for recent in taste.recents[:FOLLOWED]]
     if not recents:

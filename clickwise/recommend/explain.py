@@ -1,6 +1,6 @@
 """Places of a page become items of an answer: ids, titles, topics, sources, reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from clickwise.recommend.reasons import Labels, because, reason
 from clickwise.recommend.taste import Recent, Taste
 from clickwise.types import ITEM_KINDS, ItemId, ItemKey
 from clickwise.vectors.port import Float32Array, ItemIndex, ItemTable
+from clickwise.writing.shown import ItemText
 
 CO_CLICKED = 0.05  # from this strength on, co-clicks are the reason
 NAMED = 2  # events that a reason names
@@ -55,9 +56,13 @@ class Explainer:
         scored: Scored,
         taste: Taste,
         labels: Labels,
+        words: Callable[[ItemKey, str], ItemText],
         course: Course,
     ) -> tuple[Recommended, ...]:
-        """The page as items. An item whose label is gone meanwhile is left out."""
+        """The page as items. An item whose label is gone meanwhile is left out.
+
+        `words`: what to show of an item, by its key and its own title.
+        """
         if not page:
             return ()
         grounds = _grounds(page, table, pool, scored, taste, self._tower)
@@ -92,6 +97,7 @@ class Explainer:
                         events=events,
                         topics=topics if code in ("interest", "topic") else (),
                     ),
+                    text=words(ItemKey(ground.key), title),
                 )
             )
         return tuple(items)

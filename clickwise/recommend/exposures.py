@@ -29,6 +29,17 @@ class ShownItem(msgspec.Struct, frozen=True, kw_only=True):
     ]
     sources: tuple[str, ...]
     reason: Annotated[str, Meta(description="Code of the reason that was given.")]
+    text: Annotated[
+        str,
+        Meta(
+            description=(
+                "Whose words were shown: written, edited, own, or held (its own though others are"
+                " ready). Empty: before there were any."
+            )
+        ),
+    ] = ""
+    segment: Annotated[str, Meta(description="Readers that the words were written for.")] = ""
+    text_version: Annotated[int, Meta(description="Of the words; 0: the item's own.")] = 0
 
 
 class ExposureMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +82,9 @@ def exposure_of(answer: Answer, request: RecommendRequest) -> Exposure:
                 propensity=shown.propensity,
                 sources=shown.sources,
                 reason=shown.reason.code,
+                text=shown.text.shown if shown.text is not None else "",
+                segment=shown.text.segment if shown.text is not None else "",
+                text_version=shown.text.version if shown.text is not None else 0,
             )
             for shown in answer.items
         ),
@@ -85,3 +99,9 @@ def exposure_of(answer: Answer, request: RecommendRequest) -> Exposure:
         degraded=answer.degraded,
     )
     return Exposure(user=answer.user or answer.request_id, body=codec.encode(message))
+
+
+def is_of(body: bytes, request: str) -> bool:
+    """Whether the logged exposure in `body` is that of a request."""
+    # The bytes first: to decode every message takes ten times as long.
+    return request.encode() in body and codec.decode_object(body).get("request_id") == request

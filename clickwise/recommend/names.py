@@ -33,5 +33,5 @@ class TopicNames:
             return
         if len(self._names) >= MOST:
             self._names.clear()
-        for topic in msgspec.json.decode(row.body, type=Item).topics:
+        for topic in msgspec.json.decode(row.body, type=Item).subjects:
             self._names[topic_code(topic)] = topic

@@ -9,7 +9,6 @@ Shape suffixes: N = candidates, D = embedding dimension, Q = queries.
 
 import dataclasses
 import time
-import uuid
 from hashlib import blake2b
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from clickwise import metrics
 from clickwise.clock import Clock
 from clickwise.errors import BundleError, InvalidInputError, UnavailableError
+from clickwise.ids import time_ordered_id
 from clickwise.profile import Profile
 from clickwise.ranking import Policy, rank
 from clickwise.recommend.answers import Answer, RecommendRequest
@@ -31,10 +31,12 @@ from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
 from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
+from clickwise.recommend.wording import NO_WORDS, Wording
 from clickwise.releases.release import Release
 from clickwise.state.port import State
 from clickwise.types import ITEM_KIND_CODES, UserId, item_key, topic_code
 from clickwise.vectors.port import ItemTable, Where
+from clickwise.writing.shelf import Words
 
 
 class Recommender:
@@ -49,8 +51,12 @@ class Recommender:
         limits: Limits,
         clock: Clock,
         freshness: Observer | None = None,
+        words: Words = NO_WORDS,
     ) -> None:
-        """`freshness`: shared by recommenders whose users are the same (None: its own)."""
+        """`freshness`: shared by recommenders whose users are the same (None: its own).
+
+        `words`: what items are shown with.
+        """
         catalog, bundle = release.catalog, release.bundle
         self._catalog = catalog
         self._bundle = bundle
@@ -61,6 +67,7 @@ class Recommender:
         self._readers = Readers(state=state, release=release, clock=clock)
         self._explainer = Explainer(catalog.index, bundle.tower, TopicNames(state))
         self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
+        self._words = words
         self._freshness = freshness if freshness is not None else Freshness(clock)
 
     def recommend(self, request: RecommendRequest) -> Answer:
@@ -105,13 +112,14 @@ class Recommender:
 
         items = self._explainer.items(
             page, offset=request.offset, table=table, pool=pool, scored=scored, taste=taste,
-            labels=lists.labels if lists is not None else {}, course=course,
+            labels=lists.labels if lists is not None else {},
+            words=Wording(self._words, request, taste), course=course,
         )  # fmt: skip
         # Degraded, the list may be cut short: whoever pages on may find the rest.
         more = len(ranked) > depth or bool(course.degraded)
         shown = np.array([table.keys_N[place.index] for place in page], np.int64)
         answer = Answer(
-            request_id=uuid.uuid4().hex,
+            request_id=time_ordered_id(self._clock.now()),
             user=UserId(request.user) if request.user is not None else None,
             items=items,
             model=self._bundle.version,

@@ -10,14 +10,19 @@ from clickwise import metrics
 from clickwise.clock import Clock
 from clickwise.ranking import Policy
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
+from clickwise.recommend.exposures import ExposureMessage
 from clickwise.recommend.freshness import Freshness
 from clickwise.recommend.gathering import Limits
+from clickwise.recommend.grounds import Grounds
 from clickwise.recommend.recommender import Recommender
 from clickwise.recommend.shadow import Shadow
 from clickwise.recommend.views import Views
+from clickwise.recommend.why import Why
+from clickwise.recommend.wording import NO_WORDS
 from clickwise.releases.release import Release, Releases
 from clickwise.state.port import State
 from clickwise.types import ItemId, UserId
+from clickwise.writing.shelf import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class _Parts:
     release: Release
     recommender: Recommender
     views: Views
+    grounds: Grounds
 
 
 class RoutedAnswers:
@@ -41,14 +47,16 @@ class RoutedAnswers:
         limits: Limits,
         clock: Clock,
         shadow: Shadow | None = None,
+        words: Words = NO_WORDS,
     ) -> None:
-        """`shadow` is told of every answer, and compares some of them."""
+        """`shadow` is told of every answer, and compares some of them. `words`: see Recommender."""
         self._state = state
         self._releases = releases
         self._policy = policy
         self._limits = limits
         self._clock = clock
         self._shadow = shadow
+        self._words = words
         # A user may go from one model to another: what they were answered last is known to all.
         self._freshness = Freshness(clock)
         self._parts: list[_Parts] = []
@@ -84,6 +92,14 @@ class RoutedAnswers:
         finally:
             self._releases.rest()
 
+    def why(self, shown: ExposureMessage, *, language: str) -> Why:
+        """See Grounds."""
+        self._releases.refresh()
+        try:
+            return self._of(shown.user).grounds.why(shown, language=language)
+        finally:
+            self._releases.rest()
+
     def _of(self, user: UserId | None) -> _Parts:
         release = self._releases.of(user)
         for parts in self._parts:
@@ -102,6 +118,8 @@ class RoutedAnswers:
             limits=self._limits,
             clock=self._clock,
             freshness=self._freshness,
+            words=self._words,
         )
         views = Views(state=self._state, release=release, clock=self._clock)
-        return _Parts(release, recommender, views)
+        grounds = Grounds(state=self._state, release=release, clock=self._clock)
+        return _Parts(release, recommender, views, grounds)

@@ -13,6 +13,7 @@ from clickwise.recommend.taste import taste_of
 from clickwise.releases.release import Release
 from clickwise.state.port import State
 from clickwise.types import ITEM_KINDS, ItemId, ItemKey, UserId, item_key
+from clickwise.understanding import interest_words, understood
 from clickwise.vectors.port import Where
 
 NEAREST = 3  # kept items that tell what an interest is
@@ -79,6 +80,7 @@ class Views:
             model=profile.model,
             interests=self._interests(profile, labels),
             topics=self._topics(profile, labels),
+            words=self._words(profile),
             history=tuple(
                 ProfileEvent(
                     type=event_type(kind),
@@ -123,3 +125,17 @@ class Views:
         )
         ordered = sorted(named, key=lambda pair: -abs(pair[1]))
         return {name: round(weight, 6) for name, weight in ordered if name is not None}
+
+    def _words(self, profile: Profile) -> dict[str, float]:
+        """The words that stand for u, of the kept events whose items are understood."""
+        rules = self._release.bundle.manifest.rules
+        now = self._clock.now().timestamp()
+        known = understood(
+            self._state.understandings, set(map(ItemKey, profile.history["item"].tolist()))
+        )
+        engaged = []
+        for time, _event, item, weight, _kind in profile.history.tolist():
+            if weight and item in known:
+                age = max(0.0, now - time / 1e6)
+                engaged.append((weight * 0.5 ** (age / rules.half_life_seconds), known[item]))
+        return interest_words(engaged)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from clickwise.state.text_port import Texts
+from clickwise.state.understandings import UnderstandingStore
 from clickwise.types import EventKey, ItemId, ItemKey, ModelVersion, UserId
 
 LogName = Literal["events", "exposures"]
@@ -250,6 +252,16 @@ class Write(Protocol):
 class State(Protocol):
     """Port to the database."""
 
+    @property
+    def understandings(self) -> UnderstandingStore:
+        """What was understood of items."""
+        ...
+
+    @property
+    def texts(self) -> Texts:
+        """What was written about items."""
+        ...
+
     def write(self) -> AbstractContextManager[Write]:
         """A transaction; commits at the end of the block, rolls back when it raises."""
         ...
@@ -316,6 +328,14 @@ class State(Protocol):
 
     def log_rows(self, log: LogName, *, after: int, limit: int) -> list[LogRow]:
         """The embedded log of events or exposures from sequence number `after` on."""
+        ...
+
+    def exposures_received(
+        self, begin: datetime, end: datetime, *, after: int, limit: int
+    ) -> list[LogRow]:
+        """Rows of the embedded exposure log received from `begin` on and before `end`, in order
+        of their numbers, from number `after` on.
+        """
         ...
 
     def forgotten(self, log: LogName) -> int:

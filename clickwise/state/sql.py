@@ -26,7 +26,9 @@ from clickwise.state.port import (
     StoredActivity,
     StoredProfile,
 )
+from clickwise.state.sql_understandings import SqlUnderstandings
 from clickwise.state.statements import BulkStatements
+from clickwise.state.texts import SqlTexts
 from clickwise.state.writes import SqlWrite, rebuild_of
 from clickwise.types import ItemId, ItemKey, ModelVersion, UserId, item_key
 
@@ -75,6 +77,8 @@ class SqlState:
             monotonic=monotonic,
         )
         self._rows = self._connections.rows
+        self.texts = SqlTexts(self._connections, database.bulk)
+        self.understandings = SqlUnderstandings(self._connections, database.bulk)
 
     @contextmanager
     def write(self) -> Iterator[SqlWrite]:
@@ -175,6 +179,13 @@ class SqlState:
         """See State."""
         rows = self._rows(statements.log_rows[log], {"after": after, "limit": limit})
         return [LogRow(*row) for row in rows]
+
+    def exposures_received(
+        self, begin: datetime, end: datetime, *, after: int, limit: int
+    ) -> list[LogRow]:
+        """See State."""
+        values = {"begin": begin, "end": end, "after": after, "limit": limit}
+        return [LogRow(*row) for row in self._rows(statements.exposures_received, values)]
 
     def forgotten(self, log: LogName) -> int:
         """See State."""

@@ -29,6 +29,7 @@ from sqlalchemy.sql.dml import ReturningDelete
 from clickwise.state.bulk import Bulk, Insert
 from clickwise.state.port import LogName
 from clickwise.state.tables import (
+    bands,
     counters,
     dead_letters,
     events,
@@ -40,6 +41,7 @@ from clickwise.state.tables import (
     profiles,
     rebuilds,
     releases,
+    understandings,
 )
 
 Query = Select[*tuple[Any, ...]]
@@ -159,6 +161,16 @@ log_rows: dict[LogName, Query] = {
     "events": _log_rows(events.c.seq, events.c.received, events.c.body),
     "exposures": _log_rows(exposures.c.seq, exposures.c.received, exposures.c.body),
 }
+exposures_received: Query = (
+    select(exposures.c.seq, exposures.c.received, exposures.c.body)
+    .where(
+        exposures.c.received >= bindparam("begin"),
+        exposures.c.received < bindparam("end"),
+        exposures.c.seq > bindparam("after"),
+    )
+    .order_by(exposures.c.seq)
+    .limit(bindparam("limit"))
+)
 # The rows that writers of the log hold keep the greatest number that was forgotten.
 hold_log: dict[LogName, Query] = {"events": hold_events, "exposures": hold_exposures}
 forgotten: dict[LogName, Query] = {"events": _counter("events"), "exposures": _counter("exposures")}
@@ -234,6 +246,10 @@ class BulkStatements:
         self.activity: Query = select(item_activity).where(bulk.among(item_activity.c.key, "keys"))
         self.delete_vectors: Delete = delete(item_vectors).where(
             bulk.among(item_vectors.c.key, "keys")
+        )
+        self.forget_understandings: tuple[Delete, ...] = tuple(
+            delete(table).where(bulk.among(table.c.key, "keys"))
+            for table in (bands, understandings)
         )
 
         given = bulk.source(

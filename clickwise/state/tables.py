@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0004"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -112,6 +112,8 @@ item_vectors = Table(
 # `change`: the newest of `items`; `items`: how many are not deleted; `events`, `exposures`: the
 # greatest number that pruning took from the log. A writer of the log holds that row, so that
 # numbers become visible in order. `releases`: how often the table of that name was changed.
+# `texts`: the newest number of `texts` and `text_decisions`; `texts_published`: the newest that the
+# topic of that name holds.
 counters = Table(
     "counters",
     metadata,
@@ -179,4 +181,103 @@ rebuilds = Table(
     Column("seen", BigInteger, nullable=False),
     Column("rebuilt", BigInteger, nullable=False),
     Column("done", BigInteger, nullable=False),
+)
+
+# What was understood of an item as it was at `change`, by the methods whose fingerprint is there.
+understandings = Table(
+    "understandings",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("change", BigInteger, nullable=False),
+    Column("methods", _words(), nullable=False),
+    Column("reason", _words(), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+# Items whose texts may be nearly the same have a band in common.
+bands = Table(
+    "bands",
+    metadata,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Index("bands_key", "key"),
+)
+
+# Words written for an item's readers. `text` is None once withdrawn; `change` is the item's when it
+# was last found to say what these words rest on; `number` is the row's place in the order of
+# commits, shared with `text_decisions` (the counter `texts`).
+texts = Table(
+    "texts",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment", _words(), primary_key=True),
+    Column("field", _words(), primary_key=True),
+    Column("item", _words(), nullable=False),
+    Column("topic", _words(), nullable=False),
+    Column("text", _words()),
+    Column("title", _words(), nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Column("prompt", _words(), nullable=False),
+    Column("model", _words(), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("made", Instant, nullable=False),
+    Index("texts_number", "number"),
+)
+
+# What a person decided: it goes before what is written. Removed ones stay, without an action.
+text_decisions = Table(
+    "text_decisions",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment", _words(), primary_key=True),
+    Column("field", _words(), primary_key=True),
+    Column("item", _words(), nullable=False),
+    Column("action", _words(), nullable=False),
+    Column("text", _words(), nullable=False),
+    Column("title", _words(), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("text_decisions_number", "number"),
+)
+
+# For which state of an item, and by which recipe, a segment's texts were last tried.
+text_attempts = Table(
+    "text_attempts",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment", _words(), primary_key=True),
+    Column("change", BigInteger, nullable=False),
+    Column("digest", _words(), nullable=False),
+    Column("recipe", _words(), nullable=False),
+    Column("accepted", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+text_rejections = Table(
+    "text_rejections",
+    metadata,
+    Column("id", _sequence(), primary_key=True),
+    Column("key", BigInteger, nullable=False),
+    Column("item", _words(), nullable=False),
+    Column("segment", _words(), nullable=False),
+    Column("field", _words(), nullable=False),
+    Column("reason", _words(), nullable=False),
+    Column("detail", _words(), nullable=False),
+    Column("text", _words(), nullable=False),
+    Column("prompt", _words(), nullable=False),
+    Column("model", _words(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("text_rejections_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+# Tokens that the language model was paid for, by UTC day.
+text_tokens = Table(
+    "text_tokens",
+    metadata,
+    Column("day", _words(), primary_key=True),
+    Column("prompt", BigInteger, nullable=False),
+    Column("completion", BigInteger, nullable=False),
 )

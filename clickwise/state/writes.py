@@ -162,6 +162,9 @@ class SqlWrite:
         if self._run_many(self._many.put_item, rows) != len(rows):
             raise self._taken_key()
         self._put_vectors(list(last.values()))
+        for keys in chunks([write.key for write in last.values() if write.body is None]):
+            for statement in self._many.forget_understandings:
+                self._run(statement, {"keys": self._keys(keys)})
         return newest
 
     def add_vectors(self, rows: Sequence[ItemRow]) -> int:

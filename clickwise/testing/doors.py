@@ -24,8 +24,11 @@ from clickwise.recommend.answers import (
     RecommendRequest,
     SimilarItem,
 )
+from clickwise.recommend.exposures import ExposureMessage, is_of
+from clickwise.recommend.why import Why, WhyItem
 from clickwise.state.port import ItemRow
-from clickwise.types import EventId, ItemId, ModelVersion, UserId, item_key
+from clickwise.state.understandings import DueItem, Neighbor, StoredUnderstanding
+from clickwise.types import EventId, ItemId, ItemKey, ModelVersion, UserId, item_key
 
 MODEL = ModelVersion("fake-1")
 
@@ -95,12 +98,53 @@ class MemoryExposureLog:
         else:
             metrics.dropped.labels("exposures").inc()
 
+    async def find(self, request: str) -> bytes | None:
+        """See ExposureLog."""
+        for exposure in self.exposures:
+            if is_of(exposure.body, request):
+                return exposure.body
+        return None
+
+
+class MemoryUnderstandings:
+    """See UnderstandingStore: what a test put in, and nothing that is due."""
+
+    def __init__(self) -> None:
+        self.rows: dict[ItemKey, StoredUnderstanding] = {}
+
+    def due(
+        self, methods: str, model: ModelVersion, *, after: int, until: int, limit: int
+    ) -> list[DueItem]:
+        """See UnderstandingStore."""
+        del methods, model, after, until, limit
+        return []
+
+    def count_due(self, methods: str, *, after: int, until: int) -> int:
+        """See UnderstandingStore."""
+        del methods, after, until
+        return 0
+
+    def put(self, rows: Sequence[StoredUnderstanding]) -> set[ItemKey]:
+        """See UnderstandingStore; whatever the items are."""
+        self.rows.update({row.key: row for row in rows})
+        return {row.key for row in rows}
+
+    def of(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredUnderstanding]:
+        """See UnderstandingStore."""
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    def neighbors(self, key: ItemKey, *, limit: int) -> list[Neighbor]:
+        """See UnderstandingStore."""
+        del key, limit
+        return []
+
 
 class MemoryLookups:
     """What requests read of the state: items, and the number of a user's events as version."""
 
     def __init__(self, events: MemoryEventDoor, items: MemoryItemDoor) -> None:
         self.fault: ClickwiseError | None = None
+        self.understandings = MemoryUnderstandings()
         self._events = events
         self._items = items
 
@@ -196,6 +240,30 @@ class FakeRecommender:
                 ProfileEvent(type=e.type, item=e.item, time=e.time, weight=1.0) for e in history
             ),
         )
+
+    def why(self, shown: ExposureMessage, *, language: str) -> Why:
+        """What was logged, and nothing measured."""
+        if self.fault is not None:
+            raise self.fault
+        return Why(
+            request_id=shown.request_id,
+            user=shown.user,
+            time=shown.time,
+            model=shown.model,
+            measured_with=MODEL,
+            policy=shown.policy,
+            events_then=shown.events_applied,
+            events_kept=0,
+            events_left_out=0,
+            degraded=shown.degraded,
+            items=tuple(
+                WhyItem(
+                    item=one.item, title="", kind=one.kind, position=one.position,
+                    score=one.score, sources=one.sources, reason=one.reason, text=language,
+                )
+                for one in shown.items
+            ),
+        )  # fmt: skip
 
     def _recommended(self, item: Item, position: int, history: Sequence[Event]) -> Recommended:
         return Recommended(

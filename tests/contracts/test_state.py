@@ -332,6 +332,20 @@ class TestEvents:
         assert [body for _, body in rest] == [b"two", b"three"]
         assert state.exposures(after=first, limit=1) == rest[:1]
 
+    def test_exposures_are_found_by_the_time_of_their_receipt(self, state: SqlState) -> None:
+        second = timedelta(seconds=1)
+        with state.write() as write:
+            write.add_exposures([b"early"], received=NOW - second)
+            write.add_exposures([b"one", b"two"], received=NOW)
+            write.add_exposures([b"late"], received=NOW + second)
+
+        rows = state.exposures_received(NOW, NOW + second, after=0, limit=9)
+
+        assert [(row.received, row.body) for row in rows] == [(NOW, b"one"), (NOW, b"two")]
+        again = state.exposures_received(NOW, NOW + second, after=rows[0].number, limit=9)
+        assert again == rows[1:]
+        assert state.exposures_received(NOW, NOW + second, after=0, limit=1) == rows[:1]
+
     def test_old_exposures_are_forgotten(self, state: SqlState) -> None:
         with state.write() as write:
             write.add_exposures([b"old", b"old too"], received=NOW - timedelta(days=31))

@@ -92,6 +92,18 @@ def test_a_model_is_promoted_and_taken_back_while_the_server_runs(site):
     assert "clickwise_mixed_vectors_total 0.0" in metrics_of(site)
 
 
+def test_old_bundles_are_removed_while_the_server_answers(site):
+    for version, dimension in (("m-one", 96), ("m-two", 48), ("m-three", 32)):
+        models(site, "promote", bundle(site, version, dimension))
+
+    pruned = json.loads(models(site, "prune", "--keep", "0", "--json"))
+
+    assert [one["version"] for one in pruned["bundles"]] == ["m-one"]
+    assert answering(site) == {"m-three"}
+    models(site, "rollback")
+    assert answering(site) == {"m-two"}
+
+
 def metrics_of(site):
     with_text = site._client.get("/metrics")
     return with_text.text

@@ -374,3 +374,71 @@ def _command_line(pid):
             return line.read().replace(b"\0", b" ").decode()
     except FileNotFoundError:
         return ""
+
+
+class TestUnderstanding:
+    TAXONOMY = """
+[[topic]]
+id = "machines"
+description = "robot factory machine"
+
+[[topic]]
+id = "games"
+description = "football match league"
+"""
+
+    def ready(self, site, item):
+        shown = site.get(f"/v1/items/{item}/understanding")
+        return shown["understanding"] if shown["status"] == "ready" else None
+
+    def test_items_are_understood_as_they_come_change_and_go(self, tmp_path):
+        taxonomy = tmp_path / "taxonomy.toml"
+        taxonomy.write_text(self.TAXONOMY, encoding="utf-8")
+        environment = {"CLICKWISE_TAXONOMY": str(taxonomy)}
+        with RunningSite(tmp_path / "home", environment=environment) as site:
+            story = {"kind": "news", "title": "A robot factory opens", "id": "a"}
+            site.put([story, {**story, "id": "b", "title": "\U0001f600"}])
+            wait_until(lambda: self.ready(site, "a") is not None, seconds=60, what="understood")
+            first = self.ready(site, "a")
+            site.send(event("ada", "a"))
+            words = site.get("/v1/users/ada/profile")["words"]
+
+            site.put([{**story, "title": "A football match"}])
+            wait_until(
+                lambda: (made := self.ready(site, "a")) and made["topics"][0]["topic"] == "games",
+                seconds=60,
+                what="understood anew",
+            )
+            wait_until(
+                lambda: site.get("/v1/items/b/understanding")["status"] == "failed",
+                seconds=60,
+                what="told to have no words",
+            )
+            figures = httpx.get(f"{site.address}/metrics").text
+
+        assert first["topics"][0]["topic"] == "machines"
+        assert any("robot factory" in word for word in words)
+        assert 'clickwise_understood_items_total{outcome="understood"} 2.0' in figures
+        assert 'clickwise_understood_items_total{outcome="no_text"} 1.0' in figures
+
+    def test_where_it_is_not_asked_for_nothing_is_understood(self, tmp_path):
+        with RunningSite(tmp_path / "home", environment={"CLICKWISE_UNDERSTAND": "false"}) as site:
+            site.put([ROBOTS[0]])
+
+            assert site.get("/v1/items/robot-0/understanding")["status"] == "pending"
+
+    def test_a_wrong_taxonomy_stops_the_start_with_one_line(self, tmp_path):
+        taxonomy = tmp_path / "taxonomy.toml"
+        taxonomy.write_text("[[topic]]\nname = 'x'\n", encoding="utf-8")
+        done = subprocess.run(
+            [*COMMAND, "up", "--home", str(tmp_path / "home"), "--port", "0"],
+            env={**os.environ, **HASHING, "CLICKWISE_TAXONOMY": str(taxonomy)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode != 0
+        assert "CLICKWISE_TAXONOMY" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,1 @@
+"""Texts written for readers: titles, summaries, key points, reasons; and the gate before them."""

@@ -1,0 +1,39 @@
+"""Is a text another item's: the same, or made of its sentences."""
+
+import re
+from collections.abc import Sequence
+
+from clickwise.writing.gate.judgement import Finding, Reason
+from clickwise.writing.gate.lexicon import fold
+
+MAX_OTHERS = 200
+MAX_OTHER_CHARACTERS = 20_000
+_GRAM = 12  # characters, without white space and marks
+_COPIED = 0.8  # share of its grams that another text has
+_OWN = 0.5  # share from which on they are this item's as well
+_LOOSE = re.compile(r"[\W_]+")
+
+
+def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
+    """Whether `text` (folded) stands in one of `others` and not in `source` (folded)."""
+    if not others:
+        return None
+    bare = _LOOSE.sub("", text)
+    if len(bare) < _GRAM:
+        grams = {bare}
+    else:
+        grams = {bare[at : at + _GRAM] for at in range(len(bare) - _GRAM + 1)}
+    own = _LOOSE.sub("", source)
+    if _share(grams, own) >= _OWN:
+        return None
+    for other in others[:MAX_OTHERS]:
+        theirs = _LOOSE.sub("", fold(other[:MAX_OTHER_CHARACTERS]))
+        if _share(grams, theirs) >= _COPIED:
+            return Finding(Reason.COPY, "another item's text")
+    return None
+
+
+def _share(grams: set[str], text: str) -> float:
+    size = len(next(iter(grams)))
+    known = {text[at : at + size] for at in range(len(text) - size + 1)}
+    return len(grams & known) / len(grams)

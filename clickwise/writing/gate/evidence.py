@@ -1,0 +1,174 @@
+"""An item's text made ready to be asked: does it say this word, this number, here?
+
+Sentences that give orders to a model are no evidence, nor is the sentence after one, where
+what is ordered often stands.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clickwise.writing.gate import phrases
+from clickwise.writing.gate.dates import Dates, dates_in
+from clickwise.writing.gate.judgement import Source
+from clickwise.writing.gate.lexicon import Lexicon, lexicon
+from clickwise.writing.gate.numerals import Quantity, quantities
+from clickwise.writing.gate.reading import HAN, Sentence, Word, read
+from clickwise.writing.gate.scope import heads
+
+MAX_CHARACTERS = 20_000  # of an item that are looked at
+_PREFIX = 5
+_ALIKE = 0.65  # share of the longer stem that two forms of a word share
+_RUN = re.compile(rf"[{HAN}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an item says, by words and by places (indices of sentences, the title's is 0)."""
+
+    lexicon: Lexicon
+    sentences: tuple[Sentence, ...]
+    text: str  # without orders, in compatibility form
+    folded: str
+    whole: frozenset[str]  # the sentences, folded
+    quantities: tuple[tuple[int, Quantity], ...]  # with the place of each
+    words: frozenset[str]  # folded
+    places: dict[str, frozenset[int]]  # stem, "#group" or pair of Chinese characters
+    prefixes: dict[str, tuple[str, ...]]  # first letters to stems
+    characters: frozenset[str]
+    names: frozenset[str]  # stems of words that their capitals make names
+    dates: Dates
+    denied: dict[str, frozenset[int]]  # stem to the sentences that have it under a negator only
+    left_open: dict[str, frozenset[int]]  # the same under "may" and the like
+    orders: str  # folded: what was said to a model in it
+
+    def where(self, word: Word) -> frozenset[int]:
+        """The sentences that say `word`, in this or another form, or with a word like it."""
+        found = self.places.get(word.stem, frozenset())
+        for group in self.lexicon.kin.get(word.stem, ()):
+            found |= self.places.get(f"#{group}", frozenset())
+        if found:
+            return found
+        for other in self.prefixes.get(word.stem[:_PREFIX], ()):
+            if _alike(word.stem, other):
+                found |= self.places[other]
+        return found
+
+    def says_whole(self, sentence: Sentence) -> bool:
+        """Whether the item has the whole sentence, word for word."""
+        return sentence.folded in self.whole
+
+    def says_exactly(self, word: Word) -> bool:
+        """Whether the item has `word` itself: a name has no other form."""
+        bare = word.folded.removesuffix("'s")
+        return bare in self.words or bare.removesuffix("s") in self.words
+
+
+def evidence(source: Source, tag: str) -> Evidence:
+    """What `source` says, read as language `tag`: its own, or the draft's where that is unknown."""
+    known = lexicon(tag)
+    read_title = read(source.title[:MAX_CHARACTERS], tag).sentences
+    read_body = read(source.body[:MAX_CHARACTERS], tag).sentences
+    sentences, orders = _without_orders([*read_title, *read_body])
+    text = "\n".join(sentence.text for sentence in sentences)
+    places: dict[str, set[int]] = {}
+    for at, sentence in enumerate(sentences):
+        for key in _keys(sentence, known):
+            places.setdefault(key, set()).add(at)
+    prefixes: dict[str, list[str]] = {}
+    for key in places:
+        if len(key) >= _PREFIX and key[0] != "#":
+            prefixes.setdefault(key[:_PREFIX], []).append(key)
+    folded = "\n".join(sentence.folded for sentence in sentences)
+    words = frozenset(
+        form
+        for sentence in sentences
+        for word in sentence.words
+        for form in (word.folded, word.folded.removesuffix("'s"))
+    )
+    frozen = {key: frozenset(found) for key, found in places.items()}
+    return Evidence(
+        lexicon=known,
+        sentences=sentences,
+        text=text,
+        folded=folded,
+        whole=frozenset(sentence.folded for sentence in sentences),
+        quantities=tuple(
+            (at, quantity)
+            for at, sentence in enumerate(sentences)
+            for quantity in quantities(
+                sentence.text, known, separators=tag if source.language else ""
+            )
+        ),
+        words=words,
+        places=frozen,
+        prefixes={key: tuple(found[:20]) for key, found in prefixes.items()},
+        characters=frozenset(folded),
+        names=_names(sentences, known),
+        dates=dates_in(text, known),
+        denied=_only_under(sentences, known.negators, known),
+        left_open=_only_under(sentences, known.hedges - known.certain, known),
+        orders=orders,
+    )
+
+
+def _without_orders(sentences: Iterable[Sentence]) -> tuple[tuple[Sentence, ...], str]:
+    """The sentences that tell readers something, and the others, folded."""
+    kept: list[Sentence] = []
+    orders: list[str] = []
+    after_order = False
+    for sentence in sentences:
+        is_order = phrases.is_order(sentence.text)
+        if is_order or (after_order and kept):
+            orders.append(sentence.folded)
+        else:
+            kept.append(sentence)
+        after_order = is_order
+    return tuple(kept), "\n".join(orders)
+
+
+def _keys(sentence: Sentence, known: Lexicon) -> set[str]:
+    keys = set(sentence.stems)
+    for word in sentence.words:
+        keys.update(f"#{group}" for group in known.kin.get(word.stem, ()))
+    for run in _RUN.findall(sentence.folded):
+        keys.update(run[at : at + 2] for at in range(len(run) - 1))
+    if known.language == "zh":
+        for number, group in enumerate(known.groups):
+            if any(word in sentence.folded for word in group):
+                keys.add(f"#{number}")
+    return keys
+
+
+def _names(sentences: tuple[Sentence, ...], known: Lexicon) -> frozenset[str]:
+    return frozenset(
+        word.stem
+        for sentence in sentences
+        for word in sentence.names
+        if word.folded not in known.known
+    )
+
+
+def _only_under(
+    sentences: tuple[Sentence, ...], above: frozenset[str], known: Lexicon
+) -> dict[str, frozenset[int]]:
+    """Stems, and where each stands as what a word of `above` bears on and not otherwise."""
+    found: dict[str, set[int]] = {}
+    for at, sentence in enumerate(sentences):
+        under = Counter(head.stem for _, head in heads(sentence, above, known) if head)
+        times = Counter(word.stem for word in sentence.words if word.stem in under)
+        for key, count in under.items():
+            if count >= times[key]:
+                found.setdefault(key, set()).add(at)
+    return {key: frozenset(places) for key, places in found.items()}
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two stems are forms of one word: they begin alike for most of their length."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared >= _PREFIX and shared >= _ALIKE * max(len(one), len(other))

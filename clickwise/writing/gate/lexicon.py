@@ -1,0 +1,191 @@
+"""What the gate knows of each language: word lists and patterns, read from `words/*.txt`.
+
+A list file has sections in brackets, then lines; `#` starts a comment. Everything is compared
+folded: compatibility forms made one, no case, no accents.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+
+from clickwise.writing.gate.stems import stem
+
+LANGUAGES = ("en", "pt", "zh")
+_PATTERN_SECTIONS = frozenset({"echo", "promise", "insult", "order"})
+
+
+def fold(text: str) -> str:
+    """`text` as it is compared: NFKC, lower case, no accents."""
+    lowered = unicodedata.normalize("NFKC", text).casefold()
+    if lowered.isascii():
+        return lowered
+    apart = unicodedata.normalize("NFD", lowered)
+    bare = "".join(c for c in apart if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", bare).replace("\u2019", "'")
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """The lists of one language; of a language that has none, all are empty."""
+
+    language: str
+    sections: dict[str, tuple[str, ...]]
+
+    def words(self, section: str) -> frozenset[str]:
+        """The words of a plain section."""
+        return frozenset(w for line in self.sections.get(section, ()) for w in line.split())
+
+    @cached_property
+    def stop(self) -> frozenset[str]:
+        """Function words: they carry no claim."""
+        return self.words("stop")
+
+    @cached_property
+    def generic(self) -> frozenset[str]:
+        """Content words that any text about any item may use."""
+        return self.words("generic")
+
+    @cached_property
+    def negators(self) -> frozenset[str]:
+        """Words that turn a statement around."""
+        return self.words("negator")
+
+    @cached_property
+    def negative(self) -> frozenset[str]:
+        """Words that deny without a negator: refuse, lack."""
+        return self.words("negative")
+
+    @cached_property
+    def hedges(self) -> frozenset[str]:
+        """Words that leave open whether it is so."""
+        return self.words("hedge")
+
+    @cached_property
+    def certain(self) -> frozenset[str]:
+        """Words that close it."""
+        return self.words("certain")
+
+    @cached_property
+    def not_negators(self) -> tuple[str, ...]:
+        """Phrases with a negator in them that deny nothing."""
+        return self.sections.get("notnegator", ())
+
+    @cached_property
+    def kin(self) -> dict[str, frozenset[int]]:
+        """Stem (or, in Chinese, word) to the groups of words of one meaning that hold it."""
+        groups: dict[str, set[int]] = {}
+        for number, line in enumerate(self.sections.get("synonym", ())):
+            for word in line.split():
+                groups.setdefault(self._key(word), set()).add(number)
+        return {word: frozenset(numbers) for word, numbers in groups.items()}
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of one meaning themselves."""
+        return tuple(tuple(line.split()) for line in self.sections.get("synonym", ()))
+
+    @cached_property
+    def opposites(self) -> dict[str, frozenset[str]]:
+        """Word to the words that say the opposite, keyed and listed as `kin` keys."""
+        found: dict[str, set[str]] = {}
+        for line in self.sections.get("antonym", ()):
+            one, _, other = line.partition("|")
+            left = {self._key(word) for word in one.split()}
+            right = {self._key(word) for word in other.split()}
+            for word in left:
+                found.setdefault(word, set()).update(right)
+            for word in right:
+                found.setdefault(word, set()).update(left)
+        return {word: frozenset(others - {word}) for word, others in found.items()}
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Number word to value; "one" is left out, it is mostly an article."""
+        return {word: int(value) for value, word in self._named("number")}
+
+    @cached_property
+    def scales(self) -> dict[str, int]:
+        """Word such as "million" to its factor."""
+        return {word: int(value) for value, word in self._named("scale")}
+
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """Word of a unit to the unit's name."""
+        return {word: value for value, word in self._named("unit")}
+
+    @cached_property
+    def currencies(self) -> dict[str, str]:
+        """Word of a currency to its code."""
+        return {word: value for value, word in self._named("currency")}
+
+    @cached_property
+    def months(self) -> dict[str, int]:
+        """Name of a month to its number."""
+        return {word: int(value) for value, word in self._named("month")}
+
+    @cached_property
+    def weekdays(self) -> dict[str, int]:
+        """Name of a weekday to its number, Monday first."""
+        return {word: int(value) for value, word in self._named("weekday")}
+
+    @cached_property
+    def relative_days(self) -> frozenset[str]:
+        """Today, tomorrow and the like."""
+        return self.words("relative")
+
+    @cached_property
+    def passive(self) -> frozenset[str]:
+        """Words that say who did it after what was done."""
+        return self.words("passive")
+
+    @cached_property
+    def conjunctions(self) -> frozenset[str]:
+        """Words that begin another clause."""
+        return self.words("conjunction")
+
+    @cached_property
+    def approximate(self) -> frozenset[str]:
+        """Words that make a rounded number right."""
+        return self.words("approximate")
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Words in any list: no names."""
+        listed: set[str] = set()
+        for section, lines in self.sections.items():
+            if section not in _PATTERN_SECTIONS:
+                listed.update(w for line in lines for w in line.split())
+        return frozenset(listed)
+
+    def _named(self, section: str) -> list[tuple[str, str]]:
+        rows = (line.split() for line in self.sections.get(section, ()))
+        return [(value, word) for value, *words in rows for word in words]
+
+    def _key(self, word: str) -> str:
+        return stem(word, self.language)
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """The lists of `language`, a primary tag."""
+    if language not in LANGUAGES:
+        return Lexicon(language, {})
+    text = files("clickwise.writing.gate.words").joinpath(f"{language}.txt").read_text("utf-8")
+    sections: dict[str, list[str]] = {}
+    current = ""
+    for line in text.splitlines():
+        if line.startswith("[") and line.endswith("]") and line[1:-1].isalpha():
+            current = line[1:-1]
+        elif line.strip() and not line.startswith("# "):
+            kept = line if current in _PATTERN_SECTIONS else fold(line)
+            sections.setdefault(current, []).append(kept)
+    return Lexicon(language, {name: tuple(lines) for name, lines in sections.items()})
+
+
+@cache
+def patterns(section: str) -> tuple[re.Pattern[str], ...]:
+    """The patterns of a section in all languages: an item may hold more than its own."""
+    lines = (line for tag in LANGUAGES for line in lexicon(tag).sections.get(section, ()))
+    return tuple(re.compile(line, re.MULTILINE) for line in lines)

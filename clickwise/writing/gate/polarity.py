@@ -1,0 +1,138 @@
+"""Yes must stay yes, no must stay no, perhaps must stay perhaps.
+
+Three comparisons with the item: what the text denies must be denied there; what is denied (or
+left open) there must not be asserted, unless other sentences assert as much of the text; and a
+word must not stand where the item has its opposite.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from clickwise.writing.gate.evidence import Evidence
+from clickwise.writing.gate.judgement import Finding, Reason
+from clickwise.writing.gate.reading import Sentence, Word, clauses
+from clickwise.writing.gate.scope import heads
+from clickwise.writing.gate.support import content
+
+_AROUND = 4  # words on both sides of a word such as "refuse"
+
+
+def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """Where `sentence` turns around what the item says."""
+    said = _coverage(sentence.words, evidence)
+    return (
+        _denied(sentence, said, evidence)
+        or _asserted(sentence, said, evidence)
+        or _opposite(sentence, evidence)
+        or _hardened(sentence, said, evidence)
+    )
+
+
+def _coverage(words: tuple[Word, ...], evidence: Evidence) -> Counter[int]:
+    """How many of the words each sentence of the item has."""
+    return Counter(place for word in content(words, evidence) for place in evidence.where(word))
+
+
+def _denied(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
+    """A denial that the item does not make."""
+    for negator, head in heads(sentence, evidence.lexicon.negators, evidence.lexicon):
+        shown = f"{negator.text} {head.text}" if head else negator.text
+        places = evidence.where(head) if head else frozenset()
+        if not places:
+            best = [place for place, _ in said.most_common(2)]
+            if not any(_is_negative(evidence.sentences[place].words, evidence) for place in best):
+                return Finding(Reason.NEGATION, shown)
+            continue
+        denying = [p for p in places if head and _is_denied(evidence.sentences[p], head, evidence)]
+        asserting = evidence.places.get(head.stem, frozenset()).difference(denying) if head else ()
+        if _most(denying, said) < max(1, _most(asserting, said)):
+            return Finding(Reason.NEGATION, shown)
+    return None
+
+
+def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
+    """Something that the item denies, where it says most of the sentence."""
+    for clause in clauses(sentence, evidence.lexicon):
+        if _is_negative(clause, evidence):
+            continue
+        for word in clause:
+            if word.folded in evidence.lexicon.stop:
+                continue
+            denying = evidence.denied.get(word.stem, frozenset())
+            if not denying:
+                continue
+            asserting = evidence.where(word) - denying
+            if _most(denying, said) > _most(asserting, said):
+                return Finding(Reason.NEGATION, f"{word.text}: denied in the item")
+    return None
+
+
+def _hardened(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
+    """Something that the item leaves open, said as a fact."""
+    known = evidence.lexicon
+    hedges = known.hedges - known.certain
+    if "?" in sentence.text or any(word.folded in hedges for word in sentence.words):
+        return None
+    begins = {clause[0].start for clause in clauses(sentence, known)}
+    words = sentence.words
+    for at, word in enumerate(words):
+        # "To open" is open itself, and a clause that begins with its verb is an offer.
+        if word.folded in known.stop or word.start in begins or words[at - 1].folded == "to":
+            continue
+        there = evidence.left_open.get(word.stem, frozenset())
+        if there and _most(there, said) > _most(evidence.where(word) - there, said):
+            return Finding(Reason.SUPPORT, f"{word.text}: left open in the item")
+    return None
+
+
+def _opposite(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """A word where the item has its opposite: in the sentence that says most of its clause."""
+    known = evidence.lexicon
+    denied = {head.stem for _, head in heads(sentence, known.negators, known) if head}
+    for clause in clauses(sentence, known):
+        for word in clause:
+            against = known.opposites.get(word.stem)
+            if not against or word.stem in denied or word.folded in known.negators:
+                continue
+            others = tuple(other for other in clause if other is not word)
+            said = _coverage(others, evidence)
+            for at, quantity in evidence.quantities:
+                if quantity.raw in sentence.text:
+                    said[at] += 1
+            most = max(said.values(), default=0)
+            best = [place for place, count in said.items() if count == most]
+            here = evidence.where(word)
+            if here.intersection(best):
+                continue
+            there = any(evidence.sentences[place].stems & against for place in best)
+            elsewhere = word.folded not in known.stop and not here
+            if there or (elsewhere and any(other in evidence.places for other in against)):
+                return Finding(Reason.NEGATION, f"{word.text}: the opposite in the item")
+    return None
+
+
+def _most(places: Iterable[int], said: Counter[int]) -> int:
+    return max((said[place] for place in places), default=0)
+
+
+def _is_denied(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
+    """Whether a clause of the item's sentence says no to `head`, or to a word like it."""
+    known = evidence.lexicon
+    groups = known.kin.get(head.stem, frozenset())
+    for clause in clauses(sentence, known):
+        alike = [
+            at
+            for at, word in enumerate(clause)
+            if word.stem[:5] == head.stem[:5] or groups & known.kin.get(word.stem, frozenset())
+        ]
+        for at, word in enumerate(clause):
+            if word.folded in known.negators and any(at < h for h in alike):
+                return True
+            if word.folded in known.negative and any(0 < abs(at - h) <= _AROUND for h in alike):
+                return True
+    return False
+
+
+def _is_negative(words: tuple[Word, ...], evidence: Evidence) -> bool:
+    known = evidence.lexicon
+    return any(word.folded in known.negators or word.folded in known.negative for word in words)

@@ -1,0 +1,145 @@
+"""Who did it to whom: two names keep the order that the item gives them around an act."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+from clickwise.writing.gate.evidence import Evidence
+from clickwise.writing.gate.judgement import Finding, Reason
+from clickwise.writing.gate.reading import Sentence, Word, clauses
+
+_ACT_WITHIN = 4  # words between a name and what it does
+_SHARED = 3  # pairs of characters
+_LEFT = 2  # characters of a clause that its sentence may lack
+_HAN_COMMA = "[,;:\u3001\uff0c\uff1b\uff1a]"
+
+
+def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """Two names of `sentence` that have changed places."""
+    if evidence.lexicon.language == "zh":
+        return _turned(sentence, evidence)
+    names = _names(sentence, evidence)
+    for one, two in pairwise(names):
+        if one.stem != two.stem and _have_changed_places(sentence, one, two, evidence):
+            shown = f"{one.text} and {two.text}: the other way round in the item"
+            return Finding(Reason.NAME, shown)
+    return _other_actor(sentence, names, evidence)
+
+
+def _have_changed_places(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> bool:
+    """Whether the item has the names around the same act, and only in the other order."""
+    act = _between(sentence, one, two, evidence)
+    straight = turned = False
+    both = evidence.places.get(one.stem, frozenset()) & evidence.places.get(two.stem, frozenset())
+    for other in (evidence.sentences[at] for at in both):
+        first = next(word for word in other.words if word.stem == one.stem)
+        second = next(word for word in other.words if word.stem == two.stem)
+        if not act & _between(other, first, second, evidence):
+            continue
+        same = (first.start < second.start) == (
+            _passive(sentence, one, two, evidence) == _passive(other, first, second, evidence)
+        )
+        straight, turned = straight or same, turned or not same
+    return turned and not straight
+
+
+def _other_actor(sentence: Sentence, names: list[Word], evidence: Evidence) -> Finding | None:
+    """A name before an act that the item tells of another name, or tells as done to it."""
+    known = evidence.lexicon
+    named = {name.stem for name in names}
+    for clause in clauses(sentence, known):
+        actor = next((at for at, word in enumerate(clause) if word.stem in named), None)
+        if actor is None:
+            continue
+        act = actor + 1
+        while act < len(clause) and (clause[act].capital or clause[act].folded in known.stop):
+            act += 1
+        if act == len(clause) or act - actor > _ACT_WITHIN:
+            continue
+        actors = {word.stem for word in clause[:act]} & evidence.names
+        verdicts = [
+            _told_of_others(other, clause[act], actors, evidence)
+            for at in evidence.places.get(clause[act].stem, ())
+            for other in clauses(evidence.sentences[at], known)
+            if any(word.stem == clause[act].stem for word in other)
+        ]
+        if verdicts and all(verdicts):
+            shown = f"{clause[actor].text} {clause[act].text}: of another name in the item"
+            return Finding(Reason.NAME, shown)
+    return None
+
+
+def _told_of_others(
+    clause: tuple[Word, ...], act: Word, actors: set[str], evidence: Evidence
+) -> bool:
+    """Whether a clause of the item has other names before `act`, or `actors` only after it."""
+    at = next(at for at, word in enumerate(clause) if word.stem == act.stem)
+    before = {word.stem for word in clause[:at]} & evidence.names
+    if before:
+        return not before & actors
+    after = {word.stem for word in clause[at + 1 :]}
+    turned = any(word.folded in evidence.lexicon.passive for word in clause)
+    return bool(actors & after) and not turned
+
+
+def _turned(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """Three parts of a Chinese clause in the opposite order of the item's sentence."""
+    passive = any(word in sentence.folded for word in evidence.lexicon.passive)
+    for clause in re.split(_HAN_COMMA, sentence.folded):
+        pairs = (evidence.places.get(clause[at : at + 2], ()) for at in range(len(clause) - 1))
+        for at, count in Counter(place for places in pairs for place in places).most_common(2):
+            other = evidence.sentences[at].folded
+            if count < _SHARED or passive != any(w in other for w in evidence.lexicon.passive):
+                continue
+            places = _parts_in(clause, other)
+            if places and any(
+                a > b > c for a, b, c in zip(places, places[1:], places[2:], strict=False)
+            ):
+                return Finding(Reason.NAME, f"{clause[:20]}: the other way round in the item")
+    return None
+
+
+def _parts_in(clause: str, other: str) -> list[int] | None:
+    """Where the longest parts of `clause` stand in `other`; None when a part is left over."""
+    places: list[int] = []
+    at = left = 0
+    while at < len(clause):
+        size = 0
+        while at + size < len(clause) and clause[at : at + size + 1] in other:
+            size += 1
+        if size >= 2:
+            places.append(other.index(clause[at : at + size]))
+            at += size
+        else:
+            left += 1
+            at += 1
+    return places if left <= _LEFT else None
+
+
+def _names(sentence: Sentence, evidence: Evidence) -> list[Word]:
+    """Names of the sentence that the item has, one word for each, its first one included."""
+    capital = evidence.names
+    found = [word for word in sentence.words if word.capital and word.stem in capital]
+    kept: list[Word] = []
+    for word in found:
+        if kept and word.start - kept[-1].start <= len(kept[-1].text) + 1:
+            continue
+        kept.append(word)
+    return kept
+
+
+def _between(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> set[str]:
+    """Stems of the plain content words between two names."""
+    start, end = sorted((one.start, two.start))
+    light = evidence.lexicon.stop
+    return {
+        word.stem
+        for word in sentence.words
+        if start < word.start < end and not word.capital and word.folded not in light
+    }
+
+
+def _passive(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> bool:
+    start, end = sorted((one.start, two.start))
+    between = [word.folded for word in sentence.words if start < word.start < end]
+    return any(word in evidence.lexicon.passive for word in between)
