@@ -59,8 +59,18 @@ class ItemDoor(Protocol):
 
 
 class ExposureLog(Protocol):
-    """Takes what was shown; never waits, never raises. Over its bound it drops and counts."""
+    """Takes what was shown, and finds it again."""
 
     def add(self, exposure: Exposure) -> None:
-        """Queue one exposure."""
+        """Queue one exposure; never waits, never raises. Over its bound it drops and counts."""
+        ...
+
+    async def find(self, request: str) -> bytes | None:
+        """The JSON of one exposure by its request id, as long as the log keeps it.
+
+        None: it is not in the log, or not yet (exposures are written shortly after the answer).
+
+        Raises:
+            UnavailableError: the log cannot be read.
+        """
         ...

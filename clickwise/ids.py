@@ -1,7 +1,10 @@
-"""Ids that this process makes: UUID version 7 (RFC 9562), so they sort by time."""
+"""Ids that this process makes: UUID version 7 (RFC 9562), so they sort by time, and tell it."""
 
 import os
-from datetime import datetime
+import uuid
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_ordered_id(now: datetime) -> str:
@@ -12,3 +15,17 @@ def time_ordered_id(now: datetime) -> str:
     low = (0b10 << 62) | (random & ((1 << 62) - 1))
     text = f"{high:016x}{low:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def time_of(name: str) -> datetime | None:
+    """When an id of ours was made, to the millisecond; None if it is not one."""
+    try:
+        parsed = uuid.UUID(name)
+    except ValueError:
+        return None
+    if parsed.version != 7:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=parsed.int >> 80)
+    except OverflowError:
+        return None

@@ -9,10 +9,10 @@ from starlette.types import Receive, Scope
 from clickwise import codec
 from clickwise.codec import JsonObject
 from clickwise.errors import InvalidInputError, UnauthorizedError
+from clickwise.ids import time_ordered_id
 from clickwise.limits import check_id
 from serving.body import read_body
 from serving.door import Door
-from serving.ids import time_ordered_id
 from serving.query import Parameter, read_query
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")

@@ -11,7 +11,6 @@ from clickwise.recommend.answers import Answer, RecommendRequest
 from serving.incoming import ID_SCHEMA, incoming
 from serving.operation import Operation, Schema
 from serving.routes import OPERATIONS
-from serving.routes_items import DEFAULT_SIMILAR, MAX_SIMILAR
 from serving.schemas import ErrorBody
 
 _PLAIN: dict[str, Schema] = {
@@ -168,15 +167,7 @@ def _parameters(operation: Operation, schemas: dict[str, Schema]) -> list[Schema
         described.append({"name": "id", "in": "path", "required": True, "schema": ID_SCHEMA})
     fields = schemas["RecommendRequest"]["properties"]
     for parameter in operation.parameters.values():
-        if operation.path.endswith("/similar"):
-            schema: Schema = {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": MAX_SIMILAR,
-                "default": DEFAULT_SIMILAR,
-            }
-        else:
-            schema = dict(fields[parameter.field])
+        schema: Schema = dict(parameter.schema or fields[parameter.field])
         described.append(_query_parameter(parameter.name, schema))
     return described
 

@@ -7,8 +7,11 @@ from typing import Protocol
 from clickwise.clock import Clock
 from clickwise.doors import EventDoor, ExposureLog, ItemDoor
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
+from clickwise.recommend.exposures import ExposureMessage
+from clickwise.recommend.why import Why
 from clickwise.settings import Settings
 from clickwise.state.port import ItemRow
+from clickwise.state.understandings import UnderstandingStore
 from clickwise.types import ItemId, UserId
 
 
@@ -39,9 +42,18 @@ class RecommenderPort(Protocol):
         """A user's profile; NotFoundError when there is none."""
         ...
 
+    def why(self, shown: ExposureMessage, *, language: str) -> Why:
+        """The grounds of a list that was logged, told in `language`."""
+        ...
+
 
 class Lookups(Protocol):
     """The part of `clickwise.state.port.State` that requests read."""
+
+    @property
+    def understandings(self) -> UnderstandingStore:
+        """What was understood of items."""
+        ...
 
     def item(self, item: ItemId) -> ItemRow | None:
         """One item, None when unknown or deleted."""

@@ -38,12 +38,16 @@ def plain(text: str, name: str) -> str:  # noqa: ARG001  # one signature for all
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter: its name, the request field it fills, how its text is read."""
+    """One query parameter: its name, the request field it fills, how its text is read.
+
+    `schema` is what OpenAPI says of it, where it is no field of a `RecommendRequest`.
+    """
 
     name: str
     field: str
     read: Callable[[str, str], object]
     repeats: bool = False
+    schema: Mapping[str, object] | None = None
 
 
 def read_query(raw: bytes, known: Mapping[str, Parameter]) -> dict[str, object]:

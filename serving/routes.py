@@ -5,6 +5,8 @@ The application is built from it and so is the OpenAPI document; a test compares
 
 from clickwise.items import Item
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest
+from clickwise.recommend.why import Why
+from clickwise.understanding import ItemUnderstanding
 from serving.asking import PARAMETERS
 from serving.operation import Operation
 from serving.routes_events import post_events
@@ -15,6 +17,7 @@ from serving.routes_items import (
     post_items,
     put_item,
     similar_items,
+    understood_item,
 )
 from serving.routes_site import docs_page, healthz, home, openapi_document, readyz, show_metrics
 from serving.routes_users import (
@@ -23,6 +26,7 @@ from serving.routes_users import (
     user_recommendations,
     user_stream,
 )
+from serving.routes_why import WHY_PARAMETERS, why_recommended
 from serving.schemas import Alive, Readiness, Refusal, Result, Results, SimilarItems
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -52,6 +56,16 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        "GET", "/v1/recommendations/{id}/why", why_recommended, "recommendations",
+        "Why a list was as it was",
+        answers={200: Why}, parameters=WHY_PARAMETERS, faults=(404, 429),
+        description=(
+            "`id` is the `request_id` of an answer that was given, for as long as exposures are"
+            " kept; it can be asked for a moment after the answer. Effects are measured: the"
+            " score is made again without each event. A guest's `context` is not kept."
+        ),
+    ),
+    Operation(
         "GET", "/v1/users/{id}/profile", user_profile, "recommendations",
         "What is known of a user",
         answers={200: ProfileView}, faults=(404,),
@@ -60,6 +74,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/v1/items/{id}/similar", similar_items, "items",
         "Items near one item",
         answers={200: SimilarItems}, parameters=SIMILAR_PARAMETERS, faults=(404,),
+    ),
+    Operation(
+        "GET", "/v1/items/{id}/understanding", understood_item, "items",
+        "What is understood of an item",
+        answers={200: ItemUnderstanding}, faults=(404,),
+        description=(
+            "Language, keywords, an extractive summary, topics and near-duplicates. It is made a"
+            " moment after the item came, off the request path: until then `status` is `pending`."
+        ),
     ),
     Operation(
         "POST", "/v1/events", post_events, "events",

@@ -6,10 +6,10 @@ from clickwise import metrics
 from clickwise.codec import JsonObject
 from clickwise.doors import Verdict
 from clickwise.events import Event, parse_event
+from clickwise.ids import time_ordered_id
 from clickwise.types import EventType
 from serving.batches import Sorted, entries_of, respond, results_of, sort_out
 from serving.call import Call
-from serving.ids import time_ordered_id
 
 _TYPES = frozenset(EventType)
 

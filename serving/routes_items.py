@@ -9,6 +9,7 @@ from clickwise.errors import InvalidInputError, NotFoundError
 from clickwise.items import Item, parse_item
 from clickwise.limits import shown
 from clickwise.types import ItemId
+from clickwise.understanding import shown as shown_item
 from serving.answers import JsonResponse
 from serving.batches import entries_of, respond, results_of, sort_out, status_of
 from serving.call import Call
@@ -17,7 +18,16 @@ from serving.schemas import Result, SimilarItems
 
 MAX_SIMILAR = 100
 DEFAULT_SIMILAR = 10
-SIMILAR_PARAMETERS = {"limit": Parameter("limit", "limit", whole)}
+SIMILAR_PARAMETERS = {
+    "limit": Parameter(
+        "limit",
+        "limit",
+        whole,
+        schema={
+            "type": "integer", "minimum": 1, "maximum": MAX_SIMILAR, "default": DEFAULT_SIMILAR,
+        },
+    )
+}  # fmt: skip
 
 
 async def put_item(call: Call) -> Response:
@@ -75,6 +85,11 @@ async def similar_items(call: Call) -> Response:
         raise InvalidInputError(f"expected 1 to {MAX_SIMILAR}, got {limit}", field="limit")
     near = call.door.parts.recommender.similar(item, limit=limit)
     return JsonResponse(codec.encode(SimilarItems(item=item, items=near)))
+
+
+async def understood_item(call: Call) -> Response:
+    """What is understood of one item."""
+    return JsonResponse(codec.encode(shown_item(call.door.parts.state, ItemId(call.path_id()))))
 
 
 def _one(item: str, verdict: Verdict) -> Response:

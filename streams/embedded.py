@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from clickwise import logs, metrics
@@ -20,7 +20,9 @@ from clickwise.clock import Clock, SystemClock
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ClickwiseError, OverloadedError, UnavailableError
 from clickwise.events import Event
+from clickwise.ids import time_of
 from clickwise.items import Item
+from clickwise.recommend.exposures import is_of
 from clickwise.state.port import State
 from clickwise.types import ItemId
 from streams.handlers import Arrival, EventHandler
@@ -33,6 +35,8 @@ R = TypeVar("R")
 LARGEST_BATCH = 1_000
 ITEMS_AT_ONCE = 32
 QUEUED_ITEMS = 20_000
+WRITTEN_WITHIN = timedelta(minutes=5)  # of the answer, unless the database was away for longer
+FOUND_AT_ONCE = 1_000
 _OUTCOMES = {
     "applied": Verdict.APPLIED,
     "stale": Verdict.APPLIED,
@@ -242,6 +246,22 @@ class EmbeddedExposureLog:
             metrics.dropped.labels("exposures").inc()
             return
         self._waiting.append(exposure.body)
+
+    async def find(self, request: str) -> bytes | None:
+        """See ExposureLog."""
+        return await asyncio.to_thread(self._find, request)
+
+    def _find(self, request: str) -> bytes | None:
+        made = time_of(request)
+        if made is None:
+            return None
+        begin, end, after = made - timedelta(seconds=1), made + WRITTEN_WITHIN, 0
+        while rows := self._state.exposures_received(begin, end, after=after, limit=FOUND_AT_ONCE):
+            for row in rows:
+                if is_of(row.body, request):
+                    return row.body
+            after = rows[-1].number
+        return None
 
     def _run(self) -> None:
         while not self._stopped.wait(self._every_seconds):

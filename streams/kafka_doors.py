@@ -20,6 +20,7 @@ from clickwise.items import Item
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, EXPOSURES, ITEMS
 from clickwise.types import ItemId
+from streams.exposure_search import find_exposure
 from streams.kafka import Message, Producer
 from streams.waiting import persistently
 
@@ -148,10 +149,12 @@ class KafkaExposureLog:
     """See `clickwise.doors.ExposureLog`: queued here, written by a task of its own."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._topic = EXPOSURES.full_name(settings.kafka_topic_prefix)
         self._producer = Producer(settings, linger_seconds=LINGER_SECONDS)
         self._limit = settings.max_queued_events
         self._queue: deque[Exposure] = deque()
+        self._searching = asyncio.Lock()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -181,6 +184,11 @@ class KafkaExposureLog:
         self._queue.append(exposure)
         self._idle.clear()
         self._arrived.set()
+
+    async def find(self, request: str) -> bytes | None:
+        """See `clickwise.doors.ExposureLog`; one search at a time, each reads a slice of time."""
+        async with self._searching:
+            return await find_exposure(self._settings, self._topic, request)
 
     async def _run(self) -> None:
         while True:

@@ -12,10 +12,12 @@ from aiokafka import AIOKafkaConsumer
 from prometheus_client import REGISTRY
 
 from clickwise.cli.announcing import announce
+from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ConfigurationError, OverloadedError, UnavailableError
 from clickwise.events import Event
+from clickwise.ids import time_ordered_id
 from clickwise.items import Item
 from clickwise.messages import LiveModel
 from clickwise.settings import Settings, load
@@ -210,6 +212,24 @@ async def test_exposures_wait_through_an_outage_and_are_dropped_and_counted_over
     found = await records(with_topics, "exposures", 5)
     assert [r.value for r in found] == [b'{"n":%d}' % number for number in range(5)]
     assert dropped() - before == 3
+    await log.stop()
+
+
+async def test_an_exposure_is_found_again_by_the_time_in_its_request_id(
+    with_topics: Settings,
+) -> None:
+    log = KafkaExposureLog(with_topics)
+    await log.start()
+    wanted, other = (time_ordered_id(SystemClock().now()) for _ in range(2))
+    assert await log.find(wanted) is None
+    for name in (other, wanted):
+        body = b'{"request_id":"%b"}' % name.encode()
+        log.add(Exposure(user=f"user of {name}", body=body))
+    await records(with_topics, "exposures", 2)
+
+    assert await log.find(wanted) == b'{"request_id":"%b"}' % wanted.encode()
+    assert await log.find(time_ordered_id(SystemClock().now())) is None
+    assert await log.find("not-one-of-ours") is None
     await log.stop()
 
 

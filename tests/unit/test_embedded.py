@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from clickwise.clock import SystemClock
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ConflictError, OverloadedError, UnavailableError
+from clickwise.ids import time_ordered_id
 from clickwise.items import parse_item
 from streams.embedded import EmbeddedEngine, EmbeddedExposureLog
 from tests.site import NOW, Site, three_topics
@@ -151,3 +153,16 @@ async def test_exposures_are_written_and_bounded(site):
     await log.stop()
 
     assert [body for _, body in site.state.exposures()] == [b"0", b"1", b"2"]
+
+
+async def test_an_exposure_is_found_again_by_the_time_in_its_request_id(site):
+    log = EmbeddedExposureLog(state=site.state, bound=3, every_seconds=0.01)
+    wanted, other = (time_ordered_id(SystemClock().now()) for _ in range(2))
+    for name in (other, wanted):
+        log.add(Exposure("anna", b'{"request_id":"%b","user":"anna"}' % name.encode()))
+    await log.start()
+    await log.stop()
+
+    assert await log.find(wanted) == b'{"request_id":"%b","user":"anna"}' % wanted.encode()
+    assert await log.find(time_ordered_id(SystemClock().now())) is None
+    assert await log.find("anna") is None  # not an id of ours

@@ -1,12 +1,18 @@
 """Items over HTTP: ids of every kind, verdicts, limits."""
 
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 
+from clickwise import codec
 from clickwise.errors import ConflictError, UnavailableError
+from clickwise.state.understandings import StoredUnderstanding
 from clickwise.testing.doors import MemorySite
+from clickwise.types import item_key
+from clickwise.understanding import Keyword, TopicWeight, Understanding
 
 NEWS = {"kind": "news", "title": "A new telescope"}
 
@@ -186,3 +192,64 @@ async def test_similar_items_come_without_the_item_itself(client: httpx.AsyncCli
     response = await client.get("/v1/items/a/similar?limit=1")
 
     assert [item["item"] for item in response.json()["items"]] == ["c"]
+
+
+async def test_an_item_not_understood_yet_is_pending(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{address('a')}/understanding")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "item": "a", "status": "pending", "reason": None, "understanding": None
+    }  # fmt: skip
+
+
+async def test_what_is_understood_of_an_item_is_shown(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    made = Understanding(
+        language="en", confidence=0.9, tokens=3, keywords=(Keyword(word="sun", weight=1.0),),
+        summary=("The sun rose.",), topics=(TopicWeight(topic="sky", weight=1.0),), near=(),
+        methods={"language": "m-1"}, made=datetime(2026, 11, 25, tzinfo=UTC),
+    )  # fmt: skip
+    understood(site, "a", body=codec.encode(made))
+
+    answer = (await client.get(f"{address('a')}/understanding")).json()
+
+    assert answer["status"] == "ready"
+    assert msgspec.convert(answer["understanding"], Understanding) == made
+
+
+async def test_an_item_that_cannot_be_understood_says_why(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    understood(site, "a", reason="no_text")
+
+    answer = (await client.get(f"{address('a')}/understanding")).json()
+
+    assert (answer["status"], answer["reason"]) == ("failed", "no_text")
+
+
+async def test_what_was_understood_of_an_older_text_is_not_shown(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    understood(site, "a", reason="no_text", change=0)
+
+    assert (await client.get(f"{address('a')}/understanding")).json()["status"] == "pending"
+
+
+async def test_nothing_is_understood_of_an_item_that_is_not_there(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    understood(site, "none", reason="no_text")
+
+    assert (await client.get(f"{address('none')}/understanding")).status_code == 404
+
+
+def understood(
+    site: MemorySite, item: str, *, body: bytes = b"", reason: str = "", change: int = 1
+) -> None:
+    """Store it; the site's items have the change 1."""
+    row = StoredUnderstanding(
+        key=item_key(item), change=change, methods="m", reason=reason, body=body
+    )
+    site.lookups.understandings.put([row])

@@ -203,3 +203,22 @@ async def test_a_profile_is_shown_or_404(client: httpx.AsyncClient, site: Memory
 
     assert known.json()["history"][0]["item"] == "a"
     assert unknown.status_code == 404
+
+
+async def test_a_list_that_was_logged_says_why(client: httpx.AsyncClient) -> None:
+    answer = (await client.get(PATH)).json()
+
+    response = await client.get(f"/v1/recommendations/{answer['request_id']}/why?language=pt")
+
+    assert response.status_code == 200
+    why = response.json()
+    assert (why["request_id"], why["user"]) == (answer["request_id"], "ann")
+    assert [one["item"] for one in why["items"]] == ["c", "b", "a"]
+    assert {one["text"] for one in why["items"]} == {"pt"}
+
+
+async def test_a_list_that_is_not_in_the_log_is_not_found(client: httpx.AsyncClient) -> None:
+    response = await client.get("/v1/recommendations/nothing/why")
+
+    assert response.status_code == 404
+    assert "no list with request_id 'nothing'" in response.json()["message"]
