@@ -106,7 +106,7 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     app.task(_guarded(lambda: _report_lag(app, progress)))
     for job in flows.beside:
         app.task(_guarded(job))
-    _connect_signals(app)
+    _connect_signals(app, continuity)
     app.in_worker = True
     return app
 
@@ -203,7 +203,7 @@ async def _report_lag(app: faust.App, progress: _Progress) -> None:
             metrics.lag.labels(place.topic, place.partition).set(max(0, (end or 0) - after))
 
 
-def _connect_signals(app: faust.App) -> None:
+def _connect_signals(app: faust.App, continuity: Continuity) -> None:
     async def assigned(_app: faust.App, assigned: set[TP], **_: object) -> None:
         _log.info("partitions assigned", partitions=_by_topic(assigned))
 
@@ -213,6 +213,10 @@ def _connect_signals(app: faust.App) -> None:
                 metrics.lag.remove(place.topic, str(place.partition))
         _log.info("partitions revoked", partitions=_by_topic(revoked))
 
+    async def stopping(_app: faust.App, **_: object) -> None:
+        await continuity.close()
+
+    app.on_before_shutdown.connect(stopping, weak=False)
     app.on_partitions_assigned.connect(assigned, weak=False)
     app.on_partitions_revoked.connect(revoked, weak=False)
 

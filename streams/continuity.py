@@ -2,8 +2,8 @@
 
 Faust counts offsets that it was not given as acknowledged, since compaction, retention and the
 markers of transactions leave gaps. But a fetch that it dropped in a rebalance, and could not seek
-back to, is a gap too. So each gap is read again, by a client outside the group: if there is
-nothing in it, the batch goes on; else the caller must not commit.
+back to, is a gap too. So gaps are read again, by a client outside the group: if there is nothing
+in them, the batch goes on; else the caller must not commit.
 """
 
 import asyncio
@@ -26,12 +26,18 @@ class NotDeliveredError(RuntimeError):
 
 
 class Continuity:
-    """Checks batches of one topic, given the next offset to apply of each of its partitions."""
+    """Checks batches, given the next offset to apply of each partition. Owned by one event loop.
+
+    Its client is opened at the first gap and kept: a topic that was compacted is full of them when
+    it is read from its beginning.
+    """
 
     def __init__(self, settings: Settings, following: Next) -> None:
         """`following`: topic and partition to the offset after the last applied one, at least."""
         self._settings = settings
         self._following = following
+        self._client: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
 
     async def check(self, records: Sequence[Record]) -> None:
         """Return when nothing lies between what was applied and these, nor among them.
@@ -41,6 +47,19 @@ class Continuity:
         Raises:
             NotDeliveredError: something does; the message says where.
         """
+        for place, gaps in self._gaps(records).items():
+            look = partial(self._look, TopicPartition(*place), gaps)
+            async with self._turn:
+                await persistently(look, dependency="kafka")
+
+    async def close(self) -> None:
+        """Disconnect; a later check connects again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.stop()
+
+    def _gaps(self, records: Sequence[Record]) -> dict[tuple[str, int], list[range]]:
+        """Offsets that each partition's records skip, in order."""
         gaps: dict[tuple[str, int], list[range]] = {}
         reached: dict[tuple[str, int], int] = {}
         for record in records:
@@ -51,29 +70,36 @@ class Continuity:
             if record.offset > following:
                 gaps.setdefault(place, []).append(range(following, record.offset))
             reached[place] = max(following, record.offset + 1)
-        for (topic, partition), skipped in gaps.items():
-            look = partial(self._look, TopicPartition(topic, partition), skipped)
-            await persistently(look, dependency="kafka")
+        return gaps
 
     async def _look(self, place: TopicPartition, gaps: Sequence[range]) -> None:
-        client = AIOKafkaConsumer(
-            **connection_options(self._settings),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # where the gap was deleted: what comes after it
-        )
+        """Read from the first gap to the record after the last one, which is there."""
         try:
-            await client.start()
+            client = await self._opened()
             client.assign([place])
-            for gap in gaps:
-                client.seek(place, gap.start)
+            client.seek(place, gaps[0].start)
+            left = list(reversed(gaps))
+            while left:
                 async with asyncio.timeout(REQUEST_SECONDS):
-                    found = await client.getone(place)
-                if found.offset < gap.stop:
+                    offset = (await client.getone(place)).offset
+                while left and offset >= left[-1].stop:
+                    left.pop()
+                if left and offset in left[-1]:
                     raise NotDeliveredError(
-                        f"{place.topic}: offsets {found.offset} to {gap.stop - 1} of partition"
+                        f"{place.topic}: offsets {offset} to {left[-1].stop - 1} of partition"
                         f" {place.partition} were not delivered"
                     )
+            client.unsubscribe()  # it would go on fetching
         except (KafkaError, TimeoutError) as error:
+            await self.close()
             raise translated(error, f"reading {place.topic}") from error
-        finally:
-            await client.stop()
+
+    async def _opened(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            self._client = AIOKafkaConsumer(
+                **connection_options(self._settings),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # where the gap was deleted: what comes after it
+            )
+            await self._client.start()
+        return self._client

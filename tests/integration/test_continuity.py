@@ -65,8 +65,15 @@ async def forget(settings: Settings, before: int) -> None:
 
 
 def check(settings: Settings, offsets: list[int], *, following: int) -> None:
-    continuity = Continuity(settings, lambda *_: following)
-    asyncio.run(continuity.check([record(settings, offset) for offset in offsets]))
+    async def run() -> None:
+        continuity = Continuity(settings, lambda *_: following)
+        try:
+            for _ in range(2):  # with a client that it had to open, and with one that it kept
+                await continuity.check([record(settings, offset) for offset in offsets])
+        finally:
+            await continuity.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.case(17)
@@ -77,6 +84,8 @@ def test_what_was_passed_over_is_refused_with_its_place(settings: Settings) -> N
         check(settings, [4, 5], following=2)
     with pytest.raises(NotDeliveredError, match="offsets 1 to 2 of partition 0 were not delivered"):
         check(settings, [0, 3], following=0)
+    with pytest.raises(NotDeliveredError, match="offsets 4 to 4 of partition 0 were not delivered"):
+        check(settings, [0, 1, 2, 3, 5], following=0)
 
 
 def test_markers_of_transactions_are_no_loss(settings: Settings) -> None:
