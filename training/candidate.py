@@ -63,10 +63,16 @@ class Candidate:
     epochs: tuple[Epoch, ...]
 
 
+def _silent(stage: str) -> None:
+    del stage
+
+
 @dataclass(frozen=True, slots=True)
 class Trainer:
     """Makes candidates for a site. The folder `work` belongs to one training, so that what lies
-    in it is gone on with. `precision` is fp32, int8, fp16, or auto (the table decides).
+    in it is gone on with. `precision` is fp32, int8, fp16, or auto (the table decides). `stage`
+    hears of each as it begins, in the process that writes: early, first, ranker, late and export
+    in a full training, more and export in an incremental one, whole where there are no `requests`.
     """
 
     site: Site
@@ -76,6 +82,7 @@ class Trainer:
     requests: Requests | None = None
     precision: str = "fp32"
     world: World = ALONE
+    stage: Callable[[str], None] = _silent
 
     def course_values(self) -> dict[str, int | float]:
         """How it is trained, by name."""
@@ -94,6 +101,7 @@ class Trainer:
         early = self._fit(parts.train.before(begin), self.options, "early")
         first = self.work / "first"
         if self.world.writes:
+            self.stage("first")
             files = self._files(early, parts.train)
             story = self._story(parts, (early,), None, now=now)
             extras = self._extras(parts.train, early, story)
@@ -132,6 +140,8 @@ class Trainer:
         base: Path | None = None,
         learn_from: float | None = None,
     ) -> Fitted:
+        if self.world.writes:
+            self.stage(name)
         return fitted(
             data,
             options,
@@ -145,6 +155,7 @@ class Trainer:
     def _ranker(self, bundle: Bundle, train: Dataset, begin: float) -> FittedRanker | None:
         if self.requests is None or not self.world.writes:
             return None
+        self.stage("ranker")
         path, dimension = self.work / "ranker.pt", bundle.manifest.dimension
         found = load_ranker(path, RankerConfig(), dimension=dimension)
         if found is None:
@@ -169,6 +180,7 @@ class Trainer:
     ) -> Candidate | None:
         if not self.world.writes:
             return None
+        self.stage("export")
         files = self._files(made, parts.data, ranker.scorer if ranker is not None else None)
         if base is not None:
             files[SCORER] = (base / SCORER).read_bytes()

@@ -2,26 +2,41 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from clickwise import logs, metrics
 from clickwise.bench.report import check_writable, write_json
+from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
-from clickwise.cli.output import console, progress_console
-from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.following import Follow, Lines, bar
+from clickwise.cli.output import console
+from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.errors import ClickwiseError, ConfigurationError, ConflictError
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
     from training.once import Outcome
+
+__all__ = [
+    "Follow",
+    "TrainCommand",
+    "bar",
+    "be_quiet",
+    "leased",
+    "loop",
+    "once",
+    "run_once",
+    "seconds_of",
+]
+
+GOES_ON = "stopped; the same command goes on from its last checkpoint"
 
 log = logs.get(__name__)
 
@@ -29,13 +44,15 @@ log = logs.get(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainCommand:
     """What the command line says. Empty `dataset`: the archive; `archive` names another one than
-    the settings'. Zero sizes are the defaults. `kind` is full, incremental, or auto: incremental
+    the settings'; `encoder` another text encoder than the live model's, as CLICKWISE_ENCODER_MODEL
+    names it. Zero sizes are the defaults. `kind` is full, incremental, or auto: incremental
     where the live model was trained in full within `full_every_seconds`.
     """
 
     dataset: str = ""
     data: Path | None = None
     archive: str = ""
+    encoder: str = ""
     kind: str = "full"
     seed: int = 1
     promotes: bool = True
@@ -59,7 +76,7 @@ def once(settings: Settings, command: TrainCommand) -> int:
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
         check_writable(command.json)
-    with train_extra(), signals_unwind(), bar() as follow:
+    with train_extra(), signals_unwind(), stop_is_said(GOES_ON), bar() as follow:
         outcome = run_once(settings, command, follow)
     if outcome is None:  # torchrun's other processes
         return Exit.DONE
@@ -75,11 +92,11 @@ def loop(settings: Settings, command: TrainCommand, *, every_seconds: float) -> 
     metrics.listen(
         settings.train_metrics_port, settings.host, setting="CLICKWISE_TRAIN_METRICS_PORT"
     )
-    with train_extra(), signals_unwind():
+    with train_extra(), signals_unwind(), stop_is_said(GOES_ON):
         while True:
             begun = time.monotonic()
             try:
-                outcome = run_once(settings, command, _silent)
+                outcome = run_once(settings, command, Lines(_logged))
             except ConflictError as error:  # nothing new, or somebody else is at it
                 log.info("training_put_off", reason=str(error))
             except ClickwiseError as error:
@@ -96,24 +113,40 @@ def loop(settings: Settings, command: TrainCommand, *, every_seconds: float) -> 
             time.sleep(max(0.0, every_seconds - (time.monotonic() - begun)))
 
 
-Follow = Callable[[str, float], None]
-
-
 def run_once(settings: Settings, command: TrainCommand, follow: Follow) -> "Outcome | None":
     """One training, and what came of it; the figures count it.
 
     Raises:
         ClickwiseError: see `once`.
     """
-    from clickwise.cli.training_run import train
+    with leased(settings):  # before torch is loaded, which can take a minute
+        from clickwise.cli.training_run import train
 
-    _be_quiet(settings)
-    begun = time.perf_counter()
-    outcome = train(settings, command, follow)
+        be_quiet(settings)
+        begun = time.perf_counter()
+        outcome = train(settings, command, follow)
     if outcome is not None:
         metrics.training_seconds.labels(outcome.kind).observe(time.perf_counter() - begun)
         metrics.gate_outcomes.labels(outcome.verdict.outcome).inc()
     return outcome
+
+
+@contextmanager
+def leased(settings: Settings) -> Iterator[None]:
+    """The right to train on this home, for the block; of torchrun's processes the first holds it.
+
+    Raises:
+        ConflictError: another trainer is at work.
+        UnavailableError: the database does not answer.
+    """
+    from training.lease import lease
+
+    homes.make_home(settings)
+    if int(os.environ.get("RANK", "0")):
+        yield
+        return
+    with lease(settings.folder / "training", database_url=homes.database_url(settings)):
+        yield
 
 
 def seconds_of(text: str) -> float:
@@ -133,7 +166,7 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def _be_quiet(settings: Settings) -> None:
+def be_quiet(settings: Settings) -> None:
     """Serving goes first: a lower priority, few threads."""
     from training.train import use_threads
 
@@ -158,21 +191,5 @@ def _print(outcome: "Outcome") -> None:
     out.print(Text(f"{outcome.verdict.outcome}; {released}; {outcome.folder}"))
 
 
-def _silent(what: str, share: float) -> None:
-    del what, share
-
-
-@contextmanager
-def bar() -> Iterator[Follow]:
-    """A bar for what is being done, moved by (what, share that is done)."""
-    out = progress_console()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=out,
-        transient=True,
-        disable=not out.is_terminal,
-    ) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+def _logged(what: str, share: float) -> None:
+    log.info("training", doing=what, share=round(share, 3))

@@ -19,11 +19,13 @@ import numpy as np
 
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
+from clickwise.cli.output import plain, progress_console
 from clickwise.cli.registry import follow_roles, registry_of
 from clickwise.cli.replay import ServedSystem
 from clickwise.cli.teaching import requests_after
 from clickwise.cli.training import Follow, TrainCommand
 from clickwise.cli.training_data import source_of
+from clickwise.cli.training_encoder import Text, text_of
 from clickwise.cli.training_search import chosen_values
 from clickwise.cli.wiring import policy_of
 from clickwise.errors import ConflictError
@@ -35,10 +37,8 @@ from training.data import Dataset
 from training.distributed import joined, meet
 from training.evaluation.lived import LivedPlan
 from training.evaluation.lived import live as lived_by
-from training.export import Site
 from training.fit import Epoch
 from training.gate import GateRules
-from training.lease import lease
 from training.lessons import auto_device
 from training.once import Live, Outcome, Ports, train_once
 from training.parts import Parts, new_parts_of, parts_of
@@ -47,6 +47,15 @@ from training.train import TrainOptions, with_values
 from training.weights import read_story
 
 MOST_REQUESTS = 3_000
+STAGES = {
+    "early": "learning all but the newest part",
+    "first": "exporting what the ranker is taught with",
+    "ranker": "serving the newest part, and learning from it what is clicked",
+    "late": "learning the newest part too",
+    "whole": "learning everything",
+    "more": "going on with what is new",
+    "export": "writing the ONNX forms, and comparing them",
+}
 
 
 def train(
@@ -56,42 +65,40 @@ def train(
     *,
     told: Callable[[str], None] = lambda _: None,
 ) -> Outcome | None:
-    """One training; None in torchrun's other processes. `told`: see `training.once.Ports`.
+    """One training, by whoever holds the lease; None in torchrun's other processes. `told`: see
+    `training.once.Ports`.
 
     Raises:
         ClickwiseError: see `clickwise.cli.training.once`.
     """
-    homes.make_home(settings)
     folder = settings.folder / "training"
     device = auto_device(command.device)
     with ExitStack() as stack:
         world = stack.enter_context(joined(device))
-        if world.writes:
-            stack.enter_context(lease(folder, database_url=homes.database_url(settings)))
         board = stack.enter_context(tensorboard(command.tensorboard if world.writes else None))
         source = source_of(settings, command, folder, world, follow)
         now = datetime.now(UTC)
         live = source.live
         kind = _kind(command, live)
         try:
-            parts = _parts(source.data, kind, live)
+            text = text_of(settings, command, source.data, live, follow)
+            parts = _parts(text.data, kind, live)
         except ConflictError:
             source.drop()
             raise
         options = _options(command, folder, device)
-        work = folder / "jobs" / _digest(kind, parts, options, live, command)
+        work = folder / "jobs" / _digest(kind, parts, options, live, command, text)
         if world.writes:
+            _say_taken_up(work)
             _forget_others(work)
         meet(world)
+        stages = _Stages(follow)
         trainer = Trainer(
-            site=Site(
-                encoder=live.bundle.manifest.encoder,
-                text_dimension=live.bundle.manifest.text_dimension,
-                rules=live.bundle.manifest.rules,
-            ),
+            site=text.site,
             options=options,
             work=work,
-            watch=_watcher(board, follow, options),
+            watch=_watcher(board, stages, options),
+            stage=stages.begin,
             requests=lambda bundle, data, begin: _requests(settings, bundle, data, begin, follow),
             precision=command.precision,
             world=world,
@@ -101,8 +108,12 @@ def train(
             parts,
             live,
             Ports(
-                play=lambda bundle, lived: _play(settings, bundle, lived, follow),
-                promote=(lambda path: _promote(settings, path)) if command.promotes else None,
+                play=lambda bundle, lived: _play(
+                    settings, bundle, text.for_bundle(bundle.manifest.encoder, lived), follow
+                ),
+                promote=(lambda path: _promote(settings, path, command.encoder))
+                if command.promotes
+                else None,
                 registry=registry_of(settings),
                 told=told,
             ),
@@ -161,13 +172,20 @@ def _options(command: TrainCommand, folder: Path, device: str) -> TrainOptions:
 
 
 def _digest(
-    kind: str, parts: Parts, options: TrainOptions, live: Live, command: TrainCommand
+    kind: str,
+    parts: Parts,
+    options: TrainOptions,
+    live: Live,
+    command: TrainCommand,
+    text: Text,
 ) -> str:
     """Names a training: by all that its weights depend on."""
     log = parts.data.log
     digest = blake2b(digest_size=8)
     base = live.bundle.version if kind == "incremental" else ""
     plan = [kind, base, asdict(options.model), asdict(options.course), command.precision]
+    if command.encoder:
+        plan.append(text.site.encoder)
     digest.update(msgspec.json.encode([*plan, parts.cut, parts.learn_from, parts.data.items.ids]))
     for column in (log.users_N, log.items_N, log.types_N, log.weights_N, log.times_N):
         digest.update(np.ascontiguousarray(column).tobytes())
@@ -182,18 +200,45 @@ def _forget_others(work: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+class _Stages:
+    """The stages of a training, in words; each names the epochs within it."""
+
+    def __init__(self, follow: Follow) -> None:
+        self._follow = follow
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        """Say that a stage begins."""
+        self._name = name
+        self._follow(f"{name}: {STAGES[name]}", 0.0)
+
+    def tell(self, what: str, share: float) -> None:
+        """Say how far it is."""
+        self._follow(f"{self._name}: {what}", share)
+
+
 def _watcher(
-    board: Callable[[Epoch], None], follow: Follow, options: TrainOptions
+    board: Callable[[Epoch], None], stages: _Stages, options: TrainOptions
 ) -> Callable[[Epoch], None]:
     def watch(epoch: Epoch) -> None:
         board(epoch)
         quality = "" if epoch.quality is None else f", NDCG@10 {epoch.quality:.4f}"
-        follow(
+        stages.tell(
             f"epoch {epoch.number}: loss {epoch.loss:.4f}{quality}",
             epoch.number / options.course.epochs,
         )
 
     return watch
+
+
+def _say_taken_up(work: Path) -> None:
+    """A training that was stopped is gone on with: say so, and from when its last word is."""
+    times = [path.stat().st_mtime for path in work.rglob("*") if path.is_file()]
+    if times:
+        saved = datetime.fromtimestamp(max(times), UTC)
+        progress_console().print(
+            plain(f"taking up the job of {saved:%Y-%m-%d %H:%M} UTC ({work.name})"), soft_wrap=True
+        )
 
 
 def _requests(
@@ -227,9 +272,9 @@ def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) 
     return Played(bundle, answers, given)
 
 
-def _promote(settings: Settings, path: Path) -> None:
+def _promote(settings: Settings, path: Path, encoder: str) -> None:
     """Live, and named so in the registry; what is live already stays so."""
-    releasing.promote(settings, path, url=_url(settings, path))
+    releasing.promote(settings, path, url=_url(settings, path), encoder=encoder)
     follow_roles(settings)
 
 

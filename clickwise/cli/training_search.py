@@ -10,16 +10,17 @@ from rich.text import Text
 
 from clickwise import logs
 from clickwise.bench.report import check_writable, write_json
-from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
+from clickwise.cli.following import bar
 from clickwise.cli.output import console, print_table
-from clickwise.cli.stopping import signals_unwind
-from clickwise.cli.training import TrainCommand, bar
+from clickwise.cli.stopping import signals_unwind, stop_is_said
+from clickwise.cli.training import TrainCommand, leased
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
 CHOSEN = "chosen.json"
+STOPPED = "stopped; the trials are not kept: the same command begins anew"
 
 Value = str | int | float
 
@@ -49,9 +50,8 @@ def search(settings: Settings, command: TrainCommand, *, trials: int) -> int:
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
         check_writable(command.json)
-    homes.make_home(settings)
     folder = settings.folder / "training"
-    with train_extra(), signals_unwind():
+    with train_extra(), signals_unwind(), stop_is_said(STOPPED), leased(settings):
         found = _searched(settings, command, folder, trials)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{CHOSEN}.part"
@@ -93,10 +93,9 @@ def _searched(settings: Settings, command: TrainCommand, folder: Path, trials: i
     from training.evaluation.candidates import validation_of
     from training.evaluation.forward import plan_from
     from training.evaluation.ours import BASELINE
-    from training.lease import lease
     from training.parts import parts_of
 
-    with lease(folder, database_url=homes.database_url(settings)), bar() as follow:
+    with bar() as follow:
         source = source_of(settings, command, folder, ALONE, follow)
         validation = validation_of(plan_from(source.data, parts_of(source.data).cut))
         tried: list[Trial] = []

