@@ -72,5 +72,6 @@ class ExposureLog(Protocol):
 
         Raises:
             UnavailableError: the log cannot be read.
+            OverloadedError: another one is being looked for.
         """
         ...

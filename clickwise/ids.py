@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 100_000_000_000_000  # in the year 5138: what comes later cannot be reckoned with
 
 
 def time_ordered_id(now: datetime) -> str:
@@ -25,7 +26,7 @@ def time_of(name: str) -> datetime | None:
         return None
     if parsed.version != 7:
         return None
-    try:
-        return _EPOCH + timedelta(milliseconds=parsed.int >> 80)
-    except OverflowError:
+    milliseconds = parsed.int >> 80
+    if milliseconds >= _LAST:
         return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)

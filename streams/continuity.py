@@ -76,9 +76,13 @@ class Continuity:
         """Read from the first gap to the record after the last one, which is there."""
         try:
             client = await self._opened()
+            # What the topic has forgotten meanwhile is no loss, and may be all there was.
+            begin = (await client.beginning_offsets([place]))[place]
+            left = [gap for gap in reversed(gaps) if gap.stop > begin]
+            if not left:
+                return
             client.assign([place])
-            client.seek(place, gaps[0].start)
-            left = list(reversed(gaps))
+            client.seek(place, max(begin, left[-1].start))
             while left:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     offset = (await client.getone(place)).offset
@@ -99,7 +103,7 @@ class Continuity:
             self._client = AIOKafkaConsumer(
                 **connection_options(self._settings),
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",  # where the gap was deleted: what comes after it
+                auto_offset_reset="earliest",  # where it is being deleted: what comes after
             )
             await self._client.start()
         return self._client

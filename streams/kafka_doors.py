@@ -187,6 +187,8 @@ class KafkaExposureLog:
 
     async def find(self, request: str) -> bytes | None:
         """See `clickwise.doors.ExposureLog`; one search at a time, each reads a slice of time."""
+        if self._searching.locked():
+            raise OverloadedError("another list is being looked up: ask again in a moment")
         async with self._searching:
             return await find_exposure(self._settings, self._topic, request)
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from rich.text import Text
 
+from clickwise.cli import homes
 from clickwise.cli.exits import Exit, complain
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json, print_table
@@ -18,7 +19,12 @@ SHOWN_BYTES = 100_000
 
 
 def list_letters(settings: Settings, *, pending: bool, limit: int, json: bool) -> int:
-    """Newest first."""
+    """Newest first.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
+    homes.need_home(settings)
     with ExitStack() as stack:
         state = state_of(settings, stack)
         state.migrate()
@@ -49,7 +55,12 @@ def list_letters(settings: Settings, *, pending: bool, limit: int, json: bool) -
 
 
 def show_letter(settings: Settings, letter: int, *, json: bool) -> int:
-    """One, with its key and bytes."""
+    """One, with its key and bytes.
+
+    Raises:
+        NotFoundError: there is no such home, or no such letter.
+    """
+    homes.need_home(settings)
     with ExitStack() as stack:
         state = state_of(settings, stack)
         state.migrate()

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
+from clickwise.cli.following import lines_without_terminal
 from clickwise.cli.http import HttpSite
 from clickwise.cli.output import (
     console,
@@ -27,12 +28,13 @@ from clickwise.clock import SystemClock
 from clickwise.codec import JsonObject, encode
 from clickwise.errors import ConfigurationError, ConflictError
 from clickwise.imports.feed import Feed, Row
-from clickwise.imports.layouts import Layout, open_feed
+from clickwise.imports.layouts import Layout, is_named, open_feed
 from clickwise.imports.tables import TableOptions
 from clickwise.imports.times import moved
 from clickwise.settings import Settings
 
 REASONS_SHOWN = 5
+_TOO_OLD = "is before 2000"  # as `clickwise.limits.parse_event_time` says it, here or on a server
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class RefusedFile:
 def run_import(feed: Feed, sink: Sink, aside: RefusedFile) -> Summary:
     """Send a feed to a sink with a progress bar."""
     summary = Summary()
+    told = lines_without_terminal()
     bar = Progress(
         TextColumn("{task.description:<7}"),
         BarColumn(),
@@ -157,12 +160,16 @@ def run_import(feed: Feed, sink: Sink, aside: RefusedFile) -> Summary:
             if not total:
                 continue
             task = bar.add_task(name, total=total, rate="")
+            told(f"importing {total:,} {name}", 0.0)
+            done = 0
             for batch in batched(rows(), size):
                 results = sent(batch, send)
                 for row, result in zip(batch, results, strict=True):
                     if result.verdict == "refused":
                         aside.add(row, result.reason)
                 summary.count(results, items=name == "items")
+                done += len(batch)
+                told(f"importing {total:,} {name}", done / total)
                 speed = bar.tasks[task].speed
                 bar.update(task, advance=len(batch), rate=f"{speed:,.0f}/s" if speed else "")
     return summary
@@ -206,7 +213,8 @@ def _feed(options: ImportOptions) -> Feed:
     )
     if options.limit:
         feed = _limited(feed, options.limit)
-    if options.time == "shift-to-now" and feed.newest is not None:
+    # A data set known by name is older than any event that the doors take.
+    if (options.time == "shift-to-now" or is_named(options.path)) and feed.newest is not None:
         feed = _shifted(feed, SystemClock().now().timestamp() - feed.newest)
     return feed
 
@@ -236,7 +244,7 @@ def _shifted(feed: Feed, seconds: float) -> Feed:
         num_items=feed.num_items,
         num_events=feed.num_events,
         newest=None,
-        notes=feed.notes,
+        notes=(*feed.notes, "all times are moved: the last event happens now"),
     )
 
 
@@ -294,5 +302,9 @@ def _report(
         out.print(Text(f"note: {note}"))
     for reason, number in summary.reasons.most_common(REASONS_SHOWN):
         out.print(Text.assemble(f"  {number:,} x ", plain(reason)))
+    if any(_TOO_OLD in reason for reason in summary.reasons):
+        out.print(
+            Text("events before 2000 are taken with --time shift-to-now: the last happens now")
+        )
     if summary.refused:
         out.print(Text(f"refused rows are in {refused}"))

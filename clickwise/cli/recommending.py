@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 from rich.text import Text
 
+from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.http import HttpSite
 from clickwise.cli.output import console, encoder_progress, plain, print_json, print_table
@@ -20,7 +21,11 @@ from clickwise.settings import Settings
 def recommend(
     settings: Settings, user: str, *, limit: int, explain: bool, json: bool, url: str
 ) -> int:
-    """Show the list that a request would get now."""
+    """Show the list that a request would get now.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
     check_id(user, "USER")
     request = RecommendRequest(user=user, limit=limit, explain=explain)
     answer = _over_http(settings, url, request) if url else _here(settings, request)
@@ -32,9 +37,12 @@ def recommend(
 
 
 def _here(settings: Settings, request: RecommendRequest) -> Answer:
+    homes.need_home(settings)
     with ExitStack() as stack:
         with encoder_progress() as follow:
             core = open_core(settings, stack, progress=follow)
+        if core.shelf is not None:
+            core.shelf.refresh()
         return core.recommend(request)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from clickwise.cli.exits import complain
+
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -21,6 +23,16 @@ def signals_unwind() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stop_is_said(message: str) -> Iterator[None]:
+    """One line on standard error when the block is interrupted: what that leaves."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain(message)
+        raise
 
 
 def run_unwinding(work: Coroutine[object, object, None]) -> None:

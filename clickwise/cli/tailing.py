@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import msgspec
 from rich.text import Text
 
+from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json_line
@@ -26,9 +27,14 @@ Show = Callable[[bytes], None]
 
 
 def tail(settings: Settings, *, follow: bool, last: int, user: str, json: bool) -> int:
-    """The newest events, then new ones as they come until Ctrl-C."""
+    """The newest events, then new ones as they come until Ctrl-C.
+
+    Raises:
+        NotFoundError: embedded, and there is no such home.
+    """
     show = _shower(user=user, json=json)
     if settings.embedded:
+        homes.need_home(settings)
         with ExitStack() as stack:
             state = state_of(settings, stack)
             state.migrate()

@@ -75,9 +75,11 @@ def renamed(table: pl.DataFrame, mapping: Mapping[str, str]) -> pl.DataFrame:
     """
     missing = [theirs for theirs in mapping.values() if theirs not in table.columns]
     if missing:
-        raise ConfigurationError(
-            f"no column {missing[0]!r}; there are: {', '.join(table.columns[1:])}"
-        )
+        there = table.columns[1:]
+        found = ", ".join(map(repr, there[:20]))
+        # One column with all names in it is a table that was cut at the wrong character.
+        hint = "; is it separated by commas or tabs?" if len(there) == 1 else ""
+        raise ConfigurationError(f"no column {missing[0]!r}; there are: {found}{hint}")
     taken = [ours for ours in mapping if ours in table.columns and mapping[ours] != ours]
     kept = table.drop([name for name in taken if name not in mapping.values()])
     return kept.with_columns(pl.col(theirs).alias(ours) for ours, theirs in mapping.items())

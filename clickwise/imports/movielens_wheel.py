@@ -15,7 +15,9 @@ import msgspec
 from clickwise.codec import JsonObject
 from clickwise.errors import ConfigurationError
 from clickwise.imports.faults import reading
+from clickwise.imports.feed import Feed, Row
 
+NAME = "ml-100k"
 INSTALL = "pip install --no-deps recbole==1.2.1"
 _FOLDER = "recbole/dataset_example/ml-100k"
 
@@ -48,6 +50,22 @@ def read_movielens() -> MovieLens:
     events = [_rating(row) for row in _rows("ml-100k.inter")]
     events.sort(key=lambda event: (event["time"], event["id"]))
     return MovieLens(items, events)
+
+
+def read_feed() -> Feed:
+    """MovieLens-100k as `clickwise import` takes it.
+
+    Raises:
+        ConfigurationError: as `read_movielens`.
+    """
+    films = read_movielens()
+    return Feed(
+        items=lambda: (Row(f"{NAME}.item:{n}", one) for n, one in enumerate(films.items, 1)),
+        events=lambda: (Row(f"{NAME}.inter:{n}", one) for n, one in enumerate(films.events, 1)),
+        num_items=len(films.items),
+        num_events=len(films.events),
+        newest=float(films.events[-1]["time"]),
+    )
 
 
 def _rows(name: str) -> list[dict[str, str]]:

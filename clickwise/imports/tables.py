@@ -37,23 +37,37 @@ def read_table(path: Path, options: TableOptions) -> Feed:
     table = renamed(_read(path), options.mapping)
     holds = options.holds or ("events" if "user" in table.columns else "items")
     if holds == "items":
-        return _items(table, path.name, options)
-    return _events(table, path.name, options)
+        return items_of(table, path.name, options)
+    return events_of(table, path.name, options)
 
 
 def _read(path: Path) -> pl.DataFrame:
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return read_parquet(path)
-    return read_csv(path, separator="\t" if name.endswith((".tsv", ".tab")) else ",")
+    table = read_csv(path, separator="\t" if name.endswith((".tsv", ".tab")) else ",")
+    header = table.columns[1:]
+    if len(header) == 1 and "\t" in header[0]:  # whatever its name says
+        return read_csv(path, separator="\t")
+    return table
 
 
-def _items(table: pl.DataFrame, name: str, options: TableOptions) -> Feed:
+def items_of(table: pl.DataFrame, name: str, options: TableOptions) -> Feed:
+    """Rows with our columns as items.
+
+    Raises:
+        ConfigurationError: no kind, neither as a column nor in the options.
+    """
     table = _with_default(table, "kind", options.kind, flag="--kind")
     return Feed(items=lambda: rows(table, name), events=nothing, num_items=len(table), num_events=0)
 
 
-def _events(table: pl.DataFrame, name: str, options: TableOptions) -> Feed:
+def events_of(table: pl.DataFrame, name: str, options: TableOptions) -> Feed:
+    """Rows with our columns as events, in order of time.
+
+    Raises:
+        ConfigurationError: no type, neither as a column nor in the options.
+    """
     table = _with_default(table, "type", options.event_type, flag="--type")
     if "id" not in table.columns:
         table = table.with_columns(_made_ids(table))

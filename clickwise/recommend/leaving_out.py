@@ -23,7 +23,7 @@ from clickwise.vectors.port import Float32Array, ItemTable
 
 MOST = 64  # events that are left out in turn, the newest first
 EVERY = 1_000_000  # followers: no few of them compete for a place here
-SECONDS = 0.25  # after which no further one is
+SECONDS = 0.05  # after which no further one is: others of this process wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,8 @@ def test_what_the_topic_has_forgotten_is_no_loss(settings: Settings) -> None:
     asyncio.run(forget(settings, before=3))
 
     check(settings, [3, 4], following=0)
+    asyncio.run(forget(settings, before=5))
+    check(settings, [4], following=2)  # it was read before, and nothing is left
 
 
 def test_what_comes_again_is_no_gap(settings: Settings) -> None:

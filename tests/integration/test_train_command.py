@@ -7,17 +7,23 @@ import sys
 
 import pytest
 
-from clickwise.cli.training import seconds_of
+from clickwise.cli.training import leased, seconds_of
 from clickwise.errors import ConfigurationError
+from clickwise.settings import load
+from clickwise.testing.processes import wait_until
 
 SITE = {"CLICKWISE_ENCODER_MODEL": "hashing:16", "OMP_NUM_THREADS": "1"}
 
 
+def environment():
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
+    return {**inherited, **SITE}
+
+
 def clickwise(*arguments, home):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
     return subprocess.run(
         [sys.executable, "-m", "clickwise.cli", *arguments, "--home", str(home)],
-        env={**environment, **SITE},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=600,
@@ -76,6 +82,60 @@ def test_a_training_says_what_the_gate_decided_and_why(trained):
     assert list((folder / "board").glob("events.*"))
 
 
+def test_without_a_terminal_each_stage_is_a_line(trained):
+    _, _, done = trained
+
+    said = [line.split(" s  ")[1] for line in done.stderr.splitlines() if " s  " in line]
+    stages = ("reading the archive", "early: ", "ranker: ", "late: ", "export: ", "judging ")
+    places = [next(n for n, line in enumerate(said) if line.startswith(one)) for one in stages]
+    assert places == sorted(places)
+    assert any(line.startswith("early: epoch 1: loss") for line in said)
+
+
+def test_a_training_that_is_stopped_says_so_and_is_taken_up(tmp_path):
+    home = tmp_path / "home"
+    clickwise(
+        "import", "--time", "shift-to-now", str(write_site(tmp_path / "site.jsonl")), home=home
+    )
+    command = ("train", "once", "--epochs", "40", "--dimension", "8", "--width", "16")
+    with subprocess.Popen(
+        [sys.executable, "-m", "clickwise.cli", *command, "--home", str(home)],
+        env=environment(), stderr=subprocess.PIPE, text=True,
+    ) as first:  # fmt: skip
+        wait_until(
+            lambda: any((home / "training" / "jobs").glob("*/early/checkpoint.pt")),
+            seconds=300.0,
+            what="a checkpoint",
+        )
+        busy = clickwise("train", "once", home=home)
+        first.terminate()
+        _, said = first.communicate(timeout=300)
+
+    assert busy.returncode == 1
+    assert "a trainer is at work" in busy.stderr
+    assert first.returncode == 130
+    assert said.splitlines()[-1].startswith("clickwise: stopped; the same command goes on")
+    again = clickwise(*command, home=home)
+    assert again.returncode in {0, 1}, again.stderr
+    assert "taking up the job of " in again.stderr
+
+
+def test_a_second_trainer_is_told_before_torch_is_loaded(tmp_path):
+    program = (
+        "import sys; from clickwise.cli import run; code = run(sys.argv[1:]);"
+        "print(code, 'torch' in sys.modules)"
+    )
+    settings = load({}, home=str(tmp_path))
+    with leased(settings):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "train", "once", "--home", str(tmp_path)],
+            env=environment(), capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+
+    assert "a trainer is at work" in done.stderr
+    assert done.stdout == "1 False\n"
+
+
 def test_models_can_be_listed_shown_and_compared(trained):
     folder, home, _ = trained
     version = json.loads((folder / "outcome.json").read_text())["version"]
@@ -93,6 +153,19 @@ def test_models_can_be_listed_shown_and_compared(trained):
     assert missing.stderr.startswith("clickwise: no model 'learned-0'")
 
 
+def test_a_search_tries_the_defaults_first_and_says_each_trial(trained):
+    folder, home, _ = trained
+    found = clickwise(
+        "train", "search", "--trials", "1", "--epochs", "1", "--json", str(folder / "search.json"),
+        home=home,
+    )  # fmt: skip
+
+    assert found.returncode == 0, found.stderr
+    (trial,) = json.loads((folder / "search.json").read_text())["trials"]
+    assert trial["values"]["dimension"] == 64
+    assert "trial 1: " in found.stderr
+
+
 def test_there_is_nothing_to_go_on_from_under_day_0(tmp_path):
     home = tmp_path / "home"
     imported = clickwise(
@@ -103,8 +176,9 @@ def test_there_is_nothing_to_go_on_from_under_day_0(tmp_path):
     refused = clickwise("train", "once", "--incremental", home=home)
 
     assert refused.returncode == 1
-    assert "there is nothing to go on from; train in full" in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
+    (reason,) = [one for one in refused.stderr.splitlines() if one.startswith("clickwise: ")]
+    assert reason.endswith("there is nothing to go on from; train in full")
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(

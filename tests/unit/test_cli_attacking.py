@@ -88,7 +88,9 @@ def test_what_cannot_be_attacked_is_one_line_and_code_2(
 
     code = run(["evaluate", *(word.format(log) for word in arguments), "--protocol", "attacks"])
 
-    lines = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr().err
+    lines = [line for line in said.splitlines() if line.startswith("clickwise: ")]
     assert code == Exit.USAGE
     assert len(lines) == 1
+    assert "Traceback" not in said
     assert words in lines[0]

@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 
 import pytest
 
@@ -18,6 +19,7 @@ from clickwise.errors import (
 )
 from clickwise.settings import Settings
 from clickwise.testing.kafka import free_ports
+from clickwise.testing.services import missing
 from clickwise.types import ModelVersion
 from clickwise.vectors.generations import Generations
 
@@ -214,6 +216,27 @@ def test_the_encoder_is_told_to_be_made_only_when_it_is(capsys, tmp_path, monkey
     assert "made already" in told()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models", "status"],
+        ["models", "list"],
+        ["models", "show", "1"],
+        ["models", "diff", "1", "2"],
+        ["dead-letters", "list"],
+        ["dead-letters", "show", "1"],
+        ["events", "tail"],
+        ["recommend", "ada"],
+    ],
+)
+def test_who_only_looks_makes_no_home(capsys, tmp_path, arguments):
+    code = run(arguments)
+
+    assert code == Exit.FAILED
+    assert f"there is no site in {tmp_path / 'home'}" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
 class TestOnAHome:
     LINES = (
         '{"id": "a", "kind": "news", "title": "robot factory"}\n'
@@ -299,6 +322,45 @@ class TestOnAHome:
         assert code == Exit.DONE
         assert [event["id"] for event in events] == ["e0", "e1", "e2"]
         assert all(event["time"] > "2026" for event in events)
+
+    @pytest.mark.usefixtures("filled")
+    def test_day_0_is_built_in(self, capsys):
+        assert run(["models", "status"]) == Exit.DONE
+
+        text = capsys.readouterr().out
+        assert "built in" in text
+        assert "day0:" not in text
+
+    @pytest.mark.usefixtures("filled")
+    def test_a_model_cannot_be_shown_before_the_first_training(self, capsys):
+        assert run(["models", "show", "3"]) == Exit.FAILED
+        assert "none was trained yet: clickwise train once" in capsys.readouterr().err
+
+    def test_events_before_2000_are_refused_with_what_helps(self, tmp_path, capsys):
+        path = tmp_path / "old.jsonl"
+        path.write_text('{"id": "e", "user": "u", "item": "a", "type": "click", "time": 9e8}')
+
+        code = run(["import", str(path), "--refused", str(tmp_path / "refused.jsonl")])
+
+        assert code == Exit.FAILED
+        assert "--time shift-to-now" in capsys.readouterr().out
+
+    def test_movielens_is_imported_by_its_name_and_moved_to_now(
+        self, tmp_path, capsys, monkeypatch
+    ):
+        try:
+            metadata.distribution("recbole")
+        except metadata.PackageNotFoundError:
+            missing("recbole is not installed: it carries MovieLens-100k")
+        monkeypatch.chdir(tmp_path)
+
+        code = run(["import", "ml-100k", "--limit", "20"])
+
+        out, err = capsys.readouterr()
+        assert code == Exit.DONE
+        assert "20 items, 20 events applied, 0 duplicates, 0 refused" in out
+        assert "all times are moved" in out
+        assert "importing 20 events" in err
 
 
 def test_a_home_has_one_server(tmp_path):

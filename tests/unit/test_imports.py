@@ -2,6 +2,8 @@
 
 import gzip
 from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from clickwise.imports.layouts import Layout, open_feed, recognized
 from clickwise.imports.tables import TableOptions
 from clickwise.imports.times import moved
 from clickwise.items import parse_item
+from clickwise.testing.services import missing
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 T = 1_700_000_000
@@ -151,7 +154,7 @@ class TestTables:
         path = tmp_path / "e.csv"
         path.write_text("a,b\n1,2\n")
 
-        with pytest.raises(ConfigurationError, match=r"no column 'who'.*a, b"):
+        with pytest.raises(ConfigurationError, match=r"no column 'who'.*'a', 'b'"):
             feed_of(path, mapping={"user": "who"})
 
     def test_a_table_without_kind_or_type_wants_one(self, tmp_path):
@@ -285,6 +288,79 @@ class TestMind:
         assert "yesterday" in bad.fault
 
 
+class TestAtomicFiles:
+    def write(self, folder, name="films"):
+        (folder / f"{name}.inter").write_text(
+            "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+            f"u2\t7\t4\t{T + 1}\nu1\t8\t1.0\t{T}\n"
+        )
+        (folder / f"{name}.item").write_text(
+            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+            '7\tThe "Heat"\t1995\tAction Crime\n8\t\t\t\n'
+        )
+
+    def test_a_folder_is_known_by_its_files(self, tmp_path):
+        self.write(tmp_path)
+
+        feed = feed_of(tmp_path)
+
+        assert recognized(tmp_path) is Layout.RECBOLE
+        assert [(one.user, one.item, one.type, one.value) for one in events_of(feed)] == [
+            ("u1", "8", "rating", 1.0),
+            ("u2", "7", "rating", 4.0),
+        ]
+        heat, unnamed = items_of(feed)
+        assert (heat.title, heat.kind, heat.topics) == ('The "Heat"', "video", ("Action", "Crime"))
+        assert heat.published == datetime(1995, 1, 1, tzinfo=UTC)
+        assert (unnamed.title, unnamed.topics) == ("(untitled)", ())
+        assert (feed.num_items, feed.num_events, feed.newest) == (2, 2, T + 1)
+
+    def test_a_file_brings_what_is_named_like_it(self, tmp_path):
+        self.write(tmp_path, "films")
+        self.write(tmp_path, "books")
+
+        assert feed_of(tmp_path / "films.item").num_events == 2
+        with pytest.raises(ConfigurationError, match="books, films: name a file"):
+            feed_of(tmp_path, Layout.RECBOLE)
+
+    def test_what_has_no_rating_is_a_click_and_columns_can_be_mapped(self, tmp_path):
+        path = tmp_path / "news.inter"
+        path.write_text(f"session_id:token\tarticle:token\ttimestamp:float\ns\ta\t{T}\n")
+
+        (event,) = events_of(feed_of(path, mapping={"item": "article:token"}))
+
+        assert (event.user, event.item, event.type) == ("s", "a", "click")
+        with pytest.raises(ConfigurationError, match="no column 'story'; there are: 'session_id'"):
+            feed_of(path, mapping={"item": "story"})
+
+    def test_tabs_are_seen_whatever_the_name_says(self, tmp_path):
+        self.write(tmp_path)
+        mapping = {"item": "item_id:token", "user": "user_id:token", "time": "timestamp:float"}
+
+        feed = feed_of(tmp_path / "films.inter", Layout.CSV, mapping=mapping, event_type="click")
+
+        assert [event.item for event in events_of(feed)] == ["8", "7"]
+
+    def test_another_separator_is_hinted_at(self, tmp_path):
+        (tmp_path / "a.csv").write_text("user;item\nu;a\n")
+
+        with pytest.raises(ConfigurationError, match="'user;item'; is it separated by commas"):
+            feed_of(tmp_path / "a.csv", mapping={"user": "user"})
+
+
+def test_a_data_set_is_known_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        metadata.distribution("recbole")
+    except metadata.PackageNotFoundError:
+        missing("recbole is not installed: it carries MovieLens-100k")
+
+    feed = feed_of(Path("ml-100k"))
+
+    assert (feed.num_items, feed.num_events) == (1_682, 100_000)
+    assert next(feed.items()).data["title"] == "Toy Story"
+
+
 class TestLayouts:
     def test_names_tell(self, tmp_path):
         for name, layout in (
@@ -298,11 +374,11 @@ class TestLayouts:
     def test_what_is_not_known_is_told(self, tmp_path):
         (tmp_path / "a.xlsx").touch()
 
-        with pytest.raises(ConfigurationError, match="--format"):
+        with pytest.raises(ConfigurationError, match=r"\.parquet.*--format: jsonl.*recbole"):
             recognized(tmp_path / "a.xlsx")
-        with pytest.raises(ConfigurationError, match="no layout that is known"):
+        with pytest.raises(ConfigurationError, match=r"known \(movielens: .*recbole: NAME\.inter"):
             recognized(tmp_path)
-        with pytest.raises(ConfigurationError, match="no such file"):
+        with pytest.raises(ConfigurationError, match=r"no such file.*ml-100k"):
             feed_of(tmp_path / "nothing.csv")
         with pytest.raises(ConfigurationError, match=r"u\.data"):
             feed_of(tmp_path, Layout.MOVIELENS)

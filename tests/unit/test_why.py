@@ -1,0 +1,138 @@
+"""Why a list was as it was: measured on the events of then, told in words."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+
+from clickwise.profile import from_stored
+from clickwise.recommend.answers import RecommendRequest
+from clickwise.recommend.exposures import ExposureMessage, exposure_of
+from clickwise.recommend.grounds import Grounds
+from clickwise.recommend.leaving_out import LeavingOut
+from clickwise.recommend.why_words import LANGUAGES, sentence
+from clickwise.types import item_key
+from tests.site import FILM, MONEY, SPORT, Site, stories
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    made.put(*stories("sport", SPORT, 8), *stories("money", MONEY, 8), *stories("film", FILM, 8))
+    yield made
+    made.state.close()
+
+
+def shown(site, user):
+    """The list that a user is given now, as it is logged."""
+    request = RecommendRequest(user=user)
+    answer = site.recommender.recommend(request)
+    return msgspec.json.decode(exposure_of(answer, request).body, type=ExposureMessage)
+
+
+def why(site, exposure, language="en"):
+    grounds = Grounds(state=site.state, release=site.releases.live, clock=site.clock)
+    return grounds.why(exposure, language=language)
+
+
+def test_the_events_that_moved_the_score_most_are_named(site):
+    site.did("ada", "sport0")
+    site.did("ada", "money1", "like")
+    exposure = shown(site, "ada")
+
+    grounds = why(site, exposure)
+
+    by_item = {one.item: one for one in grounds.items}
+    sport = next(one for name, one in by_item.items() if name.startswith("sport"))
+    money = next(one for name, one in by_item.items() if name.startswith("money"))
+    assert sport.influences[0].item == "sport0"
+    assert money.influences[0].item == "money1"
+    assert sport.influences[0].effect > 0.0
+    assert list(sport.topics) == ["sport"]
+    assert 0.0 < sport.topics["sport"] <= 1.0 == money.topics["money"]
+    assert sport.text.startswith('Because you clicked "football')
+    assert [one.item for one in grounds.items] == [one.item for one in exposure.items]
+
+
+def test_an_effect_is_the_score_with_all_events_less_the_score_without_this_one(site):
+    for item in ("sport0", "sport1", "money2"):
+        site.did("ada", item)
+    release = site.releases.live
+    profile = from_stored(site.state.profile("ada")[0].body)[0]
+    table = site.index.lookup([item_key(f"sport{number}") for number in range(2, 7)])
+    leaving_out = LeavingOut(state=site.state, release=release, clock=site.clock)
+    now = site.clock.now().timestamp()
+
+    all_of_them = leaving_out.effects(profile, table, lists=None, now=now)
+
+    for place in range(3):
+        kept = np.delete(profile.history, place)
+        fewer = release.rebuilt(dataclasses.replace(profile, history=kept))
+        without = leaving_out.effects(fewer, table, lists=None, now=now).scores_N
+        row = [int(e["event"]) for e in all_of_them.events].index(
+            int(profile.history[place]["event"])
+        )
+        assert all_of_them.effects_EN[row] == pytest.approx(all_of_them.scores_N - without)
+
+
+def test_what_came_after_the_list_does_not_explain_it(site):
+    site.did("ada", "sport0")
+    exposure = shown(site, "ada")
+    before = why(site, exposure)
+    site.did("ada", exposure.items[0].item)
+    site.did("ada", "film3", "like")
+
+    later = why(site, exposure)
+
+    assert later.events_kept == before.events_kept == 1
+    assert {event.item for one in later.items for event in one.influences} == {"sport0"}
+    assert [one.score for one in later.items] == [one.score for one in exposure.items]
+
+
+def test_the_score_made_again_at_once_is_the_one_that_was_logged(site):
+    site.did("ada", "sport0")
+    site.did("ada", "sport1", "like")
+
+    grounds = why(site, shown(site, "ada"))
+
+    assert [one.score_now for one in grounds.items] == pytest.approx(
+        [one.score for one in grounds.items], abs=1e-5
+    )
+
+
+def test_a_dislike_is_told_as_what_lowered_the_score(site):
+    site.did("ada", "sport0")
+    site.did("ada", "sport1", "dislike")
+
+    grounds = why(site, shown(site, "ada"))
+
+    sport = next(one for one in grounds.items if one.item.startswith("sport"))
+    effects = {one.item: one.effect for one in sport.influences}
+    assert effects["sport0"] > 0.0 > effects["sport1"]
+    assert "dislike" not in sport.text
+
+
+def test_guests_and_forgotten_items_get_what_is_left_of_the_grounds(site):
+    site.did("ada", "sport0")
+    guest, known = shown(site, None), shown(site, "ada")
+    gone = known.items[0].item
+    site.delete(gone)
+
+    assert all(not one.influences and one.text for one in why(site, guest).items)
+    first = why(site, known).items[0]
+    assert (first.item, first.title, first.score_now) == (gone, "", None)
+    assert first.score == known.items[0].score
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, "zh-Hant", "xx", ""])
+def test_every_code_has_a_sentence_in_every_language(site, language):
+    site.did("ada", "sport0")
+
+    texts = {one.text for one in why(site, shown(site, "ada"), language).items}
+
+    assert all(texts)
+    for code in ("interest", "co_clicked", "topic", "trending", "fresh", "exploration"):
+        assert sentence(code, (), ("sport",), language=language)
+    if language.startswith("zh"):
+        assert any("因为您点击了" in text for text in texts)
