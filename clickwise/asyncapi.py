@@ -22,9 +22,11 @@ from clickwise.topics import (
     ITEMS,
     MODELS,
     RECOMMENDATIONS,
+    TEXTS,
     TOPICS,
     Topic,
 )
+from clickwise.writing.published import ItemTexts
 
 ASYNCAPI_VERSION = "3.0.0"
 _BINDING = "0.5.0"
@@ -41,6 +43,7 @@ _SENT_BY = {
     ITEM_ACTIVITY: "clickwise stream",
     RECOMMENDATIONS: "clickwise stream",
     MODELS: "clickwise models",
+    TEXTS: "clickwise serve",
     DEAD_LETTERS: "clickwise stream",
 }
 _PAYLOADS: dict[Topic, tuple[str, object]] = {
@@ -50,6 +53,7 @@ _PAYLOADS: dict[Topic, tuple[str, object]] = {
     EXPOSURES: ("Exposure", ExposureMessage),
     ITEM_ACTIVITY: ("Increments", Increments),
     MODELS: ("LiveModel", LiveModel),
+    TEXTS: ("ItemTexts", ItemTexts),
 }
 _KEYS: dict[Topic, JsonSchema] = {
     EVENTS: {"type": "string", "description": "The user id, UTF-8."},
@@ -57,6 +61,7 @@ _KEYS: dict[Topic, JsonSchema] = {
     RECOMMENDATIONS: {"type": "string", "description": "The user id, UTF-8."},
     EXPOSURES: {"type": "string", "description": "The user id, UTF-8; the request id for a guest."},
     MODELS: {"type": "string", "const": "live"},
+    TEXTS: {"type": "string", "description": "The item id, UTF-8. No value: its own words."},
 }
 _DEAD_LETTER_HEADERS: JsonSchema = {
     "type": "object",

@@ -42,7 +42,8 @@ def configure(*, level: str, output: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("alembic", "httpx", "httpcore"):  # a line per statement or request at info
+    # A line per statement or request at info.
+    for chatty in ("alembic", "httpx", "httpx2", "httpcore", "openai"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 

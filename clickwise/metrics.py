@@ -154,6 +154,21 @@ encoder_seconds = Histogram(
     buckets=SECONDS,
 )
 encoded_texts = Counter("clickwise_encoded_texts_total", "Texts turned into vectors.")
+understood_items = Counter(
+    "clickwise_understood_items_total",
+    "Items looked at, by outcome (understood, no_text, failed, overtaken: it changed meanwhile).",
+    ["outcome"],
+)
+understanding_seconds = Histogram(
+    "clickwise_understanding_seconds",
+    "Understanding one item: language, keywords, summary, topics.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+)
+understanding_backlog = Gauge(
+    "clickwise_understanding_backlog_items",
+    "Items that are not understood yet, counted once a minute.",
+    multiprocess_mode="livemax",
+)
 model_info = Gauge(
     "clickwise_model_info",
     "1 for the model in use.",
@@ -229,6 +244,56 @@ dependency_up = Gauge(
     "1 while the database, Kafka or the vector store answers.",
     ["dependency"],
     multiprocess_mode="livemin",
+)
+
+
+texts_made = Counter(
+    "clickwise_texts_total",
+    "Drafts of the language model, by field and what the gate said: written, or why not.",
+    ["field", "outcome"],
+)
+text_tokens = Counter(
+    "clickwise_text_tokens_total", "Tokens of the language model (prompt, completion).", ["kind"]
+)
+text_seconds = Histogram(
+    "clickwise_text_seconds",
+    "One call of the language model, by outcome (answered, failed).",
+    ["outcome"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300),
+)
+text_failures = Counter(
+    "clickwise_text_failures_total",
+    "Calls of the language model that came to nothing (unavailable, refused, nonsense).",
+    ["kind"],
+)
+text_breaker = Gauge(
+    "clickwise_text_breaker_state",
+    "Of the language model: 0 closed, 1 half-open (one try), 2 open (left alone).",
+    multiprocess_mode="livemax",
+)
+text_backlog = Gauge(
+    "clickwise_text_backlog_items",
+    "Items whose texts are not made yet.",
+    multiprocess_mode="livemax",
+)
+text_budget = Gauge(
+    "clickwise_text_budget_tokens",
+    "Tokens of today's budget that are left.",
+    multiprocess_mode="livemax",
+)
+text_cache_hits = Counter(
+    "clickwise_text_cache_hits_total",
+    "Items that changed and said the same: their texts were kept, not written again.",
+)
+texts_shown = Counter(
+    "clickwise_texts_shown_total",
+    "Items in answers by the words they were shown with (written, edited, own, held).",
+    ["shown"],
+)
+texts_held = Gauge(
+    "clickwise_texts_held_items",
+    "Items with texts in this process's memory.",
+    multiprocess_mode="livemax",
 )
 
 

@@ -20,6 +20,7 @@ from clickwise.secret import Secret
 
 PREFIX = "CLICKWISE_"
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+):[0-9]{1,5}\Z")
+_ENDPOINT = re.compile(r"https?://[^\s@/?#]+(/[^\s@?#]*)?\Z")
 _QDRANT = re.compile(r"https?://[^\s@/]+(/[^\s@]*)?\Z")
 # Read by the test suite and the release tooling, not by the program.
 FOREIGN = ("CLICKWISE_TEST_", "CLICKWISE_REQUIRE_SERVICES")
@@ -196,6 +197,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_024, description="Most texts encoded at once. Raise on a GPU.")
     ] = 32
 
+    understand: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Understand items (language, keywords, summary, topics) in a process beside the"
+                " server. False: where another machine does it, or nobody needs it."
+            )
+        ),
+    ] = True
+    words_niceness: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description="Priority of the process that understands and writes: 19 gives way to all.",
+        ),
+    ] = 15
+    taxonomy: Annotated[
+        str,
+        Meta(
+            description=(
+                "TOML file of the site's topics (docs/text.md). Empty: items have the topics that"
+                " they bring."
+            )
+        ),
+    ] = ""
+
     archive_url: Annotated[
         str,
         Meta(
@@ -282,6 +310,63 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=100, description="Most time to score a request, to the live model's."),
     ] = 2.0
+
+    texts: Annotated[
+        str,
+        Meta(
+            pattern="^(off|embedded|url)$",
+            description=(
+                "Who writes titles, summaries and key points: nobody, the embedded model (to try"
+                " it), or the endpoint of `texts_url`."
+            ),
+        ),
+    ] = "off"
+    texts_url: Annotated[
+        str,
+        Meta(description="OpenAI-compatible endpoint, to `/v1`: vLLM, llama.cpp, a hosted one."),
+    ] = ""
+    texts_model: Annotated[str, Meta(description="Model that the endpoint is asked for.")] = ""
+    texts_key: Annotated[Secret, Meta(description="The endpoint's key, if it wants one.")] = Secret(
+        ""
+    )
+    texts_tokens_per_day: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000_000,
+            description="Budget of prompt and completion tokens, by UTC day. 0: write nothing.",
+        ),
+    ] = 500_000
+    texts_deadline_seconds: Annotated[
+        float,
+        Meta(gt=0, le=600, description="Longest wait for one text. Longer for a slow model."),
+    ] = 60.0
+    texts_segments: Annotated[
+        int,
+        Meta(ge=1, le=16, description="Most groups of readers that an item is written for."),
+    ] = 2
+    texts_languages: Annotated[
+        str,
+        Meta(
+            pattern="^([a-z]{2,3}(,[a-z]{2,3}){0,7})?$",
+            description="Comma-separated, such as en,pt: written in beside an item's own language.",
+        ),
+    ] = ""
+    texts_holdout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.9,
+            description="Share of readers who see original titles, to compare click-through.",
+        ),
+    ] = 0.1
+    texts_rejections: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="Refused texts that are kept with their reasons."),
+    ] = 10_000
+    texts_threads: Annotated[
+        int, Meta(ge=1, le=64, description="CPU threads of the embedded model.")
+    ] = 1
 
     interests: Annotated[int, Meta(ge=1, le=16, description="Interest vectors per user (K).")] = 4
     history: Annotated[
@@ -459,4 +544,17 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(  # not quoted: there may be a password in it
             "CLICKWISE_QDRANT_URL: expected http://HOST[:PORT] or https://HOST[:PORT]; the key"
             " goes into CLICKWISE_QDRANT_API_KEY"
+        )
+    _check_texts(settings)
+
+
+def _check_texts(settings: Settings) -> None:
+    if settings.texts_url and not _ENDPOINT.match(settings.texts_url):
+        raise ConfigurationError(  # not quoted: there may be a password in it
+            "CLICKWISE_TEXTS_URL: expected http(s)://HOST[:PORT]/v1; the key goes into"
+            " CLICKWISE_TEXTS_KEY"
+        )
+    if settings.texts == "url" and not (settings.texts_url and settings.texts_model):
+        raise ConfigurationError(
+            "CLICKWISE_TEXTS=url needs CLICKWISE_TEXTS_URL and CLICKWISE_TEXTS_MODEL"
         )

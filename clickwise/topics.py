@@ -33,6 +33,7 @@ ITEM_ACTIVITY = Topic(
     timedelta(days=1),
 )
 MODELS = Topic("models", "`live`", "the model in use: version, bundle, checksum", True, None)
+TEXTS = Topic("texts", "item id", "words for an item's readers; none: its own", True, None)
 DEAD_LETTERS = Topic(
     "dead-letters",
     "as it came",
@@ -48,5 +49,6 @@ TOPICS: tuple[Topic, ...] = (
     EXPOSURES,
     ITEM_ACTIVITY,
     MODELS,
+    TEXTS,
     DEAD_LETTERS,
 )

@@ -7,13 +7,15 @@ from clickwise.activity import Activity
 from clickwise.profile import Rules, empty_profile, stored_body
 from clickwise.state.port import ItemWrite, ProfileWrite
 from clickwise.state.sql import open_state
+from clickwise.state.understandings import StoredUnderstanding
 from clickwise.testing.writer import ScriptedWriter
 from clickwise.types import ItemId, ModelVersion, UserId, item_key, topic_code
 from clickwise.writing.breaker import Breaker
 from clickwise.writing.budget import Budget
 from clickwise.writing.calls import Calls
+from clickwise.writing.choosing import Terms
 from clickwise.writing.gate import Judgement
-from clickwise.writing.keeper import Terms, TextKeeper
+from clickwise.writing.keeper import TextKeeper
 from clickwise.writing.segments import OWN, Segment
 from tests.site import ManualClock
 
@@ -81,6 +83,15 @@ class Kept:
         )  # fmt: skip
         with self.state.write() as write:
             write.put_items([row])
+
+    def understand(self, name, language):
+        """As the process that understands does."""
+        self.language = language
+        row = StoredUnderstanding(
+            key=item_key(name), change=self.state.newest_change(), methods="m", reason="",
+            body=b"{}", signature=b"", bands=(),
+        )  # fmt: skip
+        assert self.state.understandings.put([row])
 
     def delete(self, name):
         row = ItemWrite(item_key(name), ItemId(name), None, ModelVersion("m"), None)

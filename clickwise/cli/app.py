@@ -8,6 +8,8 @@ import typer
 
 from clickwise.cli.exits import Exit, complain, exit_of
 from clickwise.cli.options import Home, Host, Json, Port, Url, Workers, settings_from
+from clickwise.cli.text_commands import texts
+from clickwise.cli.tuning_commands import tune
 from clickwise.errors import ClickwiseError
 
 app = typer.Typer(
@@ -29,9 +31,13 @@ app.add_typer(events, name="events")
 app.add_typer(index, name="index")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(models, name="models")
+app.add_typer(texts, name="texts")
 train = typer.Typer(no_args_is_help=True, help="Training: from the log to a better model.")
 app.add_typer(docs, name="docs", hidden=True)
 app.add_typer(train, name="train")
+app.add_typer(tune, name="tune")
+
+_FORMATS = "auto, jsonl, csv, parquet, movielens, deskdrop, mind or recbole."
 
 
 # Typer carries a copy of click whose exceptions it does not name: the root of those that say
@@ -113,10 +119,10 @@ def demo(
 
 @app.command(name="import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="A file, or the folder of a known data set.")],
+    path: Annotated[Path, typer.Argument(help="A file, a known data set's folder, or ml-100k.")],
     layout: Annotated[
         str,
-        typer.Option("--format", help="auto, jsonl, csv, parquet, movielens, deskdrop or mind."),
+        typer.Option("--format", help=_FORMATS),
     ] = "auto",
     url: Annotated[str, typer.Option(help="Send to a server at this address.")] = "",
     holds: Annotated[
@@ -194,6 +200,26 @@ def recommend(
 
 
 @app.command()
+def understand(
+    path: Annotated[Path, typer.Argument(help="A file of items, or a known data set's folder.")],
+    layout: Annotated[
+        str,
+        typer.Option("--format", help=_FORMATS),
+    ] = "auto",
+    texts: Annotated[bool, typer.Option("--texts", help="Only items with a body.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Stop after so many. 0: all.")] = 0,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Show what is understood of items in a file: to try a taxonomy, say. Stores nothing."""
+    from clickwise.cli.understanding import UnderstandOptions
+    from clickwise.cli.understanding import understand as run
+
+    options = UnderstandOptions(path=path, layout=layout, texts=texts, limit=limit, json=json)
+    return run(settings_from(home=home), options)
+
+
+@app.command()
 def check(json: Json = False, home: Home = None, host: Host = None, port: Port = None) -> int:
     """Look at settings, machine and services, and say what to do."""
     from clickwise.cli.checking import check as run
@@ -226,7 +252,7 @@ def evaluate(
         str, typer.Argument(help="ml-100k, ml-1m, deskdrop, serenade, or a path to import.")
     ],
     protocol: Annotated[
-        str, typer.Option(help="leave-one-out, forward, lived, deskdrop or sessions.")
+        str, typer.Option(help="leave-one-out, forward, lived, deskdrop, sessions or attacks.")
     ] = "",
     systems: Annotated[str, typer.Option(help="Names with commas between; all if none.")] = "",
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
@@ -317,6 +343,9 @@ def train_once(
     epochs: Epochs = 0,
     dimension: Size = 0,
     width: Size = 0,
+    encoder: Annotated[
+        str, typer.Option(help="Another text encoder, such as a folder of `tune`; in full only.")
+    ] = "",
     home: Home = None,
 ) -> int:
     """Train, compare with the live model on later events, and promote what is better."""
@@ -328,6 +357,7 @@ def train_once(
             dataset=dataset, data=data, archive=archive, seed=seed, promotes=not no_promote,
             kind="incremental" if incremental else "full", tensorboard=tensorboard, json=json,
             device=device, precision=precision, epochs=epochs, dimension=dimension, width=width,
+            encoder=encoder,
         ),
     )  # fmt: skip
 
@@ -552,6 +582,20 @@ def models_status(json: Json = False, home: Home = None) -> int:
     from clickwise.cli.models import status
 
     return status(settings_from(home=home), json=json)
+
+
+@models.command("prune")
+def models_prune(
+    keep: Annotated[
+        int, typer.Option(min=0, help="So many of the newest stay, beside those in use.")
+    ] = 5,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Remove old bundles from the home, and the index of their vectors."""
+    from clickwise.cli.models import prune
+
+    return prune(settings_from(home=home), keep=keep, json=json)
 
 
 @docs.command("write")

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from clickwise.errors import ConfigurationError
 
 _KAFKA_CLIENTS = frozenset({"aiokafka", "faust", "mode"})
-_TRAINING = frozenset({"implicit", "matplotlib", "mlflow", "optuna", "scipy", "torch"})
+_TRAINING = frozenset(
+    {"implicit", "matplotlib", "mlflow", "optuna", "peft", "scipy", "sklearn", "torch"}
+    | {"transformers"}
+)
 
 
 @contextmanager
@@ -40,4 +43,22 @@ def train_extra() -> Iterator[None]:
             raise
         raise ConfigurationError(
             f"{error.name} is missing; install the extra: pip install 'clickwise[train]'"
+        ) from error
+
+
+@contextmanager
+def texts_extra() -> Iterator[None]:
+    """Around imports of what speaks with a language model.
+
+    Raises:
+        ConfigurationError: its client is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "openai":
+            raise
+        raise ConfigurationError(
+            "the language model's client is missing; install the extra: pip install"
+            " 'clickwise[texts]'"
         ) from error

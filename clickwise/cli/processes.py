@@ -41,6 +41,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
 
     async def start() -> None:
         core.releases.start()
+        start_shelf(core)
         shadow.start()
         await engine.start()
         await exposures.start()
@@ -49,6 +50,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
         await engine.stop()
         await exposures.stop()
         shadow.stop()
+        stop_shelf(core)
         stack.close()
 
     return Parts(
@@ -76,6 +78,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
 
     async def start() -> None:
         core.releases.start()
+        start_shelf(core)
         shadow.start()
         await events.start()
         await items.start()
@@ -86,6 +89,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         await items.stop()
         await exposures.stop()
         shadow.stop()
+        stop_shelf(core)
         stack.close()
 
     return Parts(
@@ -100,6 +104,18 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         on_start=start,
         on_stop=stop,
     )
+
+
+def start_shelf(core: Core) -> None:
+    """Begin to read the words that are ready, where texts are written."""
+    if core.shelf is not None:
+        core.shelf.start()
+
+
+def stop_shelf(core: Core) -> None:
+    """End what `start_shelf` began."""
+    if core.shelf is not None:
+        core.shelf.stop()
 
 
 def _health(core: Core) -> Sequence[Health]:

@@ -1,4 +1,4 @@
-"""The HTTP server of this machine: granian's workers, and the builder process beside them.
+"""The HTTP server of this machine: granian's workers, and the processes beside them.
 
 Workers are fresh interpreters (spawned, not forked), so that no lock, connection or metric of
 the parent is shared by accident. Each has one thread of granian's and one of Python's, and
@@ -82,8 +82,11 @@ def run_server(settings: Settings, *, announce: Callable[[], None]) -> int:
         del os.environ[name]
     os.environ.update(environment_of(settings) | ONE_THREAD)
     multiprocessing.set_start_method("spawn", force=True)
-    builder = Child("clickwise.cli.builder", [], environment=os.environ)
-    builder.start()
+    children = [Child("clickwise.cli.builder", [], environment=os.environ)]
+    if settings.understand or settings.texts != "off":
+        children.append(Child("clickwise.cli.words", [], environment=os.environ))
+    for child in children:
+        child.start()
     pruner = Pruner(settings)
     pruner.start()
     stopped = threading.Event()
@@ -96,7 +99,8 @@ def run_server(settings: Settings, *, announce: Callable[[], None]) -> int:
     finally:
         stopped.set()
         pruner.stop()
-        builder.stop()
+        for child in children:
+            child.stop()
 
 
 def _serve(settings: Settings) -> int:

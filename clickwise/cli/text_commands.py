@@ -1,5 +1,6 @@
 """The commands `clickwise texts ...`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -99,3 +100,41 @@ def compare(json: Json = False, home: Home = None) -> int:
     from clickwise.cli.text_comparison import compare_texts
 
     return compare_texts(settings_from(home=home), json=json)
+
+
+@texts.command("try")
+def try_(
+    path: Annotated[Path, typer.Argument(help="A file of items, or a known data set's folder.")],
+    layout: Annotated[
+        str, typer.Option("--format", help="As `clickwise import` takes it.")
+    ] = "auto",
+    texts: Annotated[bool, typer.Option("--texts", help="Only items with a body.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Stop after so many items. 0: all.")] = 0,
+    fields: Annotated[
+        str, typer.Option(help="What to write, with commas between.")
+    ] = "title,summary,key_points",
+    material: Annotated[
+        str, typer.Option(help="What the model is shown: the item, or its body without the title.")
+    ] = "item",
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", help="Add a line for each draft; the same call goes on behind them."
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Also list the drafts.")] = False,
+) -> int:
+    """Write for items of a file, judge, and count: to try a model or a prompt. Stores nothing."""
+    from clickwise.cli.trying import TryOptions, try_texts
+
+    options = TryOptions(
+        path=path,
+        layout=layout,
+        texts=texts,
+        limit=limit,
+        fields=fields,
+        material=material,
+        rows=json,
+        show=show,
+    )
+    return try_texts(settings_from(), options)

@@ -1,7 +1,7 @@
 """Telling Kafka which words stand for items: the compacted topic `texts`.
 
 The database is the truth. How far the topic holds it is there too, so that a restart goes on where
-the last process stopped; what was written twice is the same message.
+the last process stopped. Several machines take turns; what was written twice is the same message.
 """
 
 import asyncio
@@ -62,17 +62,21 @@ def publish(settings: Settings, texts: Texts) -> int:
             await producer.stop()
 
     published = 0
-    after = texts.published()
     newest = texts.newest_number()
-    while after < newest:
-        items, until = _changed(texts, after, newest)
-        messages = [message(item, _body(texts, key, item, until)) for key, item in items.items()]
-        if messages:
-            asyncio.run(write(messages))
-            metrics.published.labels(TEXTS.name, "written").inc(len(messages))
-            published += len(messages)
-        texts.note_published(until)
-        after = until
+    while texts.published() < newest:
+        with texts.publishing() as note_published:
+            after = texts.published()  # by another machine in between, perhaps
+            if after >= newest:
+                break
+            items, until = _changed(texts, after, newest)
+            messages = [
+                message(item, _body(texts, key, item, until)) for key, item in items.items()
+            ]
+            if messages:
+                asyncio.run(write(messages))
+                metrics.published.labels(TEXTS.name, "written").inc(len(messages))
+                published += len(messages)
+            note_published(until)
     return published
 
 

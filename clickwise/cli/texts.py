@@ -9,6 +9,7 @@ import msgspec
 from rich.text import Text
 
 from clickwise.cli.exits import Exit
+from clickwise.cli.homes import need_home
 from clickwise.cli.output import console, plain, print_json, print_table
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
@@ -230,6 +231,7 @@ def _item(state: SqlState, item: str) -> Item:
 
 
 def _state(settings: Settings, stack: ExitStack) -> SqlState:
+    need_home(settings)
     state = state_of(settings, stack)
     state.migrate()
     return state

@@ -1,6 +1,5 @@
 """`clickwise understand PATH`: what is understood of the items in a file, and how long it takes."""
 
-import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,15 +10,12 @@ from statistics import fmean, median
 import msgspec
 
 from clickwise.cli.exits import Exit
+from clickwise.cli.item_files import items_of
 from clickwise.cli.output import encoder_progress, print_json_line, print_table
 from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import encoder_of
 from clickwise.clock import SystemClock
-from clickwise.errors import ClickwiseError, ConfigurationError, InvalidInputError
-from clickwise.imports.feed import Feed
-from clickwise.imports.layouts import Layout, open_feed
-from clickwise.imports.tables import TableOptions
-from clickwise.items import Item, parse_item
+from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 from clickwise.understanding import Understanding
 
@@ -70,7 +66,8 @@ def _lines(settings: Settings, options: UnderstandOptions) -> Iterator[Line]:
     understander = Understander(
         encoder=encoder, topics=topics_of(settings, encoder), clock=SystemClock()
     )
-    for item in _items(options):
+    items = items_of(options.path, options.layout, texts=options.texts, limit=options.limit)
+    for item in items:
         started, used = time.perf_counter(), time.process_time()
         understanding, reason = None, None
         try:
@@ -85,28 +82,6 @@ def _lines(settings: Settings, options: UnderstandOptions) -> Iterator[Line]:
             reason=reason,
             understanding=understanding,
         )
-
-
-def _items(options: UnderstandOptions) -> Iterator[Item]:
-    """Items that can be read; those that cannot are for `clickwise import` to tell."""
-    try:
-        layout = Layout(options.layout)
-    except ValueError as error:
-        known = ", ".join(Layout)
-        raise ConfigurationError(f"--format {options.layout}: expected one of {known}") from error
-    feed = open_feed(options.path, layout, TableOptions())
-    return itertools.islice(_parsed(feed, texts=options.texts), options.limit or None)
-
-
-def _parsed(feed: Feed, *, texts: bool) -> Iterator[Item]:
-    now = SystemClock().now()
-    for row in feed.items():
-        try:
-            item, _ = parse_item(row.data, received=now)
-        except InvalidInputError:
-            continue
-        if item.body or not texts:
-            yield item
 
 
 def _show(lines: Sequence[Line]) -> None:

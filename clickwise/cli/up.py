@@ -11,9 +11,11 @@ from clickwise.cli import homes, server
 from clickwise.cli.output import console, encoder_progress
 from clickwise.cli.waiting import wait_for
 from clickwise.cli.wiring import bundle_of, encoder_of, name_first, state_of
+from clickwise.cli.writing import check_texts
 from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
+from clickwise.understanding.taxonomy import load_taxonomy
 
 
 def up(settings: Settings) -> int:
@@ -54,6 +56,9 @@ def _run(settings: Settings) -> int:
     ):
         if file and not Path(file).is_file():
             raise ConfigurationError(f"CLICKWISE_{name}={file}: no such file")
+    if settings.taxonomy:  # told here, not by a process beside this one
+        load_taxonomy(Path(settings.taxonomy))
+    check_texts(settings)
     homes.make_home(settings)
     settings = server.with_real_port(settings)
     lock = homes.ServerLock(settings)

@@ -24,11 +24,13 @@ from clickwise.recommend import Limits
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.recommend.routed import RoutedAnswers
 from clickwise.recommend.shadow import Shadow
+from clickwise.recommend.wording import NO_WORDS
 from clickwise.releases import SwitchingReleases
 from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
 from clickwise.state.port import NamedRelease, State
 from clickwise.state.sql import SqlState, open_state
+from clickwise.writing.shelf import Shelf
 
 __all__ = [
     "Core",
@@ -106,6 +108,13 @@ class Core:
     def _routed(self) -> RoutedAnswers:
         return self.answers()
 
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """The words that are ready; None where nobody writes. Whoever serves starts it."""
+        if self.settings.texts == "off":
+            return None
+        return Shelf(self.state.texts, holdout=self.settings.texts_holdout)
+
     def answers(self, *, shadow: Shadow | None = None) -> RoutedAnswers:
         """The request path and views; one per thread that answers."""
         return RoutedAnswers(
@@ -115,6 +124,7 @@ class Core:
             limits=self.limits,
             clock=self.clock,
             shadow=shadow,
+            words=self.shelf if self.shelf is not None else NO_WORDS,
         )
 
     def shadow(self) -> Shadow:

@@ -17,8 +17,9 @@ from clickwise.understanding.understanding import Understanding
 from clickwise.writing.breaker import Breaker
 from clickwise.writing.budget import Budget
 from clickwise.writing.calls import Calls, Pause
+from clickwise.writing.choosing import Terms
 from clickwise.writing.gate import METHOD, Draft, Judgement, Source, TextGate
-from clickwise.writing.keeper import Terms, TextKeeper, run
+from clickwise.writing.keeper import TextKeeper, run
 from clickwise.writing.port import Writer
 
 AGAIN_SECONDS = 60.0
@@ -87,7 +88,7 @@ def keeper_of(
             rejections=settings.texts_rejections,
             gate=METHOD,
         ),
-        language_of=lambda key: _language_of(settings, state, key),
+        language_of=lambda key: language_of(state, key),
     )
 
 
@@ -100,7 +101,9 @@ def write_texts(settings: Settings, state: State, stop: Event) -> None:
             with ExitStack() as stack:
                 writer = writer_of(settings)
                 stack.callback(writer.close)
-                run(keeper_of(settings, state, writer, pause=stop.wait), stop.wait)
+                keeper = keeper_of(settings, state, writer, pause=stop.wait)
+                stack.enter_context(keeper.settler.beside())
+                run(keeper, stop.wait)
         except ClickwiseError as error:
             metrics.errors.labels(error.kind, "texts").inc()
             _log.error("texts_failed", kind=error.kind, reason=str(error))
@@ -112,8 +115,10 @@ def write_texts(settings: Settings, state: State, stop: Event) -> None:
             stop.wait(AGAIN_SECONDS)
 
 
-def _language_of(settings: Settings, state: State, key: ItemKey) -> str | None:
-    """What was understood of an item's language; empty: it cannot be told, None: not yet."""
+def language_of(state: State, key: ItemKey) -> str | None:
+    """What was understood of an item's language, by this machine or another one; empty: it cannot
+    be told, None: not yet.
+    """
     for row in state.understandings.of([key]).values():
         return _understandings.decode(row.body).language if row.body else ""
-    return None if settings.understand else ""
+    return None

@@ -59,7 +59,11 @@ _neighbors: Query = (
         .join(items, items.c.key == bands.c.key)
         .join(understandings, understandings.c.key == bands.c.key)
     )
-    .where(_own.c.key == bindparam("key"), bands.c.key != bindparam("key"))
+    .where(
+        _own.c.key == bindparam("key"),
+        bands.c.key != bindparam("key"),
+        items.c.body.is_not(None),
+    )
     .group_by(items.c.id, understandings.c.signature)
     .order_by(_shared.desc(), items.c.id)
     .limit(bindparam("limit"))

@@ -4,7 +4,8 @@
 for what is above. Numbers become visible in order.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -111,10 +112,15 @@ class Spent:
 class Texts(Protocol):
     """Port to the database, beside `clickwise.state.port.State`."""
 
-    def due(self, segment: str, recipe: str, *, limit: int) -> tuple[list[Candidate], int]:
+    def due(self, segment: str, recipe: str, *, guessed: str, limit: int) -> list[Candidate]:
         """Items whose texts for `segment` are absent, or of another change or recipe: the most
-        popular first, then the newest; and how many there are in all.
+        popular first, then the newest. `guessed` is as good as the recipe for items that are not
+        understood.
         """
+        ...
+
+    def count_due(self, segment: str, recipe: str, *, guessed: str) -> int:
+        """How many there are in all; looks at every item."""
         ...
 
     def popular(self, limit: int) -> list[Candidate]:
@@ -149,8 +155,10 @@ class Texts(Protocol):
         """The item changed and says the same: its segment's texts are those of this change."""
         ...
 
-    def withdraw(self, key: ItemKey, segment: str) -> None:
-        """Withdraw a segment's texts, and forget that they were tried."""
+    def withdraw(self, attempt: Attempt) -> None:
+        """Withdraw a segment's texts, and forget that they were tried; nothing if they were tried
+        for another change since.
+        """
         ...
 
     def decide(self, decisions: Sequence[Decision]) -> None:
@@ -205,4 +213,13 @@ class Texts(Protocol):
 
     def note_published(self, number: int) -> None:
         """It holds them up to this number."""
+        ...
+
+    def publishing(self) -> AbstractContextManager[Callable[[int], None]]:
+        """Held by one machine at a time, so that an older message never follows a newer one. What
+        it gives is `note_published`, at the end.
+
+        Raises:
+            UnavailableError: another one holds it for longer than the database's timeout.
+        """
         ...

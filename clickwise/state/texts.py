@@ -1,8 +1,9 @@
 """Written texts on SQLAlchemy Core: `SqlTexts`, beside `SqlState` and on its connections."""
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -33,6 +35,7 @@ from clickwise.state.tables import (
     text_rejections,
     text_tokens,
     texts,
+    understandings,
 )
 from clickwise.state.text_port import (
     Attempt,
@@ -45,27 +48,35 @@ from clickwise.state.text_port import (
 from clickwise.types import ItemKey
 
 _NO_NUMBER = (1 << 63) - 1
+_PUBLISHING = 0x74657874730001  # a number of its own among those that are held
 _PLACE = ("key", "segment", "field")
 
 _candidate = (items.c.key, items.c.id, items.c.body, items.c.change, item_activity.c.log_score)
 _with_activity = items.outerjoin(item_activity, item_activity.c.key == items.c.key)
+_understood = select(literal_column("1")).where(understandings.c.key == items.c.key).exists()
 _done = (
     select(literal_column("1"))
     .where(
         text_attempts.c.key == items.c.key,
         text_attempts.c.segment == bindparam("segment"),
         text_attempts.c.change == items.c.change,
-        text_attempts.c.recipe == bindparam("recipe"),
+        or_(
+            text_attempts.c.recipe == bindparam("recipe"),
+            and_(text_attempts.c.recipe == bindparam("guessed"), ~_understood),
+        ),
     )
     .exists()
 )
+_is_due = and_(items.c.body.is_not(None), ~_done)
+# Keys alone: all that are due are put in order, and bodies are long.
 _due: Select[*tuple[Any, ...]] = (
-    select(*_candidate, func.count().over().label("all"))
+    select(items.c.key)
     .select_from(_with_activity)
-    .where(items.c.body.is_not(None), ~_done)
+    .where(_is_due)
     .order_by(func.coalesce(item_activity.c.log_score, -1e308).desc(), items.c.change.desc())
     .limit(bindparam("limit"))
 )
+_count_due: Select[*tuple[Any, ...]] = select(func.count()).select_from(items).where(_is_due)
 _popular: Select[*tuple[Any, ...]] = (
     select(*_candidate)
     .select_from(item_activity.join(items, item_activity.c.key == items.c.key))
@@ -98,12 +109,28 @@ class SqlTexts:
         self._connections = connections
         self._rows = connections.rows
         self._bulk = bulk
+        self._live = (
+            select(*_candidate)
+            .select_from(_with_activity)
+            .where(bulk.among(items.c.key, "keys"), items.c.body.is_not(None))
+        )
 
-    def due(self, segment: str, recipe: str, *, limit: int) -> tuple[list[Candidate], int]:
+    def due(self, segment: str, recipe: str, *, guessed: str, limit: int) -> list[Candidate]:
         """See Texts."""
-        values = {"segment": segment, "recipe": recipe, "limit": limit}
-        rows = self._rows(_due, values)
-        return [Candidate(*row[:5]) for row in rows], rows[0].all if rows else 0
+        values = {"segment": segment, "recipe": recipe, "guessed": guessed, "limit": limit}
+        keys = [row.key for row in self._rows(_due, values)]
+        found = {
+            row.key: Candidate(*row)
+            for some in chunks(keys)
+            for row in self._rows(self._live, {"keys": self._bulk.keys(some)})
+        }
+        return [found[key] for key in keys if key in found]
+
+    def count_due(self, segment: str, recipe: str, *, guessed: str) -> int:
+        """See Texts."""
+        values = {"segment": segment, "recipe": recipe, "guessed": guessed}
+        ((number,),) = self._rows(_count_due, values)
+        return int(number)
 
     def popular(self, limit: int) -> list[Candidate]:
         """See Texts."""
@@ -165,15 +192,19 @@ class SqlTexts:
             )
             self._put_attempt(connection, attempt)
 
-    def withdraw(self, key: ItemKey, segment: str) -> None:
+    def withdraw(self, attempt: Attempt) -> None:
         """See Texts."""
         with self._write() as connection:
-            _withdraw(connection, key, segment, _next_number(connection))
-            connection.execute(
+            number = _next_number(connection)
+            found = connection.execute(
                 delete(text_attempts).where(
-                    text_attempts.c.key == key, text_attempts.c.segment == segment
+                    text_attempts.c.key == attempt.key,
+                    text_attempts.c.segment == attempt.segment,
+                    text_attempts.c.change == attempt.change,
                 )
             )
+            if found.rowcount:
+                _withdraw(connection, attempt.key, attempt.segment, number)
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """See Texts."""
@@ -278,9 +309,17 @@ class SqlTexts:
     def note_published(self, number: int) -> None:
         """See Texts."""
         with self._write() as connection:
-            connection.execute(
-                statements.raise_counter, {"of_name": "texts_published", "to": number}
-            )
+            _note_published(connection, number)
+
+    @contextmanager
+    def publishing(self) -> Iterator[Callable[[int], None]]:
+        """See Texts. SQLite is of one machine, and Kafka is not waited for in its one writer."""
+        if self._bulk.one_writer:
+            yield self.note_published
+            return
+        with self._write() as connection:
+            self._bulk.hold(connection, [_PUBLISHING])
+            yield partial(_note_published, connection)
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -348,6 +387,10 @@ def _withdraw(connection: Connection, key: ItemKey, segment: str, number: int) -
         .where(texts.c.key == key, texts.c.segment == segment, texts.c.text.is_not(None))
         .values(text=None, number=number)
     )
+
+
+def _note_published(connection: Connection, number: int) -> None:
+    connection.execute(statements.raise_counter, {"of_name": "texts_published", "to": number})
 
 
 def _add_rejections(connection: Connection, rejections: Sequence[Rejection]) -> None:

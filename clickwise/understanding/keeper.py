@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from clickwise import codec, logs, metrics
-from clickwise.errors import ClickwiseError, ConflictError, UnavailableError
+from clickwise.errors import ClickwiseError, ConflictError, OverloadedError, UnavailableError
 from clickwise.items import Item
 from clickwise.state.port import State
 from clickwise.state.understandings import DueItem, StoredUnderstanding
@@ -63,7 +63,7 @@ class UnderstandingKeeper:
         while not stop.is_set():
             try:
                 done = self.step()
-            except (ConflictError, UnavailableError) as error:
+            except (ConflictError, OverloadedError, UnavailableError) as error:
                 _log.warning("items_not_understood_yet", kind=error.kind, again_in_seconds=pause)
                 metrics.errors.labels(error.kind, "understanding").inc()
                 stop.wait(pause)
@@ -77,7 +77,7 @@ class UnderstandingKeeper:
         """Understand a few of what is due, the newest; how many were looked at, 0: none is due.
 
         Raises:
-            UnavailableError: the database does not answer.
+            UnavailableError, OverloadedError: the database or a library does not answer now.
             ConflictError: another transaction was in the way.
         """
         self._look()
@@ -118,7 +118,11 @@ class UnderstandingKeeper:
             metrics.understood_items.labels(outcome).inc()
 
     def _row(self, one: DueItem) -> StoredUnderstanding:
-        """What to store of one item; it is not tried again before it or a method changes."""
+        """What to store of one item; it is not tried again before it or a method changes.
+
+        Raises:
+            ClickwiseError: only one that a later try may get past.
+        """
         started = time.perf_counter()
         reason, body, signature = "", b"", b""
         try:
@@ -128,6 +132,8 @@ class UnderstandingKeeper:
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except ClickwiseError as error:
+            if error.retryable:
+                raise
             reason = error.kind
         except BaseException as error:  # noqa: BLE001  # libraries in Rust panic outside Exception
             # No message and no traceback: they may hold the item's text.

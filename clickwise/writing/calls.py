@@ -35,6 +35,7 @@ class Calls:
     ) -> None:
         self.writer = writer
         self.breaker = breaker
+        self.failures = 0  # of calls, so far
         self._budget = budget
         self._clock = clock
         self._pause = pause
@@ -81,6 +82,7 @@ class Calls:
         metrics.text_breaker.set(self.breaker.state)
 
     def _failed(self, kind: str) -> None:
+        self.failures += 1
         self.breaker.failed()
         metrics.text_failures.labels(kind).inc()
         metrics.text_breaker.set(self.breaker.state)

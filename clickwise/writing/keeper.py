@@ -5,28 +5,24 @@ made anew, and a second keeper costs double work and does no harm. One step writ
 and segment at most, so whoever stops it waits for one call.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import msgspec
 
 from clickwise import logs, metrics
 from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConfigurationError, OverloadedError, UnavailableError
-from clickwise.items import Item
 from clickwise.state.port import State
 from clickwise.state.text_port import (
     ALL,
     Attempt,
-    Candidate,
     Decision,
     Rejection,
     StoredText,
 )
 from clickwise.types import ItemKey
 from clickwise.writing.calls import Calls
-from clickwise.writing.demand import expected_views, priority
+from clickwise.writing.choosing import Chooser, Pair, Terms
 from clickwise.writing.drafting import (
     Brief,
     Judge,
@@ -37,54 +33,28 @@ from clickwise.writing.drafting import (
     write_field,
 )
 from clickwise.writing.gate import Field, Source
-from clickwise.writing.readers import shares_of
-from clickwise.writing.segments import OWN, Chosen, Segment, Shares, segments_of
+from clickwise.writing.segments import OWN
+from clickwise.writing.settling import Settler
 from clickwise.writing.source import (
+    LanguageOf,
     digest_of,
     fields_of,
     is_shown,
-    item_of,
     recipe_of,
-    source_of,
+    source_by,
 )
 from clickwise.writing.suspects import Suspects
 
 IDLE_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 5.0
-QUEUE = 64  # pairs of item and segment that are chosen at a time
 CHOSEN_FOR_SECONDS = 60.0  # then the choice is made anew: what is popular changes
-POPULAR = 200  # items that are worth a text for readers of their topics
-SHARES_FOR_SECONDS = 600.0
 LOOK_ANYWAY_SECONDS = 30.0
-AT_ONCE = 100
+# For any item to be understood; then there is nobody who does, and languages are guessed.
+LANGUAGE_WAIT_SECONDS = 600.0
 REMEMBERED = 200  # other items' texts of a field that a new one is compared with
 PRUNE_EVERY = 500
 
 _log = logs.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the site wants: see the settings of these names."""
-
-    segments: int
-    languages: tuple[str, ...]
-    half_life_seconds: float
-    rejections: int
-    gate: str  # the gate's method: part of the recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An item and the readers that it is to be written for."""
-
-    candidate: Candidate
-    item: Item
-    chosen: Chosen
-    views: float
-
-
-LanguageOf = Callable[[ItemKey], str | None]
 
 
 class TextKeeper:
@@ -100,9 +70,6 @@ class TextKeeper:
         terms: Terms,
         language_of: LanguageOf,
     ) -> None:
-        """`language_of`: what was understood of an item that does not say its language; empty: it
-        cannot be told, None: not yet.
-        """
         self._state = state
         self._texts = state.texts
         self._calls = calls
@@ -111,15 +78,17 @@ class TextKeeper:
         self._terms = terms
         self._language_of = language_of
         self._recipe = recipe_of(model=calls.writer.model, gate=terms.gate)
-        self._shares = Shares({}, 0)
-        self._shares_until = 0.0
-        self._sampled = ""
+        self._suspects = Suspects()
+        self._chooser = Chooser(
+            state=state, clock=clock, terms=terms, recipe=self._recipe, language_of=language_of,
+            is_suspected=self._suspects.has,
+        )  # fmt: skip
+        self.settler = Settler(state=state, recipe=self._recipe, language_of=language_of)
         self._queue: deque[Pair] = deque()
         self._chosen_until = 0.0
-        self._settled = 0
+        self._waits_since: float | None = None
         self._look_again = 0.0
         self._looked_at = -1
-        self._suspects = Suspects()
         self._recent: dict[str, deque[tuple[ItemKey, str]]] | None = None
         self._recorded = 0
         metrics.text_breaker.set(calls.breaker.state)
@@ -138,13 +107,15 @@ class TextKeeper:
         pair = self._next()
         if pair is None:
             return IDLE_SECONDS
-        if pair.item.language is None and self._language_of(pair.candidate.key) is None:
+        if self._waits_for_language(pair):
             self._queue.append(pair)  # it is understood in a moment
             return IDLE_SECONDS
+        failures = None  # before the first call about this pair
         try:
-            if self._suspects.has(_place(pair)):
+            if self._suspects.has(pair.place):
                 probe(self._calls)
                 self._suspects.model_made_sense()
+            failures = self._calls.failures
             self._write(pair)
         except NonsenseError as error:
             self._doubt(pair, error.refused)
@@ -154,7 +125,10 @@ class TextKeeper:
         except (UnavailableError, ConfigurationError) as error:
             if self._calls.breaker.wait_seconds:
                 _log.warning("language_model_left_alone", reason=str(error))
-            self._queue.append(pair)  # the next try is another item's: this one may be the cause
+            if failures in (None, self._calls.failures):
+                self._queue.append(pair)
+            else:
+                self._suspect(pair)
             return 0.0 if not self._calls.breaker.wait_seconds else IDLE_SECONDS
         except Exception as error:  # noqa: BLE001  # one item must not stop the others
             # No message and no traceback: they may hold the item's text.
@@ -164,23 +138,20 @@ class TextKeeper:
         return 0.0
 
     def settle(self) -> None:
-        """Withdraw texts of items that changed or went; keep those of items that say the same."""
-        newest = self._state.newest_change()
-        if newest <= self._settled:
-            return
-        while found := self._texts.outdated(after=self._settled, limit=AT_ONCE):
-            for candidate, attempt in found:
-                self._settle_one(candidate, attempt)
-        self._settled = newest
+        """See Settler."""
+        self.settler.settle()
 
-    def _settle_one(self, candidate: Candidate, attempt: Attempt) -> None:
-        if candidate.body is not None and attempt.recipe == self._recipe:
-            item = item_of(candidate.body)
-            if digest_of(item, self._source(candidate, item)) == attempt.digest:
-                self._texts.keep(_for_change(attempt, candidate.change))
-                metrics.text_cache_hits.inc()
-                return
-        self._texts.withdraw(attempt.key, attempt.segment)
+    def _waits_for_language(self, pair: Pair) -> bool:
+        """Whether somebody may yet understand its language: they did for another item lately."""
+        if pair.item.language:
+            return False
+        now = self._clock.monotonic()
+        if self._language_of(pair.candidate.key) is not None:
+            self._waits_since = None
+            return False
+        if self._waits_since is None:
+            self._waits_since = now
+        return now < self._waits_since + LANGUAGE_WAIT_SECONDS
 
     def _next(self) -> Pair | None:
         now = self._clock.monotonic()
@@ -188,79 +159,16 @@ class TextKeeper:
             newest = self._state.newest_change()
             if not self._queue and newest == self._looked_at and now < self._look_again:
                 return None
-            self._queue = deque(self._choose())
+            self._queue = deque(self._chooser.choose())
             self._chosen_until = now + CHOSEN_FOR_SECONDS
             self._looked_at, self._look_again = newest, now + LOOK_ANYWAY_SECONDS
         return self._queue.popleft() if self._queue else None
 
-    def _choose(self) -> list[Pair]:
-        """The pairs that are due, those with the most expected views first."""
-        self._read_shares()
-        pairs: list[Pair] = []
-        backlog = 0
-        for language in (OWN, *self._terms.languages):
-            segment = Segment(language)
-            due, number = self._texts.due(segment.key, self._recipe, limit=QUEUE)
-            pairs += [self._pair(one, Chosen(segment, "", 1.0)) for one in _readable(due)]
-            backlog = max(backlog, number)
-        pairs += self._for_topics()
-        metrics.text_backlog.set(backlog)
-        pairs.sort(
-            key=lambda pair: (
-                self._suspects.has(_place(pair)), -priority(pair.views, pair.chosen)
-            )
-        )  # fmt: skip
-        return pairs[:QUEUE]
-
-    def _for_topics(self) -> list[Pair]:
-        """Pairs of popular items and readers of their topics that are due."""
-        popular = _readable(self._texts.popular(POPULAR))
-        done = {
-            (attempt.key, attempt.segment)
-            for attempt in self._texts.attempts([one.key for one in popular])
-            if attempt.recipe == self._recipe
-        }
-        pairs = []
-        for one in popular:
-            assert one.body is not None  # noqa: S101  # the query says so
-            chosen = segments_of(
-                item_of(one.body).subjects,
-                languages=self._terms.languages,
-                shares=self._shares,
-                most=self._terms.segments,
-            )
-            pairs += [
-                self._pair(one, segment)
-                for segment in chosen
-                if segment.topic and (one.key, segment.segment.key) not in done
-            ]
-        return pairs
-
-    def _pair(self, candidate: Candidate, chosen: Chosen) -> Pair:
-        assert candidate.body is not None  # noqa: S101  # the query says so
-        item = item_of(candidate.body)
-        views = expected_views(
-            candidate,
-            item,
-            now=self._clock.now(),
-            half_life_seconds=self._terms.half_life_seconds,
-        )
-        return Pair(candidate, item, chosen, views)
-
-    def _read_shares(self) -> None:
-        now = self._clock.monotonic()
-        if now < self._shares_until:
-            return
-        self._shares, self._sampled = shares_of(self._state, after=self._sampled)
-        self._shares_until = now + SHARES_FOR_SECONDS
-
-    def _source(self, candidate: Candidate, item: Item) -> Source:
-        language = "" if item.language else self._language_of(candidate.key)
-        return source_of(item, language=language or "")
-
     def _write(self, pair: Pair) -> None:
         """Write for one pair, and store what came of it as long as the item is as it was."""
-        source = self._source(pair.candidate, pair.item)
+        source, guessed = source_by(pair.item, pair.candidate.key, self._language_of)
+        if not (pair.item.language or guessed) and self._was_guessed_well(pair, source):
+            return
         segment = pair.chosen.segment
         language = source.language if segment.language == OWN else segment.language
         written: list[Written] = []
@@ -274,18 +182,32 @@ class TextKeeper:
                     written.append(
                         write_field(self._calls, self._judge, brief, field, others=others)
                     )
-        self._suspects.clear(_place(pair))
-        self._record(pair, digest_of(pair.item, source), written)
+        if written:
+            self._suspects.clear(pair.place)
+        self._record(pair, source, written, guessed=guessed)
 
-    def _record(self, pair: Pair, digest: str, written: Sequence[Written]) -> None:
+    def _was_guessed_well(self, pair: Pair, source: Source) -> bool:
+        """Whether what was written before anybody understood the item can stay; then it does."""
+        digest = digest_of(pair.item, source)
+        for attempt in self._texts.attempts([pair.candidate.key]):
+            written = (attempt.segment, attempt.change, attempt.recipe, attempt.digest)
+            place = (pair.chosen.segment.key, pair.candidate.change, self._recipe.guessed, digest)
+            if written == place:
+                self._texts.keep(dataclasses.replace(attempt, recipe=self._recipe.name))
+                return True
+        return False
+
+    def _record(
+        self, pair: Pair, source: Source, written: Sequence[Written], *, guessed: bool
+    ) -> None:
         refused = [one for text in written for one in text.refused]
         accepted = [text for text in written if text.text]
         attempt = Attempt(
             key=pair.candidate.key,
             segment=pair.chosen.segment.key,
             change=pair.candidate.change,
-            digest=digest,
-            recipe=self._recipe,
+            digest=digest_of(pair.item, source),
+            recipe=self._recipe.guessed if guessed else self._recipe.name,
             accepted=len(accepted),
             rejected=len(refused),
             at=self._clock.now(),
@@ -300,15 +222,20 @@ class TextKeeper:
         """Nonsense: the model's fault, unless it makes sense of others in between."""
         self._texts.refuse([self._rejection(pair, refused)])
         self._prune(1)
-        if self._suspects.is_to_blame(_place(pair)):
+        self._suspect(pair)
+
+    def _suspect(self, pair: Pair) -> None:
+        """Try it again after all others, or leave it if it is to blame."""
+        if self._suspects.is_to_blame(pair.place):
+            _log.warning("item_given_up", change=pair.candidate.change)
             self._give_up(pair)
         else:
             self._queue.append(pair)
 
     def _give_up(self, pair: Pair) -> None:
         """Write nothing for it until it changes, or the recipe does."""
-        source = self._source(pair.candidate, pair.item)
-        self._record(pair, digest_of(pair.item, source), [])
+        source, guessed = source_by(pair.item, pair.candidate.key, self._language_of)
+        self._record(pair, source, [], guessed=guessed)
 
     def _prune(self, more: int) -> None:
         self._recorded += more
@@ -370,36 +297,6 @@ def run(keeper: TextKeeper, pause: Callable[[float], bool]) -> None:
             metrics.errors.labels(error.kind, "texts").inc()
             _log.warning("texts_wait", kind=error.kind, reason=str(error))
             wait = LONGEST_WAIT_SECONDS
-
-
-def _readable(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Without items that this program does not take for one, from before it knew better."""
-    kept = []
-    for one in candidates:
-        try:
-            item_of(one.body or b"")
-        except msgspec.MsgspecError:
-            metrics.errors.labels("invalid", "texts").inc()
-        else:
-            kept.append(one)
-    return kept
-
-
-def _place(pair: Pair) -> tuple[ItemKey, str]:
-    return pair.candidate.key, pair.chosen.segment.key
-
-
-def _for_change(attempt: Attempt, change: int) -> Attempt:
-    return Attempt(
-        key=attempt.key,
-        segment=attempt.segment,
-        change=change,
-        digest=attempt.digest,
-        recipe=attempt.recipe,
-        accepted=attempt.accepted,
-        rejected=attempt.rejected,
-        at=attempt.at,
-    )
 
 
 def _is_decided(decisions: Sequence[Decision], segment: str, field: Field) -> bool:

@@ -109,14 +109,15 @@ class Shelf:
         """
         newest = self._texts.newest_number()
         if newest > self._number:
-            at = self._number
-            while texts := self._texts.texts_changed(after=at, limit=AT_ONCE):
-                self._put(texts, ())
-                at = texts[-1].number
+            # First what people decided: nothing that is blocked may be shown, not for a moment.
             at = self._number
             while decisions := self._texts.decisions_changed(after=at, limit=AT_ONCE):
                 self._put((), decisions)
                 at = decisions[-1].number
+            at = self._number
+            while texts := self._texts.texts_changed(after=at, limit=AT_ONCE):
+                self._put(texts, ())
+                at = texts[-1].number
             self._number = newest
         self._fetch_wanted()
         self._tell()
@@ -146,8 +147,8 @@ class Shelf:
             metrics.dropped.labels("texts").inc()
 
     def _fetch_wanted(self) -> None:
-        while self._wanted:
-            key = self._wanted.pop()
+        for key in tuple(self._wanted):  # what is asked for meanwhile waits for the next time
+            self._wanted.discard(key)
             entry = _NOTHING.changed(self._texts.texts_of(key), self._texts.decisions_of(key))
             self._gone.pop(key, None)
             if entry:

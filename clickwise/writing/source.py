@@ -1,5 +1,7 @@
 """What of an item is written from, and a digest that tells whether that changed."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
@@ -7,7 +9,7 @@ import msgspec
 
 from clickwise.items import Item
 from clickwise.text import plain
-from clickwise.types import ITEM_KINDS
+from clickwise.types import ITEM_KINDS, ItemKey
 from clickwise.writing.gate import Field, Source
 from clickwise.writing.prompts import WRITTEN_FIELDS, prompt_of
 
@@ -16,6 +18,23 @@ SUMMARY_CHARACTERS = 200
 KEY_POINTS_CHARACTERS = 400
 _MOST = 20_000  # of a body that is looked at
 _LANGUAGE = "en"  # of items whose language nobody could tell
+
+# What was understood of an item's language; empty: it cannot be told, None: not yet.
+LanguageOf = Callable[[ItemKey], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """By which prompts, model and gate texts are made: another makes all of them anew. `guessed` is
+    the same for an item that nobody had understood: the text is looked at again once somebody has.
+    """
+
+    name: str
+
+    @property
+    def guessed(self) -> str:
+        """See Recipe."""
+        return f"{self.name}?"
 
 
 def item_of(body: bytes) -> Item:
@@ -31,6 +50,12 @@ def source_of(item: Item, *, language: str = "") -> Source:
         body = f"{body} ({', '.join(labels)})" if body else f"{', '.join(labels)}."
     said = (item.language or language).partition("-")[0].lower()
     return Source(title=plain(item.title), body=body, language=said or _LANGUAGE)
+
+
+def source_by(item: Item, key: ItemKey, language_of: LanguageOf) -> tuple[Source, bool]:
+    """Title and text of an item, and whether its language is but guessed."""
+    language = "" if item.language else language_of(key)
+    return source_of(item, language=language or ""), language is None
 
 
 def fields_of(source: Source) -> tuple[Field, ...]:
@@ -53,11 +78,11 @@ def digest_of(item: Item, source: Source) -> str:
     return blake2b(said.encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def recipe_of(*, model: str, gate: str) -> str:
-    """By which prompts, model and gate texts are made: another recipe makes all of them anew."""
+def recipe_of(*, model: str, gate: str) -> Recipe:
+    """See Recipe."""
     prompts = [prompt_of(kind, field).name for kind in ITEM_KINDS for field in WRITTEN_FIELDS]
     said = "\0".join((model, gate, *prompts))
-    return blake2b(said.encode(), digest_size=8).hexdigest()
+    return Recipe(blake2b(said.encode(), digest_size=8).hexdigest())
 
 
 def is_shown(item: Item, *, now: datetime) -> bool:

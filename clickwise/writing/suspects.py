@@ -1,7 +1,7 @@
-"""Items that the model answered nonsense to: is it the model, or the item?
+"""Items that the model answered nonsense to, or not at all: is it the model, or the item?
 
-An item is to blame when the model made nonsense of it again although it had made sense of another
-text in between. Until then it is tried again after all others, however long the model is down.
+An item is to blame when the model failed with it again although it had made sense of another text
+in between. Until then it is tried again after all others, however long the model is down.
 """
 
 from clickwise.types import ItemKey
@@ -33,7 +33,7 @@ class Suspects:
         return place in self._since
 
     def is_to_blame(self, place: Place) -> bool:
-        """Note nonsense about this one; whether it is the cause."""
+        """Note a failure with this one; whether it is the cause."""
         since = self._since.pop(place, None)
         if since is not None and since < self._sensible:
             return True

@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
+from clickwise.errors import UnavailableError
 from clickwise.state.port import ItemWrite, StoredActivity
 from clickwise.state.sql import SqlState, open_state
 from clickwise.state.text_port import ALL, Attempt, Decision, Rejection, Spent, StoredText
+from clickwise.state.understandings import StoredUnderstanding
 from clickwise.types import ItemId, ModelVersion, item_key
 
 NOW = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)
 SEGMENT = "en:00000000"
 RECIPE = "recipe-1"
+GUESSED = "recipe-1?"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,6 +67,13 @@ def rejection(name: str, reason: str = "number") -> Rejection:
     )  # fmt: skip
 
 
+def understood(name: str, change: int) -> StoredUnderstanding:
+    return StoredUnderstanding(
+        key=item_key(name), change=change, methods="m", reason="", body=b"{}", signature=b"",
+        bands=(),
+    )  # fmt: skip
+
+
 def decision(name: str, action: str = "block") -> Decision:
     return Decision(
         key=item_key(name), segment=ALL, field=ALL, item=ItemId(name), action=action, text="",
@@ -74,17 +85,17 @@ class TestDue:
     def test_an_item_without_an_attempt_is_due(self, state: SqlState) -> None:
         put(state, "a", "b")
 
-        found, number = state.texts.due(SEGMENT, RECIPE, limit=1)
+        found = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=1)
 
         assert [one.item for one in found] == ["b"]  # the newest first
-        assert number == 2
+        assert state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED) == 2
 
     def test_the_most_popular_comes_first(self, state: SqlState) -> None:
         put(state, "a", "b")
         with state.write() as write:
             write.put_activity({item_key("a"): StoredActivity(3.0, b"x")})
 
-        found, _ = state.texts.due(SEGMENT, RECIPE, limit=5)
+        found = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5)
 
         assert [(one.item, one.log_score) for one in found] == [("a", 3.0), ("b", None)]
         assert [one.item for one in state.texts.popular(5)] == ["a"]
@@ -93,7 +104,8 @@ class TestDue:
         change = put(state, "a")
         state.texts.record(attempt("a", change), [text("a", change)], [])
 
-        assert state.texts.due(SEGMENT, RECIPE, limit=5) == ([], 0)
+        assert state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5) == []
+        assert state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED) == 0
 
     @pytest.mark.parametrize("what", ["change", "recipe", "segment"])
     def test_another_change_recipe_or_segment_makes_it_due(self, state: SqlState, what) -> None:
@@ -105,13 +117,44 @@ class TestDue:
         segment = "pt:00000000" if what == "segment" else SEGMENT
         recipe = "recipe-2" if what == "recipe" else RECIPE
 
-        assert [one.item for one in state.texts.due(segment, recipe, limit=5)[0]] == ["a"]
+        due = state.texts.due(segment, recipe, guessed=GUESSED, limit=5)
+        assert [one.item for one in due] == ["a"]
+
+    def test_a_guess_is_due_again_once_the_item_is_understood(self, state: SqlState) -> None:
+        change = put(state, "a")
+        state.texts.record(attempt("a", change, recipe=GUESSED), [], [])
+        before = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5)
+
+        state.understandings.put([understood("a", change)])
+
+        due = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5)
+        assert (before, [one.item for one in due]) == ([], ["a"])
+        assert state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED) == 1
+
+    def test_bodies_are_read_of_what_is_returned_alone(self, state: SqlState) -> None:
+        put(state, *(f"i{number}" for number in range(9)))
+        said: list[str] = []
+
+        def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+            del connection, cursor, rest
+            said.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            found = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=2)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+        (sorting,) = [one for one in said if "ORDER BY" in one]
+        assert "body" not in sorting.partition("FROM")[0]
+        assert [one.body for one in found] == [b"{}"] * 2
 
     def test_a_deleted_item_is_not_due(self, state: SqlState) -> None:
         put(state, "a")
         put(state, "a", body=None)
 
-        assert state.texts.due(SEGMENT, RECIPE, limit=5) == ([], 0)
+        assert state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5) == []
+        assert state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED) == 0
 
 
 class TestRecord:
@@ -177,10 +220,22 @@ class TestRecord:
         change = put(state, "a")
         state.texts.record(attempt("a", change), [text("a", change)], [])
 
-        state.texts.withdraw(item_key("a"), SEGMENT)
+        state.texts.withdraw(attempt("a", change))
 
         assert state.texts.texts_of(item_key("a")) == []
-        assert state.texts.due(SEGMENT, RECIPE, limit=5)[1] == 1
+        assert state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED) == 1
+
+    def test_texts_that_were_written_anew_since_are_not_withdrawn(self, state: SqlState) -> None:
+        change = put(state, "a")
+        old = attempt("a", change)
+        state.texts.record(old, [text("a", change)], [])
+        again = put(state, "a", body=b'{"new": 1}')
+        state.texts.record(attempt("a", again), [text("a", again)], [])
+
+        state.texts.withdraw(old)
+
+        assert [one.change for one in state.texts.texts_of(item_key("a"))] == [again]
+        assert state.texts.attempts([item_key("a")]) == [attempt("a", again)]
 
 
 class TestPeople:
@@ -223,3 +278,20 @@ class TestPublished:
         state.texts.note_published(3)
 
         assert state.texts.published() == 7
+
+    def test_what_is_noted_while_publishing_is_kept(self, state: SqlState) -> None:
+        with state.texts.publishing() as note:
+            note(5)
+
+        assert state.texts.published() == 5
+
+    def test_one_machine_publishes_at_a_time(self, postgres_url: str) -> None:
+        first = open_state(postgres_url, timeout_seconds=5.0, pool_size=2)
+        second = open_state(postgres_url, timeout_seconds=0.3, pool_size=2)
+        first.migrate()
+        second.newest_change()
+        with first.texts.publishing(), pytest.raises(UnavailableError), second.texts.publishing():
+            pass
+
+        first.close()
+        second.close()

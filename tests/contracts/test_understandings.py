@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from clickwise.state.port import ItemWrite
 from clickwise.state.sql import SqlState, open_state
+from clickwise.state.tables import items
 from clickwise.state.understandings import Neighbor, StoredUnderstanding
 from clickwise.types import ItemId, ModelVersion, item_key
 
@@ -154,6 +156,17 @@ class TestDeleting:
         put(state, "b", None)
 
         assert state.understandings.of([item_key("b")]) == {}
+        assert state.understandings.neighbors(item_key("a"), limit=9) == []
+
+    def test_one_that_is_left_of_a_deleted_item_is_no_neighbor(self, state: SqlState) -> None:
+        for name in ("a", "b"):
+            state.understandings.put([understood(name, put(state, name), bands=(7,))])
+        assert state.understandings.neighbors(item_key("a"), limit=9) != []
+
+        with state._connections.transaction() as connection:
+            gone = update(items).where(items.c.key == item_key("b")).values(body=None)
+            connection.execute(gone)
+
         assert state.understandings.neighbors(item_key("a"), limit=9) == []
 
     def test_a_deleted_item_is_not_due_and_takes_nothing(self, state: SqlState) -> None:

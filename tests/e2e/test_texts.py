@@ -1,5 +1,7 @@
 """Texts as a site sees them: written beside the server, shown in lists, and never waited for."""
 
+import json
+
 import pytest
 
 from clickwise.cli import run
@@ -93,3 +95,20 @@ def test_a_persons_word_is_shown_within_seconds(site):
     wait_until(lambda: text_of(site, "a")["shown"] == "own", seconds=SECONDS, what="the block")
     assert run(["texts", "unblock", "a", *home]) == 0
     wait_until(lambda: text_of(site, "a")["shown"] == "written", seconds=SECONDS, what="the text")
+
+
+def test_a_model_is_tried_on_a_file_before_readers_see_a_word(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CLICKWISE_TEXTS", "url")
+    monkeypatch.setenv("CLICKWISE_TEXTS_URL", model.url)
+    monkeypatch.setenv("CLICKWISE_TEXTS_MODEL", "scripted-1")
+    file, out = tmp_path / "items.jsonl", tmp_path / "drafts.jsonl"
+    file.write_text(
+        json.dumps({"id": "a", "kind": "news", "title": "Item a", "body": BODY, "language": "en"}),
+        encoding="utf-8",
+    )
+
+    assert run(["texts", "try", str(file), "--fields", "title", "--json", str(out), "--show"]) == 0
+
+    assert json.loads(out.read_text("utf-8"))["model"] == "scripted-1"
+    assert "The city opened a new tram line" in capsys.readouterr().out
+    assert model.calls == 1

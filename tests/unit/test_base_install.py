@@ -12,7 +12,8 @@ from importlib.abc import MetaPathFinder
 class Missing(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {
-            "aiokafka", "faust", "fsspec", "mode", "psycopg", "pyarrow", "torch", "transformers"
+            "aiokafka", "faust", "fsspec", "mode", "openai", "psycopg", "pyarrow", "torch",
+            "transformers", "xllamacpp"
         }:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -93,3 +94,16 @@ def test_what_needs_postgresqls_client_names_the_extra(tmp_path):
     assert done.returncode == 2
     assert "pip install 'clickwise[kafka]'" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_what_writes_texts_names_the_extra(tmp_path):
+    done = without_extras(
+        """
+        print(run(["up", "--home", "site"]))
+        """,
+        tmp_path,
+        CLICKWISE_TEXTS="embedded",
+    )
+
+    assert done.stdout.splitlines()[-1] == "2", done.stdout + done.stderr
+    assert "pip install 'clickwise[texts]'" in done.stderr

@@ -240,6 +240,13 @@ def test_the_folders_own_padding_and_truncation_are_not_inherited(tmp_path: Path
     assert [len(row) for row in tokenizer.encode(["a", "a " * 100])] == [3, 40]
 
 
+def test_tokens_beyond_those_that_are_read_are_counted(tmp_path: Path) -> None:
+    folder = write_tiny_bert(tmp_path)
+    tokenizer = load_tokenizer((folder / "tokenizer.json").read_bytes(), prefix="", max_tokens=40)
+
+    assert [tokenizer.count(text) for text in ("", "a", "a " * 100)] == [0, 1, 100]
+
+
 def test_a_damaged_tokenizer_is_refused() -> None:
     with pytest.raises(BundleError, match="tokenizer cannot be read"):
         load_tokenizer(b"{", prefix="", max_tokens=8)

@@ -123,9 +123,13 @@ class TestUnderstander:
 
 
 class Encoder(HashingEncoder):
-    """Fails on items that say so, as libraries outside Python do."""
+    """Fails on items that say so, as libraries outside Python do; or not now."""
+
+    away = False
 
     def encode(self, texts):
+        if any("later" in text for text in texts) and self.away:
+            raise UnavailableError("not now")
         if any("poison" in text for text in texts):
             raise BaseException("their text")  # noqa: TRY002  # a panic in Rust is no Exception
         return super().encode(texts)
@@ -233,6 +237,20 @@ class TestKeeper:
         assert shown(state, ItemId("empty")).reason == "no_text"
         assert shown(state, ItemId("a")).status == shown(state, ItemId("b")).status == "ready"
         assert drain(keeper_of(state)) == 0
+
+    @pytest.mark.case(19)
+    def test_what_can_be_tried_again_is_tried_again(self, state, monkeypatch):
+        keeper = keeper_of(state)
+        sentences = "This is the first of them for later. And here a second one follows."
+        put(state, item("a", body=sentences))
+        monkeypatch.setattr(Encoder, "away", True)
+        with pytest.raises(UnavailableError):
+            keeper.step()
+
+        monkeypatch.setattr(Encoder, "away", False)
+        drain(keeper)
+
+        assert shown(state, ItemId("a")).status == "ready"
 
     def test_one_that_failed_is_tried_again_when_it_has_changed(self, state):
         keeper = keeper_of(state)

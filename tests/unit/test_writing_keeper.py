@@ -1,13 +1,18 @@
 """What is written next, what of it is kept, and what happens when the model is down."""
 
+import time
+
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import Engine, event
 
+from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.state.text_port import ALL, Decision
 from clickwise.types import ItemId, item_key, topic_code
 from clickwise.writing.breaker import FIRST_PAUSE_SECONDS, BreakerState
+from clickwise.writing.choosing import COUNTED_FOR_SECONDS, QUEUE
 from clickwise.writing.gate import Judgement, TextGate
-from clickwise.writing.keeper import LOOK_ANYWAY_SECONDS
+from clickwise.writing.keeper import LANGUAGE_WAIT_SECONDS, LOOK_ANYWAY_SECONDS
 from clickwise.writing.segments import OWN, Segment
 from tests.writing import EVERYBODY, NOW, Kept
 
@@ -132,6 +137,66 @@ class TestWriting:
         assert before == 0
         assert [draft.language for draft, _, _ in kept.judged] == ["pt"]
 
+    def test_one_that_nobody_understands_waits_for_a_while_and_is_written_by_a_guess(self, kept):
+        kept.language = None
+        kept.put("a", body="Um novo.", language=None)
+        kept.put("b", body="Um novo.", language=None)
+        kept.work()
+
+        kept.clock.advance(seconds=LANGUAGE_WAIT_SECONDS)
+        kept.work()
+
+        assert [draft.language for draft, _, _ in kept.judged] == ["en", "en"]
+
+    def test_a_guess_that_was_wrong_is_written_anew_once_the_item_is_understood(self, kept):
+        self.guess(kept)
+
+        kept.understand("a", "pt")
+        kept.start()
+        kept.work()
+
+        assert [draft.language for draft, _, _ in kept.judged] == ["en", "pt"]
+
+    def test_a_guess_that_was_right_stays_for_nothing(self, kept):
+        self.guess(kept)
+        before = kept.of("a")
+
+        kept.understand("a", "en")
+        kept.start()
+        kept.work()
+        kept.put("a", body="Um novo.", language=None)
+        kept.work()
+
+        assert len(kept.judged) == 1
+        assert kept.of("a") == before != {}
+
+    def guess(self, kept):
+        kept.language = None
+        kept.put("a", body="Um novo.", language=None)
+        kept.work()
+        kept.clock.advance(seconds=LANGUAGE_WAIT_SECONDS)
+        kept.work()
+
+    def test_what_is_due_is_counted_once_a_minute(self, kept):
+        for number in range(3 * QUEUE):
+            kept.put(f"i{number}", body="short")
+        counts = []
+
+        def note(connection, cursor, statement, *rest):
+            del connection, cursor, rest
+            counts.extend([statement] if "count(" in statement else [])
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            kept.work(steps=3 * QUEUE)
+            first = len(counts)
+            kept.clock.advance(seconds=COUNTED_FOR_SECONDS)
+            kept.work()
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+        assert (first, len(counts)) == (1, 2)
+
     def test_an_item_that_cannot_be_read_leaves_the_others(self, kept):
         kept.put("a", body="short")
         kept.put("b", body="x" * 300_000)
@@ -201,6 +266,38 @@ class TestChanges:
         kept.keeper.step()
 
         assert kept.of("a") == {}
+
+    def test_texts_of_an_item_that_can_no_more_be_read_go(self, kept):
+        kept.put("a", body="short")
+        kept.work()
+
+        kept.put("a", body="x" * 300_000)
+        kept.work()
+
+        assert kept.of("a") == {}
+
+    def test_texts_of_a_changed_item_go_while_the_model_is_at_work(self, kept):
+        kept.put("a", body="The tram is new.")
+        kept.work()
+        kept.put("b", body="The bus is new.")
+        whole = kept.writer.complete
+        gone = []
+
+        def slow(messages, **bounds):
+            kept.put("a", body="The tram is old.")
+            for _ in range(100):
+                gone[:] = [kept.of("a") == {}]
+                if gone == [True]:
+                    break
+                time.sleep(0.1)
+            return whole(messages, **bounds)
+
+        kept.writer.complete = slow
+
+        with kept.keeper.settler.beside():
+            kept.keeper.step()
+
+        assert gone == [True]
 
     def test_a_changed_item_is_written_anew(self, kept):
         kept.put("a", body="The tram is new.")
@@ -355,6 +452,49 @@ class TestBreaker:
         kept.clock.advance(seconds=LOOK_ANYWAY_SECONDS)
         kept.work()
         assert all(kept.of(f"i{number}") for number in range(6))
+
+    @pytest.mark.parametrize("fault", [ConfigurationError, UnavailableError])
+    def test_one_item_that_always_fails_ends_no_writing_after_an_outage(self, kept, fault):
+        for number in range(8):
+            kept.put(f"i{number}", body="The tram is new.")
+        kept.put("poison", body="The tram is new.")
+        kept.click("poison", 9)
+        whole = kept.writer.complete
+        begin = kept.clock.monotonic()
+
+        def complete(messages, **bounds):
+            down = kept.clock.monotonic() < begin + 600.0
+            kept.writer.mode = "error" if down else "good"
+            answer = whole(messages, **bounds)
+            if "Title of poison" in messages[-1].content:
+                raise fault("no")
+            return answer
+
+        kept.writer.complete = complete
+
+        while kept.clock.monotonic() < begin + 3_600.0:
+            kept.clock.advance(seconds=kept.keeper.step() or 1.0)
+
+        assert all(kept.of(f"i{number}") for number in range(8))
+        assert kept.of("poison") == {}
+        after = len(kept.writer.asked)
+        kept.clock.advance(seconds=600.0)
+        kept.work()
+        assert len(kept.writer.asked) == after  # it is left alone
+
+    def test_an_item_that_is_not_shown_clears_no_other(self, kept):
+        kept.put("a", body="The tram is new.")
+        kept.writer.mode = "error"
+        kept.work()
+        kept.put("b", body="The tram is new.", hidden=True)
+        for _ in range(20):
+            kept.work()
+            kept.clock.advance(minutes=5)
+
+        kept.writer.mode = "good"
+        kept.work()
+
+        assert kept.of("a")
 
     def test_nonsense_about_one_item_alone_is_that_items(self, kept):
         for name in ("a", "b", "c", "d", "e"):

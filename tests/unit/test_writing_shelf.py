@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 
+from clickwise.errors import UnavailableError
 from clickwise.state.text_port import ALL, Decision, StoredText
 from clickwise.types import ItemId, item_key, topic_code
 from clickwise.writing.comparison import Tally, compare, wilson
@@ -155,6 +157,40 @@ class TestShelf:
         shelf.refresh()
 
         assert self.shown(shelf) == "own"
+
+    def test_what_is_blocked_is_not_shown_while_the_decisions_cannot_be_read(self):
+        class Failing(Rows):
+            def decisions_changed(self, *, after, limit):
+                del after, limit
+                raise UnavailableError("the database does not answer")
+
+        rows = Failing()
+        rows.rows, rows.decided = [text()], [decision("block")]
+        shelf = Shelf(rows, holdout=0.0)
+
+        with pytest.raises(UnavailableError):
+            shelf.refresh()
+
+        assert self.shown(shelf) == "own"
+
+    def test_items_that_are_asked_for_meanwhile_wait_for_the_next_refresh(self):
+        class Busy(Rows):
+            fetched: ClassVar = []
+
+            def texts_of(self, key):
+                self.fetched.append(key)
+                shelf.of(item_key(f"i{len(self.fetched)}"), OWN_TITLE, (FOR_ALL,), held=False)
+                return super().texts_of(key)
+
+        rows = Busy()
+        shelf = Shelf(rows, holdout=0.0, most=1)
+        rows.rows = [text(item=f"i{number}", number=number + 1) for number in range(30)]
+        shelf.refresh()
+        self.shown(shelf, "i0")
+
+        shelf.refresh()
+
+        assert rows.fetched == [item_key("i0")]
 
     def test_a_look_never_reads_the_database(self):
         rows = Rows()
