@@ -464,3 +464,20 @@ def test_a_number_with_one_digit_changed_is_refused(data, own):
     assume(other is not None and other.group() not in source.body)
 
     assert reason(changed, source) == Reason.NUMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The library may open on Sundays too. The library may open on Sundays, too!", NEWS),
+        ("周一闭馆的安排没有改变。周一闭馆的安排没有改变。", XINWEN),
+    ],
+)
+def test_one_sentence_is_said_once(text, source):
+    assert reason(text, source) == Reason.REPETITION
+
+
+def test_one_point_is_made_once():
+    points = "The library may open on Sundays too\nThe library may open on Sundays too"
+
+    assert reason(points, field=Field.KEY_POINTS) == Reason.REPETITION

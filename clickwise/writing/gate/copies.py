@@ -1,7 +1,7 @@
-"""Is a text another item's: the same, or made of its sentences."""
+"""Is a text another item's: the same, or made of its sentences. Or does it copy itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.lexicon import fold
@@ -11,6 +11,7 @@ MAX_OTHER_CHARACTERS = 20_000
 _GRAM = 12  # characters, without white space and marks
 _COPIED = 0.8  # share of its grams that another text has
 _OWN = 0.5  # share from which on they are this item's as well
+_REPEATED = 6  # characters: "No." may be said twice
 _LOOSE = re.compile(r"[\W_]+")
 
 
@@ -30,6 +31,17 @@ def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
         theirs = _LOOSE.sub("", fold(other[:MAX_OTHER_CHARACTERS]))
         if _share(grams, theirs) >= _COPIED:
             return Finding(Reason.COPY, "another item's text")
+    return None
+
+
+def repeated(sentences: Iterable[str]) -> Finding | None:
+    """Whether a sentence (folded) stands there twice, but for marks and white space."""
+    seen: set[str] = set()
+    for sentence in sentences:
+        bare = _LOOSE.sub("", sentence)
+        if len(bare) >= _REPEATED and bare in seen:
+            return Finding(Reason.REPETITION, sentence[:60])
+        seen.add(bare)
     return None
 
 

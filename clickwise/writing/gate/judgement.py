@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PROMISE = "promise"
     LANGUAGE = "language"
     COPY = "copy"
+    REPETITION = "repetition"
     QUOTATION = "quotation"
     NUMBER = "number"
     DATE = "date"
