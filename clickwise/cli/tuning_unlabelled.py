@@ -50,13 +50,14 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
 
     Raises:
         ConfigurationError: too few texts, or they cannot be read.
+        BundleError: what came of it cannot serve as int8 or fp32; its weights are in the folder.
     """
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
         check_writable(command.json)
     with train_extra(), signals_unwind(), bar() as follow:
         from training.tune.base import base_for, token_ids
-        from training.tune.export import write_encoder
+        from training.tune.export import servable, write_encoder
         from training.tune.labelled import read_texts, text_key
         from training.tune.mlm import MlmCourse, pretrained
         from training.tune.task import fixed_of
@@ -81,16 +82,23 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
             seed=command.seed,
             bf16=course_of(command).bf16,
         )
+        before = {
+            "head": 0,
+            "control": course.head_epochs,
+            "encoder": course.head_epochs + course.epochs,
+        }
         with tracked(settings, "tune-mlm", course) as note:
 
             def watch(epoch: "MlmEpoch") -> None:
                 told = f"{epoch.stage}, epoch {epoch.number}: held-out loss {epoch.held_loss:.4f}"
-                follow(told, epoch.number / course.epochs)
-                step = epoch.number + (course.head_epochs if epoch.stage == "encoder" else 0)
+                step = epoch.number + before[epoch.stage]
+                follow(told, step / (before["encoder"] + course.epochs))
                 note(step, {"loss": epoch.loss, "held_loss": epoch.held_loss})
 
             story = pretrained(base, learned, held, course, fixed=fixed_of(weights), watch=watch)
         write_encoder(story.weights, command.out)
+        follow("checking what would serve", 1.0)
+        servable(command.out)
     report = MlmReport(
         texts=len(learned), held=len(held), before=story.before, after=story.after,
         seconds=story.seconds,
@@ -111,6 +119,7 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
 
     Raises:
         ConfigurationError: no such data set, or nobody took two items with a text.
+        BundleError: see `mlm`.
     """
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
@@ -118,7 +127,7 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
     with train_extra(), signals_unwind(), bar() as follow:
         from training.datasets import load_dataset
         from training.tune.contrast import ContrastCourse, contrasted, without_newest
-        from training.tune.export import write_encoder
+        from training.tune.export import servable, write_encoder
 
         be_quiet(settings)
         follow(f"reading {dataset}", 0.0)
@@ -140,6 +149,8 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
             except ValueError as error:
                 raise ConfigurationError(str(error)) from error
         write_encoder(story.weights, command.out)
+        follow("checking what would serve", 1.0)
+        servable(command.out)
     report = ContrastReport(
         pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
         seconds=story.seconds,

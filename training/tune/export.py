@@ -156,6 +156,20 @@ def checked(base: Base, tuned: Tuned, folder: Path, texts: Sequence[str]) -> Agr
             f"the written encoder's vectors differ from torch's by {difference:.2g}, allowed are"
             f" {_ALLOWED}"
         )
+    fp32_difference, int8_cosine = servable(folder)
+    return Agreement(
+        difference=difference, fp32_difference=fp32_difference, int8_cosine=int8_cosine
+    )
+
+
+def servable(folder: Path) -> tuple[float, float]:
+    """Make the graphs of the encoder in `folder` as they would serve: the largest difference of
+    the fp32 one from the weights, and the least cosine of the int8 one.
+
+    Raises:
+        BundleError: one of them is too far from the weights to serve.
+    """
+    source = FolderSource(folder, folder.resolve().name)
     found = {}
     for precision in (Precision.FP32, Precision.INT8):
         with tempfile.TemporaryDirectory() as made:
@@ -167,11 +181,7 @@ def checked(base: Base, tuned: Tuned, folder: Path, texts: Sequence[str]) -> Agr
                 identity="",
                 progress=lambda _stage, _done: None,
             )
-    return Agreement(
-        difference=difference,
-        fp32_difference=found[Precision.FP32].max_difference,
-        int8_cosine=found[Precision.INT8].min_cosine,
-    )
+    return found[Precision.FP32].max_difference, found[Precision.INT8].min_cosine
 
 
 def write_served_classifier(
