@@ -74,8 +74,8 @@ def classify(
     home: Home = None,
 ) -> int:
     """Tune on labelled texts; write an encoder and a classifier that the words process opens."""
-    from clickwise.cli.tuning import TuneCommand
     from clickwise.cli.tuning import classify as run
+    from clickwise.cli.tuning_course import TuneCommand
 
     return run(
         settings_from(home=home),
@@ -106,8 +106,8 @@ def compare(
     home: Home = None,
 ) -> int:
     """Compare the ways of tuning with each other, and with what needs none."""
-    from clickwise.cli.tuning import TuneCommand
     from clickwise.cli.tuning import compare as run
+    from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
         texts=texts, out=out, test=test, dev=dev, held=held, epochs=epochs, patience=patience,
@@ -135,8 +135,8 @@ def distill(
     home: Home = None,
 ) -> int:
     """Tune several, and one that learns from all of them, which is written."""
-    from clickwise.cli.tuning import TuneCommand
     from clickwise.cli.tuning import distill as run
+    from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
         texts=texts, out=out, test=test, dev=dev, held=held, epochs=epochs, patience=patience,
@@ -160,8 +160,8 @@ def search(
     home: Home = None,
 ) -> int:
     """Search for rates and regularization, by the dev part alone."""
-    from clickwise.cli.tuning import TuneCommand
     from clickwise.cli.tuning import search as run
+    from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
         texts=texts, dev=dev, held=held, method=method, epochs=epochs, tokens=tokens, seed=seed,
@@ -183,7 +183,7 @@ def mlm(
     home: Home = None,
 ) -> int:
     """Go on with pre-training: hide pieces of the site's own texts and let the encoder guess."""
-    from clickwise.cli.tuning import TuneCommand
+    from clickwise.cli.tuning_course import TuneCommand
     from clickwise.cli.tuning_unlabelled import mlm as run
 
     command = TuneCommand(
@@ -206,7 +206,7 @@ def contrast(
     home: Home = None,
 ) -> int:
     """Tune the encoder on what was clicked together."""
-    from clickwise.cli.tuning import TuneCommand
+    from clickwise.cli.tuning_course import TuneCommand
     from clickwise.cli.tuning_unlabelled import contrast as run
 
     command = TuneCommand(

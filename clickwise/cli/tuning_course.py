@@ -1,0 +1,103 @@
+"""What the commands of `clickwise tune` share: the command line, its course, weights, a run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clickwise.cli import homes
+from clickwise.cli.registry import registry_of
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings
+
+if TYPE_CHECKING:
+    from clickwise.encoder.weights import EncoderWeights
+    from training.registry import Run
+    from training.tune.course import Course
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneCommand:
+    """What the command line says. `held` 0: a tenth; `rate` 0: the method's own."""
+
+    texts: Path
+    out: Path = Path()
+    test: Path | None = None
+    dev: Path | None = None
+    held: int = 0
+    method: str = "lora"
+    rank: int = 16
+    matrices: str = "attention"
+    augment: str = "none"
+    attack: float = 0.0
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    rate: float = 0.0
+    smoothing: float = 0.1
+    epochs: int = 4
+    patience: int = 3
+    tokens: int = 32
+    seed: int = 1
+    precision: str = "auto"
+    json: Path | None = None
+    png: Path | None = None
+
+
+def course_of(command: TuneCommand) -> "Course":
+    """The course that the command line says."""
+    from training.tune.course import Augmentation, Course, Optimizer, Schedule, bf16_is_fast
+    from training.tune.methods import Matrices, Method, Sizes
+
+    return Course(
+        method=Method(command.method),
+        sizes=Sizes(rank=command.rank, matrices=Matrices(command.matrices)),
+        rate=command.rate,
+        optimizer=Optimizer(command.optimizer),
+        schedule=Schedule(command.schedule),
+        smoothing=command.smoothing,
+        attack=command.attack,
+        augmentation=Augmentation(command.augment),
+        epochs=command.epochs,
+        patience=command.patience,
+        max_tokens=command.tokens,
+        seed=command.seed,
+        bf16=bf16_is_fast() if command.precision == "auto" else command.precision == "bf16",
+    )
+
+
+def weights_of(settings: Settings) -> "EncoderWeights":
+    """The weights of the encoder of the settings.
+
+    Raises:
+        ConfigurationError: it is none that has weights.
+    """
+    from clickwise.encoder.sources import find_source
+
+    model = settings.encoder_model
+    if model.startswith("hashing:"):
+        raise ConfigurationError(
+            f"CLICKWISE_ENCODER_MODEL={model} has no weights to tune: expected `default`, a folder"
+            " or a Hugging Face id"
+        )
+    return find_source(model, hub_cache=homes.encoder_folder(settings) / "hub").load()
+
+
+Note = Callable[[int, dict[str, float]], None]
+
+
+@contextmanager
+def tracked(settings: Settings, name: str, course: object) -> Iterator[Note]:
+    """A run in MLflow with the course's parameters; what is called notes figures of a step."""
+    homes.make_home(settings)
+    with registry_of(settings).run(name, tags={"kind": "tuning"}) as run:
+        run.params({key: str(value) for key, value in _flat(course).items()})
+        yield _noter(run)
+
+
+def _noter(run: "Run") -> Note:
+    return lambda step, figures: run.figures(figures, step=step)
+
+
+def _flat(course: object) -> dict[str, object]:
+    return asdict(course)  # type: ignore[call-overload, no-any-return]
