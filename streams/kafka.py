@@ -59,6 +59,7 @@ MAX_REQUEST_BYTES = 8_000_000
 _SETTLED = (0, UnknownTopicOrPartitionError.errno)
 REQUEST_SECONDS = 10.0
 DELIVERY_SECONDS = 30.0
+SLACK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,10 @@ class Producer:
             except KafkaError as error:
                 await client.stop()
                 raise translated(error, "connecting to Kafka") from error
+            if not client.client.cluster.brokers():
+                # A broker that is just starting names none, and the client would never ask again.
+                await _stopped(client)
+                raise UnavailableError("connecting to Kafka: it names no broker yet")
             self._client = client
 
     async def stop(self) -> None:
@@ -184,8 +189,7 @@ class Producer:
         client, self._client = self._client, None
         if client is not None:
             # Late only in an outage; whoever sent what is left has not had an answer.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(client.stop(), 5.0)
+            await _stopped(client)
 
     async def write(self, messages: Sequence[Message]) -> None:
         """Return once all of these are durable; connects when `start` has not been called.
@@ -205,7 +209,7 @@ class Producer:
         try:
             for message in messages:
                 futures.append(await self._hand_over(client, message))  # noqa: PERF401  # keeps those before a fault
-            await asyncio.gather(*futures)
+            await self._written(client, futures, what)
         except (KafkaError, AssertionError) as error:  # it asserts that a partition exists
             # The others may fail too, and nobody else looks at them.
             await asyncio.gather(*futures, return_exceptions=True)
@@ -227,13 +231,31 @@ class Producer:
         )
         return future
 
+    async def _written(
+        self, client: AIOKafkaProducer, futures: Sequence[asyncio.Future[object]], what: str
+    ) -> None:
+        """Wait for these. The client gives up after its request timeout; one that has neither
+        written nor given up long after that has lost its cluster, and never will.
+        """
+        if not futures:
+            return
+        _, left = await asyncio.wait(futures, timeout=2 * self._delivery_seconds + SLACK_SECONDS)
+        if left:
+            await self._replace(client)
+            raise UnavailableError(f"{what}: the client stands still, starting anew")
+        await asyncio.gather(*futures)
+
     async def _replace(self, client: AIOKafkaProducer) -> None:
         current = self._client
         if current is None or current is not client:
             return  # another sender was first
         self._client = None
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(current.stop(), 5.0)
+        await _stopped(current)
+
+
+async def _stopped(client: AIOKafkaProducer) -> None:
+    with contextlib.suppress(TimeoutError, KafkaError):
+        await asyncio.wait_for(client.stop(), 5.0)
 
 
 def _breaks_session(error: Exception) -> bool:

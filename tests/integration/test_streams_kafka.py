@@ -233,6 +233,22 @@ async def test_an_exposure_is_found_again_by_the_time_in_its_request_id(
     await log.stop()
 
 
+async def test_a_producer_whose_client_stands_still_gets_another(with_topics: Settings) -> None:
+    producer = Producer(with_topics, delivery_seconds=1.0)
+    message = Message(f"{with_topics.kafka_topic_prefix}.events", b"u1", b"{}")
+    await producer.write([message])
+    client = producer._client
+    assert client is not None
+    client._sender._sender_task.cancel()
+
+    with pytest.raises(UnavailableError, match="starting anew"):
+        await producer.write([message])
+
+    await producer.write([message])
+    assert producer._client is not client
+    await producer.stop()
+
+
 async def test_a_producer_says_what_will_never_work(with_topics: Settings) -> None:
     producer = Producer(with_topics, delivery_seconds=2.0)
     with pytest.raises(ConfigurationError, match="clickwise topics create"):
