@@ -6,6 +6,7 @@ from threading import Event
 import msgspec
 import pytest
 
+from clickwise import logs
 from clickwise.errors import NotFoundError, UnavailableError
 from clickwise.items import Item
 from clickwise.limits import MAX_BODY_CHARACTERS
@@ -263,6 +264,7 @@ class TestKeeper:
         assert shown(state, ItemId("a")).status == "ready"
 
     def test_what_it_logs_holds_no_text(self, state, capsys):
+        logs.configure(level="info", output="json")  # to the stream that is looked at here
         sentences = "This is the first poison sentence of it. And here a second one follows."
         put(state, item("bad", body=sentences))
 
