@@ -5,8 +5,6 @@ Edge's next generation for each model in use, folds profiles anew for the one th
 tells Kafka which that is. It does not open the encoder.
 """
 
-import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack
@@ -16,19 +14,17 @@ from threading import Event
 from clickwise import logs
 from clickwise.bundle import Bundle
 from clickwise.cli import announcing, homes
-from clickwise.cli.exits import Exit, exit_of
 from clickwise.cli.opener import HomeOpener, open_bundle
-from clickwise.cli.parents import end_with_parent
+from clickwise.cli.parents import run_child
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
 from clickwise.errors import (
     BundleError,
-    ClickwiseError,
     ConfigurationError,
     UnavailableError,
 )
 from clickwise.releases.rebuilding import Rebuilder
-from clickwise.settings import Settings, load
+from clickwise.settings import Settings
 from clickwise.state.port import NamedRelease, Role, State
 from clickwise.types import ModelVersion
 from clickwise.vectors.builder import Space, Wanted, build_loop, stored_changes
@@ -37,22 +33,6 @@ from clickwise.vectors.builder import Space, Wanted, build_loop, stored_changes
 _ORDER: tuple[Role, ...] = ("candidate", "canary", "shadow", "live", "previous")
 
 _log = logs.get(__name__)
-
-
-def main() -> int:
-    """Build until SIGTERM; the exit code."""
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
-    settings = load(os.environ)
-    logs.configure(level=settings.log_level, output=settings.log_format)
-    end_with_parent()
-    try:
-        run(settings, stop)
-    except ClickwiseError as error:
-        _log.error("builder_failed", kind=error.kind, reason=str(error))
-        return exit_of(error)
-    return Exit.DONE
 
 
 def run(settings: Settings, stop: Event) -> None:
@@ -158,4 +138,4 @@ def space_of(state: State, bundle: Bundle, *, at_once: bool) -> Space:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_child("builder", run))

@@ -1,11 +1,35 @@
-"""A child process that ends when its parent is gone, however that went."""
+"""A child process beside the server: how it begins, and how it ends with its parent."""
 
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+
+from clickwise import logs
+from clickwise.cli.exits import Exit, exit_of
+from clickwise.errors import ClickwiseError
+from clickwise.settings import Settings, load
 
 LOOK_SECONDS = 0.5
+
+_log = logs.get(__name__)
+
+
+def run_child(name: str, work: Callable[[Settings, threading.Event], None]) -> int:
+    """Do `work` with the settings of the environment until SIGTERM; the exit code."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
+    settings = load(os.environ)
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    end_with_parent()
+    try:
+        work(settings, stop)
+    except ClickwiseError as error:
+        _log.error(f"{name}_failed", kind=error.kind, reason=str(error))
+        return exit_of(error)
+    return Exit.DONE
 
 
 def end_with_parent() -> None:

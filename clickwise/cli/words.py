@@ -6,43 +6,27 @@ with a low priority: what it has not come to is pending.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 
-from clickwise import logs
-from clickwise.cli.exits import Exit, exit_of
-from clickwise.cli.parents import end_with_parent
+from clickwise.cli.parents import run_child
 from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import encoder_of, state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import ClickwiseError, UnavailableError
-from clickwise.settings import Settings, load
+from clickwise.errors import UnavailableError
+from clickwise.settings import Settings
 from clickwise.state.port import State
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
 
-_log = logs.get(__name__)
 
-
-def main() -> int:
-    """Work until SIGTERM; the exit code."""
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
-    settings = load(os.environ)
-    logs.configure(level=settings.log_level, output=settings.log_format)
-    end_with_parent()
+def run_quietly(settings: Settings, stop: Event) -> None:
+    """The same as `run`, behind everything else on the machine."""
     os.nice(settings.words_niceness)
-    try:
-        run(settings, stop)
-    except ClickwiseError as error:
-        _log.error("words_failed", kind=error.kind, reason=str(error))
-        return exit_of(error)
-    return Exit.DONE
+    run(settings, stop)
 
 
 def run(settings: Settings, stop: Event) -> None:
@@ -102,4 +86,4 @@ def _wait_for_items(state: State, stop: Event) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_child("words", run_quietly))

@@ -12,20 +12,17 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from clickwise.encoder.port import TextEncoder
 from clickwise.errors import BundleError, ConfigurationError
-from clickwise.understanding.topics import MAX_TOPICS
+from clickwise.understanding.topics import heaviest
 from clickwise.understanding.understanding import TopicWeight
 from clickwise.vectors.port import Float32Array
 
 CARD, WEIGHTS = "classifier.json", "classifier.safetensors"
-# A second topic has at least this share of the first one's weight.
-_LEAST_OF_FIRST = 0.4
 
 
 class ClassifierCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,16 +48,7 @@ class TunedTopics:
     def weigh(self, text: str, vector_D: Float32Array) -> tuple[TopicWeight, ...]:
         """See TopicModel."""
         del text
-        raw_C = self._weight_CD @ vector_D + self._bias_C
-        shares_C = np.exp(raw_C - raw_C.max())
-        shares_C /= shares_C.sum()
-        order = np.argsort(-shares_C, kind="stable")[:MAX_TOPICS].tolist()
-        least = _LEAST_OF_FIRST * float(shares_C[order[0]])
-        return tuple(
-            TopicWeight(topic=self.card.classes[place], weight=round(float(shares_C[place]), 4))
-            for place in order
-            if shares_C[place] >= least
-        )
+        return heaviest(self.card.classes, self._weight_CD @ vector_D + self._bias_C)
 
 
 def load_classifier(folder: Path, encoder: TextEncoder) -> TunedTopics:

@@ -6,6 +6,7 @@ Shape suffixes: T = topics, X = texts that tell topics, D = embedding dimension.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -67,16 +68,20 @@ class NearestDescriptions:
     def weigh(self, text: str, vector_D: Float32Array) -> tuple[TopicWeight, ...]:
         """See TopicModel."""
         del text
-        near_T = self._topics_TD @ vector_D
-        shares_T = np.exp((near_T - near_T.max()) / TEMPERATURE)
-        shares_T /= shares_T.sum()
-        order = np.argsort(-shares_T, kind="stable")[:MAX_TOPICS].tolist()
-        least = _LEAST_OF_FIRST * float(shares_T[order[0]])
-        return tuple(
-            TopicWeight(topic=self._ids[place], weight=round(float(shares_T[place]), 4))
-            for place in order
-            if shares_T[place] >= least
-        )
+        return heaviest(self._ids, self._topics_TD @ vector_D / np.float32(TEMPERATURE))
+
+
+def heaviest(topics: Sequence[str], logits_T: Float32Array) -> tuple[TopicWeight, ...]:
+    """The topics with the greatest share of the softmax, those that come near the first."""
+    shares_T = np.exp(logits_T - logits_T.max())
+    shares_T /= shares_T.sum()
+    order = np.argsort(-shares_T, kind="stable")[:MAX_TOPICS].tolist()
+    least = _LEAST_OF_FIRST * float(shares_T[order[0]])
+    return tuple(
+        TopicWeight(topic=topics[place], weight=round(float(shares_T[place]), 4))
+        for place in order
+        if shares_T[place] >= least
+    )
 
 
 def own_topics(topics: tuple[str, ...]) -> tuple[TopicWeight, ...]:
