@@ -24,6 +24,7 @@ from clickwise.topics import EVENTS, ITEM_ACTIVITY, ITEMS
 from streams.continuity import Continuity
 from streams.exits import end_process
 from streams.kafka import REQUEST_SECONDS, bootstrap_servers, ssl_context
+from streams.progress import Progress
 from streams.records import REPLAY_HEADER, Record
 from streams.transport import SeekingTransport
 
@@ -54,8 +55,8 @@ class Flows:
     at_end: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
 
-def create_app(settings: Settings, flows: Flows) -> faust.App:
-    """An application whose agents feed `flows`; `faust.Worker` runs it."""
+def create_app(settings: Settings, flows: Flows) -> tuple[faust.App, Progress]:
+    """An application whose agents feed `flows`, and how far they have come."""
     folder = settings.folder / "faust"  # nothing is kept there, but Faust wants one
     folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
@@ -84,7 +85,7 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
     )
     app.transport = SeekingTransport(app.conf.broker_consumer, app)
     prefix = settings.kafka_topic_prefix
-    progress = _Progress(app)
+    progress = Progress(app)
     continuity = Continuity(settings, progress.following)
     linger = settings.stream_linger_seconds
     for topic, flow, batch, linger_seconds in (
@@ -108,28 +109,7 @@ def create_app(settings: Settings, flows: Flows) -> faust.App:
         app.task(_guarded(job))
     _connect_signals(app, continuity)
     app.in_worker = True
-    return app
-
-
-class _Progress:
-    """How far each partition has come."""
-
-    def __init__(self, app: faust.App) -> None:
-        self._app = app
-        self._applied: dict[TP, int] = {}
-
-    def advance(self, message: faust.types.Message) -> None:
-        """A message was applied. Said of partitions that have gone to another worker, too: a
-        batch may come out of a buffer just after that.
-        """
-        before = self._applied.get(message.tp, 0)
-        self._applied[message.tp] = max(before, message.offset + 1)
-
-    def following(self, topic: str, partition: int) -> int:
-        """The offset after the last one that was applied or committed, at least; or 0."""
-        place = TP(topic, partition)
-        committed = self._app.consumer._committed_offset.get(place)  # noqa: SLF001  # no public one
-        return max(self._applied.get(place, 0), committed or 0)
+    return app, progress
 
 
 def _agent(
@@ -139,14 +119,15 @@ def _agent(
     *,
     batch: int,
     linger_seconds: float,
-    progress: _Progress,
+    progress: Progress,
 ) -> Callable[[faust.Stream[bytes]], Coroutine[None, None, None]]:
     async def agent(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(batch, within=linger_seconds):
             records = [_record(event.message) for event in events]
             try:
-                await continuity.check(records)
-                await flow.take(records)
+                with progress.at_work(topic):
+                    await continuity.check(records)
+                    await flow.take(records)
             except Exception:  # noqa: BLE001  # the process edge
                 end_process(f"{topic}: a batch failed")
             for event in events:
@@ -185,7 +166,7 @@ def _guarded(
     return run
 
 
-async def _report_lag(app: faust.App, progress: _Progress) -> None:
+async def _report_lag(app: faust.App, progress: Progress) -> None:
     """Each second: the end of each partition of ours, less the next offset to apply."""
     while True:
         await asyncio.sleep(LAG_SECONDS)

@@ -2,8 +2,8 @@
 
 Faust survives outages, with one exception: when the broker goes away just as partitions are being
 taken over, its recovery task is cancelled from within, without a word, and the application waits
-for ever. So the flow of messages is watched: where it stands still although Kafka answers, the
-process starts anew.
+for ever. So the flow of messages is watched: where it stands still although Kafka answers, or lets
+messages wait that nobody has in hand (`standstill`), the process starts anew.
 """
 
 import asyncio
@@ -20,9 +20,11 @@ from clickwise.settings import Settings
 from streams import kafka
 from streams.app import FaustApp, Flows, create_app
 from streams.exits import EX_SOFTWARE, end_process, start_anew
+from streams.standstill import Watch
 
 STOP_SECONDS = 10.0
 STALL_SECONDS = 20.0
+LOOK_SECONDS = 5.0
 
 _log = logs.get(__name__)
 
@@ -44,13 +46,14 @@ async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     flows = make_flows()
-    app = create_app(settings, flows)
+    app, progress = create_app(settings, flows)
+    watch = Watch(settings, progress.idle, limit_seconds=_limit(settings))
     try:
         await _first_of(
             told_to_stop.wait(),
             app._crashed.wait(),  # noqa: SLF001  # no public one
             _started_and_stopped(app),
-            _stalled(app, settings),
+            _stalled(app, settings, watch),
         )
     except Exception as error:  # noqa: BLE001  # the process edge
         if kafka.is_outage(error):  # it answered a moment ago; a fresh process waits for it
@@ -58,7 +61,7 @@ async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int
         end_process("Faust failed")
     reason = app.crash_reason
     if reason is None and not told_to_stop.is_set():
-        start_anew("partitions are not taken over although Kafka answers")
+        start_anew("nothing is applied although messages wait and Kafka answers")
     _log.info("stopping", fault=repr(reason) if reason else None)
     try:
         async with asyncio.timeout(STOP_SECONDS):
@@ -85,14 +88,33 @@ async def _started_and_stopped(app: FaustApp) -> None:
     await app.wait_until_stopped()
 
 
-async def _stalled(app: FaustApp, settings: Settings) -> None:
+def _limit(settings: Settings) -> float:
+    """Seconds; longer than a rebalance takes when a worker has died."""
+    return max(STALL_SECONDS, 3 * settings.kafka_session_timeout_seconds)
+
+
+async def _stalled(app: FaustApp, settings: Settings, watch: Watch) -> None:
     """Return when no message has been let through for too long, and Kafka is not to blame."""
-    limit = max(STALL_SECONDS, 3 * settings.kafka_session_timeout_seconds)
-    since = time.monotonic()
+    try:
+        await _until_stalled(app, settings, watch)
+    finally:
+        await watch.close()
+
+
+async def _until_stalled(app: FaustApp, settings: Settings, watch: Watch) -> None:
+    limit = _limit(settings)
+    looked = since = time.monotonic()
     while True:
         await asyncio.sleep(1.0)
         if app.flow_control.is_active():
             since = time.monotonic()
+            if since - looked < LOOK_SECONDS:
+                continue
+            place = await watch.look()
+            looked = time.monotonic()
+            if place is not None:
+                _log.warning("messages wait", topic=place.topic, partition=place.partition)
+                return
         elif time.monotonic() - since > limit:
             try:
                 await kafka.ping(settings)

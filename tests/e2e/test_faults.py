@@ -74,7 +74,10 @@ class Site:
 
     def check(self) -> None:
         """Wait for the end, then compare with the replay."""
-        wait_until(self.drained, seconds=300.0, what="all of the topics applied")
+        try:
+            wait_until(self.drained, seconds=300.0, what="all of the topics applied")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.report()}") from error
         replayed = open_state(
             f"sqlite:///{self.folder / 'replay.db'}", timeout_seconds=10.0, pool_size=2
         )
@@ -90,9 +93,18 @@ class Site:
         assert len(self.state.dead_letters(limit=10_000)) == self.num_poison
 
     def drained(self) -> bool:
-        return asyncio.run(self._drained())
+        return not asyncio.run(self._behind())
 
-    async def _drained(self) -> bool:
+    def report(self) -> str:
+        """How far each partition is behind, and what each worker said last."""
+        lines = [f"{place}: {behind}" for place, behind in asyncio.run(self._behind()).items()]
+        for name, worker in self.workers.items():
+            said = [line[:300] for line in worker.output.splitlines() if "set aside" not in line]
+            lines += [f"worker {name}, {'running' if worker.running else 'ended'}:", *said[-60:]]
+        return "\n".join(lines)
+
+    async def _behind(self) -> dict[TopicPartition, str]:
+        """Committed offset and end of the partitions that are not applied to their end."""
         client = AIOKafkaConsumer(
             bootstrap_servers=self.settings.kafka_bootstrap,
             group_id=self.settings.kafka_group,
@@ -107,10 +119,14 @@ class Site:
                 for number in range(self.settings.kafka_partitions)
             ]
             ends = await client.end_offsets(places)
-            done = [await client.committed(place) or 0 for place in places]
+            done = {place: await client.committed(place) or 0 for place in places}
         finally:
             await client.stop()
-        return done == [ends[place] for place in places]
+        return {
+            place: f"{done[place]} of {ends[place]}"
+            for place in places
+            if done[place] != ends[place]
+        }
 
 
 class Traffic(Thread):
@@ -273,6 +289,22 @@ def test_what_faust_would_skip_is_never_committed(site: Site) -> None:
 
     assert "were not delivered" in skipping.output
     site.check()
+
+
+@pytest.mark.case(17)
+@pytest.mark.case(18)
+def test_a_worker_that_stands_still_begins_anew(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "deaf"
+    worker = site.worker("deaf", CLICKWISE_TEST_DEAF=str(file))
+    with site.traffic() as traffic:
+        worker.wait_for("partitions assigned")
+        traffic.more(200)
+        file.touch()
+        traffic.more(200)
+
+    site.check()
+    assert worker.running
+    assert worker.output.count("starting anew") == 1
 
 
 @pytest.mark.case(18)

@@ -8,6 +8,8 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   CLICKWISE_TEST_DIE=stand-still:N lets it never end.
 - CLICKWISE_TEST_DROP=seeking lets Faust drop the first records that it fetches, as it does with
   what arrives while it rebalances; with CLICKWISE_TEST_DROP=lost it cannot go back to them either.
+- CLICKWISE_TEST_DEAF=FILE lets Faust's consumer get nothing any more once there is such a file,
+  which is removed then: a fresh process hears again.
 - CLICKWISE_TEST_HOLD=FILE holds the start of Faust, once the services have answered, for as long
   as there is such a file.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
@@ -138,6 +140,23 @@ def drop_first_records(how: str) -> None:
     Consumer.perform_seek = seeking
 
 
+def go_deaf(file: Path) -> None:
+    fetch = Consumer._wait_next_records
+
+    def told() -> bool:
+        found = file.exists()
+        file.unlink(missing_ok=True)
+        return found
+
+    async def deaf(self: Consumer, *arguments: Any) -> Any:
+        if told():
+            logs.get(__name__).info("deaf")
+            await asyncio.Event().wait()
+        return await fetch(self, *arguments)
+
+    Consumer._wait_next_records = deaf
+
+
 def hold_start(file: Path) -> None:
     start = App.start
 
@@ -220,6 +239,8 @@ def recommender(state: State) -> worker.Recommend:
 if __name__ == "__main__":
     if "CLICKWISE_TEST_DROP" in os.environ:
         drop_first_records(os.environ["CLICKWISE_TEST_DROP"])
+    if "CLICKWISE_TEST_DEAF" in os.environ:
+        go_deaf(Path(os.environ["CLICKWISE_TEST_DEAF"]))
     if "CLICKWISE_TEST_HOLD" in os.environ:
         hold_start(Path(os.environ["CLICKWISE_TEST_HOLD"]))
     chosen = load(os.environ)

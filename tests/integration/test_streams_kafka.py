@@ -249,6 +249,27 @@ async def test_a_producer_whose_client_stands_still_gets_another(with_topics: Se
     await producer.stop()
 
 
+@pytest.mark.case(18)
+async def test_a_producer_stopped_in_an_outage_leaves_nothing_behind(
+    with_topics: Settings, stopped: KafkaServer
+) -> None:
+    producer = Producer(with_topics)
+    message = Message(f"{with_topics.kafka_topic_prefix}.events", b"u1", b"{}")
+    await producer.write([message])
+    client = producer._client
+    assert client is not None
+    stopped.kill()
+    writing = asyncio.create_task(producer.write([message]))
+    await asyncio.sleep(0.2)
+
+    await producer.stop()
+
+    assert client._sender.sender_task.done()
+    assert not any(one.connected() for one in client.client._conns.values())
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+
+
 async def test_a_producer_says_what_will_never_work(with_topics: Settings) -> None:
     producer = Producer(with_topics, delivery_seconds=2.0)
     with pytest.raises(ConfigurationError, match="clickwise topics create"):
