@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.devices import seeded
 from training.loss import Draws
 from training.network import Network
 from training.quality import Validation, quality_of, ranks_of, score_all
@@ -193,9 +194,7 @@ def _epoch(
     windows = histories.windows(length, rng=rng, learn_from=learn_from)
     rows = histories.rows(windows, length, rng=rng)
     losses = []
-    devices = [torch.cuda.current_device()] if histories.items_N.is_cuda else []
-    with torch.random.fork_rng(devices=devices):  # the caller's random numbers are left alone
-        torch.manual_seed(int(rng.integers(2**63)))
+    with seeded(int(rng.integers(2**63)), histories.items_N.device):
         for part in rows.parts(config.batch):
             run.batches += 1
             rate = _rate(config, run.epoch) * min(1.0, run.batches / max(1, config.warmup))

@@ -12,7 +12,8 @@ import torch
 from clickwise.vectors.port import Float32Array
 from training.data import Dataset, History
 from training.fit import Epoch, FitConfig, fit
-from training.lessons import auto_device, lessons_of, over_catalogue, without_impressions
+from training.devices import auto_device
+from training.lessons import lessons_of, over_catalogue, without_impressions
 from training.model import ModelConfig
 from training.network import Network
 from training.quality import score_all
@@ -59,9 +60,12 @@ class LearnedRanker:
         """
         lessons = lessons_of(data, seed=seed, device=self._device)
         torch.manual_seed(seed)
-        network = Network(self._model, items=len(lessons.known_N), text_ID=lessons.text_ND).to(
-            self._device
-        )
+        network = Network(
+            self._model,
+            items=len(lessons.known_N),
+            text_ID=lessons.text_ND,
+            pictures_IP=lessons.pictures_NP,
+        ).to(self._device)
         course = replace(self._course, seed=seed)
         for epoch in fit(network, lessons.histories, lessons.validation, course):
             if self._watch is not None:

@@ -2,7 +2,8 @@
 early stopping looks at.
 
 Impressions are no part of a profile, so they are no part of a history here either. Items without
-an event have nothing to learn from: the network does not hold them, and works on their text.
+an event have nothing to learn from: the network does not hold them, and works on their text and
+picture.
 
 Shape suffixes: I = items of the catalogue, N = items that the network knows, U = users.
 """
@@ -35,6 +36,7 @@ class Lessons:
 
     known_N: Int64Array
     text_ND: Float32Array | None
+    pictures_NP: Float32Array | None
     histories: Histories
     validation: Validation | None
 
@@ -65,10 +67,11 @@ def lessons_of(
     known_N = known_N.astype(np.int64)
     histories = [_renumbered(history, known_N) for history in histories]
     validation = _held_back(histories, np.random.default_rng((seed, 7)), learn_from)
-    text_ID = data.items.text_ID
+    text_ID, pictures = data.items.text_ID, data.items.pictures
     return Lessons(
         known_N=known_N,
         text_ND=None if text_ID is None else text_ID[known_N],
+        pictures_NP=None if pictures is None else pictures.vectors_IP[known_N],
         histories=SharedHistories(histories, device=device, world=world),
         validation=validation,
     )
@@ -84,7 +87,7 @@ def without_impressions(history: History) -> History:
 
 def over_catalogue(network: Network, data: Dataset, known_N: Int64Array) -> None:
     """Let a trained network see the whole catalogue, in place: items that it knows by their rows,
-    the others by their text.
+    the others by their text and picture.
     """
     device = network.get_buffer("places_I").device
     places_I = torch.zeros(len(data.items), dtype=torch.long)
@@ -95,13 +98,14 @@ def over_catalogue(network: Network, data: Dataset, known_N: Int64Array) -> None
         network.text_ID = torch.from_numpy(text_ID).float().to(device)
     else:
         network.text_ID = torch.zeros(len(data.items), 0, device=device)
-
-
-def auto_device(wanted: str) -> str:
-    """`cuda` where `auto` finds one."""
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if network.tower.picture is not None:
+        pictures = data.items.pictures
+        rows_IP = (
+            torch.zeros(len(data.items), network.tower.picture.in_features)
+            if pictures is None
+            else torch.from_numpy(pictures.vectors_IP).float()
+        )
+        network.pictures_IP = rows_IP.to(device)
 
 
 def _held_back(

@@ -18,7 +18,7 @@ from statistics import median
 import msgspec
 import torch
 
-from training.lessons import auto_device
+from training.devices import auto_device
 from training.speed_systems import GRU4REC, SASREC, Corpus, Drill, Sizes, Taken, baseline, ours
 
 Progress = Callable[[str, float], None]

@@ -16,7 +16,7 @@ from training.evaluation.protocols import Request, lived
 from training.evaluation.report import Report
 from training.export import Site
 from training.fit import Epoch
-from training.lessons import auto_device
+from training.devices import auto_device
 from training.train import TrainOptions, with_values
 
 
@@ -42,7 +42,7 @@ def lived_as_served(settings: Settings, request: Request) -> Report:
 
 def _trainer(settings: Settings, request: Request, folder: Path) -> Trainer:
     """The text vectors are the data set's own, whatever encoder they are of."""
-    text_ID = request.data.items.text_ID
+    text_ID, pictures = request.data.items.text_ID, request.data.items.pictures
     text_dimension = 0 if text_ID is None else int(text_ID.shape[1])
     quick = quick_values(OURS) if request.quick else {}
     values = {**usual_values(OURS, request.data), **quick, "seed": request.seed}
@@ -52,7 +52,12 @@ def _trainer(settings: Settings, request: Request, folder: Path) -> Trainer:
         request.progress(f"{OURS}: epoch {epoch.number}", epoch.number / course.epochs)
 
     return Trainer(
-        Site(encoder="text-of-the-set", text_dimension=text_dimension, rules=rules_of(settings)),
+        Site(
+            encoder="text-of-the-set",
+            text_dimension=text_dimension,
+            rules=rules_of(settings),
+            pictures=pictures.model if pictures is not None else "",
+        ),
         TrainOptions(model, course, device=auto_device("auto")),
         folder,
         watch,

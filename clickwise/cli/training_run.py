@@ -39,7 +39,7 @@ from training.evaluation.lived import LivedPlan
 from training.evaluation.lived import live as lived_by
 from training.fit import Epoch
 from training.gate import GateRules
-from training.lessons import auto_device
+from training.devices import auto_device
 from training.once import Live, Outcome, Ports, train_once
 from training.parts import Parts, new_parts_of, parts_of
 from training.ranker_fit import Request
@@ -79,7 +79,7 @@ def train(
         source = source_of(settings, command, folder, world, follow)
         now = datetime.now(UTC)
         live = source.live
-        kind = _kind(command, live)
+        kind = _kind(command, live, source.data)
         try:
             text = text_of(settings, command, source.data, live, follow)
             parts = _parts(text.data, kind, live)
@@ -137,16 +137,23 @@ def gate_rules(settings: Settings) -> GateRules:
     )
 
 
-def _kind(command: TrainCommand, live: Live) -> str:
+def _kind(command: TrainCommand, live: Live, data: Dataset) -> str:
     story = read_story(live.folder)
+    learned = live.bundle.manifest.pictures
+    other = learned != "" and (data.items.pictures is None or data.items.pictures.model != learned)
     if command.kind == "auto":
         if story is None:
             return "full"
         age = (datetime.now(UTC) - story.full_made).total_seconds()
-        return "full" if age >= command.full_every_seconds else "incremental"
+        return "full" if other or age >= command.full_every_seconds else "incremental"
     if command.kind == "incremental" and story is None:
         raise ConflictError(
             f"{live.bundle.version} was not trained: there is nothing to go on from; train in full"
+        )
+    if command.kind == "incremental" and other:
+        raise ConflictError(
+            f"{live.bundle.version} was trained with pictures of {learned}, which the archive's are"
+            " not: train in full"
         )
     return command.kind
 
@@ -186,6 +193,8 @@ def _digest(
     plan = [kind, base, asdict(options.model), asdict(options.course), command.precision]
     if command.encoder:
         plan.append(text.site.encoder)
+    if text.site.pictures:
+        plan.append(text.site.pictures)
     digest.update(msgspec.json.encode([*plan, parts.cut, parts.learn_from, parts.data.items.ids]))
     for column in (log.users_N, log.items_N, log.types_N, log.weights_N, log.times_N):
         digest.update(np.ascontiguousarray(column).tobytes())

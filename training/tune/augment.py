@@ -46,7 +46,7 @@ def mixed(
     with mixup for sentence classification", 2019).
     """
     share = max(share := float(rng.beta(_MIX, _MIX)), 1.0 - share)
-    other = torch.from_numpy(rng.permutation(len(pooled_BD)))
+    other = torch.from_numpy(rng.permutation(len(pooled_BD))).to(pooled_BD.device)
     return (
         share * pooled_BD + (1.0 - share) * pooled_BD[other],
         share * targets_BC + (1.0 - share) * targets_BC[other],

@@ -115,9 +115,9 @@ class Base:
         state = model.state_dict()
         types = state["embeddings.token_type_embeddings.weight"]
         found: dict[str, Float32Array] = {
-            ours: state[theirs].float().numpy().copy() for theirs, ours in self._names()
+            ours: state[theirs].float().cpu().numpy().copy() for theirs, ours in self._names()
         }
-        found["positions"] = found["positions"] + types.float().numpy()
+        found["positions"] = found["positions"] + types.float().cpu().numpy()
         words = self.weights.tensors["words"].copy()
         words[self.kept_V] = found["words"]
         found["words"] = words

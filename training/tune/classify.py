@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from clickwise.vectors.port import Float32Array, Int64Array
-from training.tune.adversarial import backward_with_attack
+from training.devices import auto_device, seeded
+from training.tune.adversarial import backward_on_the_way, backward_with_attack
 from training.tune.augment import changed, cut_off, mixed
 from training.tune.base import Base
 from training.tune.batches import Row, lengths, padded, shuffled
@@ -83,8 +84,8 @@ class Tuned:
 
 def network_for(base: Base, course: Course, *, classes: int, steps: int = 1_000) -> TextNetwork:
     """A network before its first step; equal courses give equal ones."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(course.seed)
+    device = auto_device(course.device)
+    with seeded(course.seed, device):
         model = base.model(dropout=course.inner_dropout)
         if course.bf16 and course.method is not Method.FULL:
             model.to(torch.bfloat16)
@@ -96,7 +97,7 @@ def network_for(base: Base, course: Course, *, classes: int, steps: int = 1_000)
             classes=classes,
             pad=base.pad,
             dropout=course.dropout,
-        )
+        ).to(device)
 
 
 def tune(
@@ -158,7 +159,7 @@ def _epochs(
         held.epoch += 1
         loss = _epoch(network, optimizer, lessons, course, held, steps)
         seconds = time.process_time() - begun
-        with casting(course):
+        with casting(course, network):
             found_NC = logits(network, lessons.dev_rows)
         quality = macro_f1(lessons.dev_labels_N, found_NC.argmax(axis=1), classes=len(found_NC[0]))
         if quality > held.best + _SMALLEST_GAIN:
@@ -173,9 +174,9 @@ def _epochs(
         yield Epoch(**held.epochs[-1])
 
 
-def casting(course: Course) -> torch.autocast:
+def casting(course: Course, network: TextNetwork) -> torch.autocast:
     """Products in bfloat16 where the course says so."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=course.bf16)
+    return torch.autocast(network.device.type, dtype=torch.bfloat16, enabled=course.bf16)
 
 
 def _epoch(
@@ -190,8 +191,7 @@ def _epoch(
     network.train()
     rng = np.random.default_rng((course.seed, held.epoch))
     losses = []
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are left alone
-        torch.manual_seed(int(rng.integers(2**63)))
+    with seeded(int(rng.integers(2**63)), network.device):
         for chosen in shuffled(lengths(lessons.rows), size=course.batch, rng=rng):
             for group, rate in zip(optimizer.param_groups, held.rates, strict=True):
                 group["lr"] = rate * rate_at(course, held.steps, steps)
@@ -220,10 +220,10 @@ def _backward(
     ids_BL, mask_BL = padded(rows, pad=network.pad)
     if course.augmentation is Augmentation.CUTOFF:
         mask_BL = cut_off(mask_BL, fixed=lessons.fixed, rng=rng)
-    targets_BC = torch.from_numpy(lessons.targets_NC[chosen])
+    targets_BC = torch.from_numpy(lessons.targets_NC[chosen]).to(network.device)
 
     def loss_at(words_BLD: Tensor | None) -> Tensor:
-        with casting(course):
+        with casting(course, network):
             pooled_BD = network.pooled(ids_BL, mask_BL, words_BLD)
         wanted_BC = targets_BC
         if course.augmentation is Augmentation.MIXUP:
@@ -233,6 +233,9 @@ def _backward(
         )
         return loss + orthogonality(network.encoder) if course.method is Method.ADALORA else loss
 
+    if course.attack and course.attack_steps > 1:
+        words_BLD, steps = network.embedded(ids_BL), course.attack_steps
+        return backward_on_the_way(loss_at, words_BLD, mask_BL, length=course.attack, steps=steps)
     if course.attack:
         return backward_with_attack(
             loss_at, network.embedded(ids_BL), mask_BL, length=course.attack

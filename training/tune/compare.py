@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import torch
 
 from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float32Array
@@ -31,11 +32,12 @@ from training.tune.report import Scores, macro_f1, scores_of
 from training.tune.task import Task, untuned
 
 ROWS = (
-    "tfidf", "knn", "probe", "lora", "lora+fgm", "lora+span", "adapter", "prefix", "adalora",
-    "full", "ensemble", "ensemble+tfidf", "distilled", "mlm+lora", "lora-all",
+    "tfidf", "knn", "probe", "lora", "lora+fgm", "lora+freelb", "lora+span", "adapter", "prefix",
+    "adalora", "full", "ensemble", "ensemble+tfidf", "distilled", "mlm+lora", "lora-all",
 )  # fmt: skip
 MEMBERS = ("lora", "lora+fgm", "lora+span", "adapter")
 ATTACK = 0.03
+ATTACK_STEPS = 3  # FreeLB's
 # Beside all six matrices of a layer, with a rank that learns about as much as beside two.
 _WIDE, _WIDE_RANK = "-all", 5
 _VOICES = "voices"
@@ -167,16 +169,18 @@ def _made(
 
 def way(name: str, course: Course) -> Course:
     """The course that a row's name stands for: a method, `-all` for LoRA beside all
-    matrices, and `+fgm` or an augmentation.
+    matrices, and `+fgm` or `+freelb` (of the course's strength, where it has one), or an
+    augmentation.
     """
     method, _, extra = name.partition("+")
-    changed = replace(course, method=Method(method.removesuffix(_WIDE)))
+    changed = replace(course, method=Method(method.removesuffix(_WIDE)), attack=0.0, attack_steps=1)
     if method.endswith(_WIDE):
         changed = replace(
             changed, sizes=replace(course.sizes, rank=_WIDE_RANK, matrices=Matrices.ALL)
         )
-    if extra == "fgm":
-        return replace(changed, attack=ATTACK)
+    if extra in ("fgm", "freelb"):
+        steps = 1 if extra == "fgm" else max(course.attack_steps, ATTACK_STEPS)
+        return replace(changed, attack=course.attack or ATTACK, attack_steps=steps)
     return replace(changed, augmentation=Augmentation(extra)) if extra else changed
 
 
@@ -193,7 +197,7 @@ def _tuned(name: str, task: Task, course: Course, voices: Path, watch: Watch) ->
 
 
 def _asked(task: Task, tuned: Tuned, *, with_train: bool) -> _Made:
-    with casting(tuned.course):
+    with casting(tuned.course, tuned.network):
         return _Made(
             dev_NC=logits(tuned.network, task.dev_rows),
             test_NC=logits(tuned.network, task.test_rows),
@@ -247,9 +251,7 @@ def _probed(task: Task, course: Course) -> _Made:
     network.center(task.train_ND)
     probe(network, task.train_ND, task.lessons().targets_NC)
     found = [
-        ((side - network.mean_D.numpy()) / network.scale_D.numpy())
-        @ network.head.weight.detach().numpy().T
-        + network.head.bias.detach().numpy()
+        network.classify(torch.from_numpy(side).to(network.device)).detach().cpu().numpy()
         for side in (task.dev_ND, task.test_ND)
     ]
     learns = network.head.weight.numel() + network.head.bias.numel()
@@ -298,7 +300,7 @@ def _after_mlm(task: Task, course: Course, watch: Watch) -> _Made:
         task.base,
         task.train_rows,
         task.dev_rows,
-        MlmCourse(seed=course.seed, bf16=course.bf16),
+        MlmCourse(seed=course.seed, bf16=course.bf16, device=course.device),
         fixed=task.fixed,
         watch=lambda _: None,
     )

@@ -20,6 +20,7 @@ from torch.nn import functional
 from clickwise.encoder.weights import EncoderWeights, Pooling
 from clickwise.vectors.port import Float64Array, Int64Array
 from training.data import Dataset
+from training.devices import auto_device, seeded
 from training.tune.base import Base, base_for, token_ids
 from training.tune.batches import Row, padded
 from training.tune.methods import Method, Sizes, applied, folded, num_trained
@@ -45,6 +46,7 @@ class ContrastCourse:
     max_tokens: int = 64
     most_pairs: int = 20_000
     seed: int = 1
+    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def contrasted(
         weight_decay=course.weight_decay,
     )
     log_share_I = torch.from_numpy(np.log(np.maximum(counts_I, 1.0) / counts_I.sum())).float()
+    log_share_I = log_share_I.to(network.device)
     begun = time.process_time()
     losses, step = [], 0
     for epoch in range(1, course.epochs + 1):
@@ -146,19 +149,19 @@ def pair_loss(
     """Each first text's second among all seconds of the batch; another copy of it is no rival."""
     ids_BL, mask_BL = padded([rows[item] for item in pairs_B2.ravel().tolist()], pad=network.pad)
     pooled = network.pooled(ids_BL, mask_BL).view(len(pairs_B2), 2, -1)
-    second_B = torch.from_numpy(pairs_B2[:, 1].copy())
+    second_B = torch.from_numpy(pairs_B2[:, 1].copy()).to(network.device)
     scores_BB = pooled[:, 0] @ pooled[:, 1].T / heat - log_share_I[second_B]
-    first_B = torch.from_numpy(pairs_B2[:, 0].copy())
+    first_B = torch.from_numpy(pairs_B2[:, 0].copy()).to(network.device)
     same_BB = second_B[:, None] == second_B[None, :]
     same_BB |= first_B[:, None] == second_B[None, :]
-    own_BB = torch.eye(len(pairs_B2), dtype=torch.bool)
+    own_BB = torch.eye(len(pairs_B2), dtype=torch.bool, device=network.device)
     scores_BB = scores_BB.masked_fill(same_BB & ~own_BB, -torch.inf)
-    return functional.cross_entropy(scores_BB, torch.arange(len(pairs_B2)))
+    return functional.cross_entropy(scores_BB, torch.arange(len(pairs_B2), device=network.device))
 
 
 def _network(base: Base, course: ContrastCourse, steps: int) -> TextNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(course.seed)
+    device = auto_device(course.device)
+    with seeded(course.seed, device):
         encoder = applied(base.model(), course.method, course.sizes, steps=steps)
         network = TextNetwork(
             encoder,
@@ -167,6 +170,6 @@ def _network(base: Base, course: ContrastCourse, steps: int) -> TextNetwork:
             classes=2,
             pad=base.pad,
             dropout=0.0,
-        )
+        ).to(device)
     network.head.requires_grad_(requires_grad=False)
     return network.train()

@@ -51,9 +51,10 @@ class Course:
     """One tuning. `rate` 0: the method's own. `warmup` is a share of all steps; `smoothing` of a
     label goes to all classes alike; `patience` in epochs without a better dev macro F1.
 
-    `attack` is the length of FGM's step against the word vectors, of their own; 0: none.
+    `attack` is the length of FGM's step against the word vectors, of their own; 0: none. With
+    `attack_steps` above 1 it is the radius of FreeLB's ball, in which so many are taken.
     `bf16`: frozen weights in bfloat16, the rest computed in it: twice as fast where the processor
-    has it, and slower where not.
+    has it, and slower where not. `device`: cpu, cuda, or auto, which takes cuda where it is there.
     """
 
     method: Method = Method.LORA
@@ -69,6 +70,7 @@ class Course:
     smoothing: float = 0.1
     clip: float = 1.0
     attack: float = 0.0
+    attack_steps: int = 1
     augmentation: Augmentation = Augmentation.NONE
     batch: int = 32
     epochs: int = 4
@@ -76,6 +78,7 @@ class Course:
     max_tokens: int = 32
     seed: int = 1
     bf16: bool = False
+    device: str = "auto"
 
     @property
     def encoder_rate(self) -> float:

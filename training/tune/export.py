@@ -87,7 +87,7 @@ def plain_weights(base: Base, tuned: Tuned, *, name: str) -> EncoderWeights:
     Raises:
         ConfigurationError: its method does not fold into plain weights.
     """
-    course = replace(tuned.course, bf16=False)
+    course = replace(tuned.course, bf16=False, device="cpu")
     network = network_for(base, course, classes=tuned.network.head.out_features)
     network.load_state_dict(trained(tuned.network), strict=False)
     return base.tuned(folded(network.encoder, course.method), name=name)
@@ -144,7 +144,9 @@ def checked(base: Base, tuned: Tuned, folder: Path, texts: Sequence[str]) -> Agr
     weights = source.load()
     ids = token_ids(weights, texts[:_CHECKED], max_tokens=tuned.course.max_tokens)
     network = network_for(
-        base, replace(tuned.course, bf16=False), classes=tuned.network.head.out_features
+        base,
+        replace(tuned.course, bf16=False, device="cpu"),
+        classes=tuned.network.head.out_features,
     )
     network.load_state_dict(trained(tuned.network), strict=False)
     torch_ND = vectors(network, base.rows(ids))

@@ -131,10 +131,12 @@ def orthogonality(encoder: nn.Module) -> Tensor:
         for name, factor in encoder.named_parameters()
         if factor.requires_grad and ("lora_A" in name or "lora_B" in name)
     ]
-    total = torch.zeros(())
+    total = torch.zeros((), device=parts[0].device if parts else None)
     for factor in parts:
         square = factor @ factor.T if factor.shape[0] <= factor.shape[1] else factor.T @ factor
-        total = total + torch.linalg.matrix_norm(square - torch.eye(len(square)))
+        total = total + torch.linalg.matrix_norm(
+            square - torch.eye(len(square), device=square.device)
+        )
     return _EVEN * total / max(1, len(parts))
 
 

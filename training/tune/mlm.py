@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from clickwise.encoder.weights import EncoderWeights
 from clickwise.vectors.port import Int64Array
+from training.devices import auto_device, seeded
 from training.tune.base import Base
 from training.tune.batches import Row, by_length, lengths, padded, shuffled
 
@@ -49,6 +50,7 @@ class MlmCourse:
     clip: float = 1.0
     seed: int = 1
     bf16: bool = False
+    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,12 @@ class Guesser(nn.Module):
         nn.init.zeros_(self.layer.bias)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor, chosen_BL: Tensor) -> Tensor:
-        """Logits (M, V) of the chosen places."""
+        """Logits (M, V) of the chosen places; these may come from another device."""
+        ids_BL, mask_BL = ids_BL.to(self.bias_V.device), mask_BL.to(self.bias_V.device)
         hidden_BLD = self.model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
-        guessed_MD = self.norm(functional.gelu(self.layer(hidden_BLD[chosen_BL])))
+        guessed_MD = self.norm(
+            functional.gelu(self.layer(hidden_BLD[chosen_BL.to(hidden_BLD.device)]))
+        )
         words_VD = self.model.get_input_embeddings().weight  # type: ignore[operator]
         found: Tensor = guessed_MD @ words_VD.T + self.bias_V
         return found.float()
@@ -118,10 +123,10 @@ def pretrained(
     """
     if not rows or not held_rows:
         raise ValueError("masked-language pre-training needs texts, and some held back")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(course.seed)
+    device = auto_device(course.device)
+    with seeded(course.seed, device):
         model = base.model()
-        guesser = Guesser(model, base.weights.architecture.hidden, len(base.kept_V))
+        guesser = Guesser(model, base.weights.architecture.hidden, len(base.kept_V)).to(device)
     words = model.get_input_embeddings()
     hider = Hider.of(base, course, fixed=fixed)
     held = _hidden(hider, held_rows, base.pad, course, np.random.default_rng((course.seed, 0)))
@@ -218,8 +223,9 @@ def _held_loss(guesser: Guesser, held: Sequence[Batch], course: MlmCourse) -> fl
     guesser.eval()
     total, count = 0.0, 0
     for ids_BL, mask_BL, chosen_BL, wanted_M in held:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=course.bf16):
+        with casting(guesser, course):
             found_MV = guesser(ids_BL, mask_BL, chosen_BL)
+        found_MV = found_MV.cpu()
         total += float(functional.cross_entropy(found_MV, wanted_M, reduction="sum"))
         count += len(wanted_M)
     return total / max(1, count)
@@ -252,9 +258,9 @@ def _learn(
             factor = min(1.0, (step + 1) / warm) * (1.0 - step / steps)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=course.bf16):
+            with casting(guesser, course):
                 found_MV = guesser(ids_BL, mask_BL, chosen_BL)
-            loss = functional.cross_entropy(found_MV, wanted_M)
+            loss = functional.cross_entropy(found_MV, wanted_M.to(found_MV.device))
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(guesser.parameters(), course.clip)
             optimizer.step()
@@ -268,6 +274,12 @@ def _learn(
         found.append(made)
         watch(made)
     return found
+
+
+def casting(guesser: Guesser, course: MlmCourse) -> torch.autocast:
+    """Products in bfloat16 where the course says so."""
+    where = guesser.bias_V.device.type
+    return torch.autocast(where, dtype=torch.bfloat16, enabled=course.bf16)
 
 
 def _optimizer(guesser: Guesser, course: MlmCourse, stage: str) -> torch.optim.Optimizer:

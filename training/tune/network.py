@@ -43,14 +43,20 @@ class TextNetwork(nn.Module):
         self.register_buffer("mean_D", torch.zeros(dimension))
         self.register_buffer("scale_D", torch.ones(dimension))
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; ids and masks may come from elsewhere."""
+        return self.mean_D.device
+
     def embedded(self, ids_BL: Tensor) -> Tensor:
         """Word vectors (B, L, D), before positions and the first norm."""
         words = self.encoder.get_input_embeddings()  # type: ignore[operator]
-        found: Tensor = words(ids_BL)
+        found: Tensor = words(ids_BL.to(self.device))
         return found
 
     def pooled(self, ids_BL: Tensor, mask_BL: Tensor, words_BLD: Tensor | None = None) -> Tensor:
         """Unit vectors (B, D), float32; `words_BLD` stands for the word vectors of `ids_BL`."""
+        ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         given = {"input_ids": ids_BL} if words_BLD is None else {"inputs_embeds": words_BLD}
         hidden_BLD = self.encoder(**given, attention_mask=mask_BL).last_hidden_state.float()
         if self._pooling is Pooling.CLS:
@@ -71,7 +77,7 @@ class TextNetwork(nn.Module):
 
     def center(self, pooled_ND: Float32Array) -> None:
         """Center and scale by these vectors."""
-        given = torch.from_numpy(pooled_ND)
+        given = torch.from_numpy(pooled_ND).to(self.device)
         self.mean_D.copy_(given.mean(dim=0))
         self.scale_D.copy_(given.std(dim=0).clamp_min(1e-6))
 
@@ -83,7 +89,7 @@ def vectors(network: TextNetwork, rows: Sequence[Row], *, batch: int = 64) -> Fl
     found = torch.empty(len(rows), len(network.mean_D))
     for chosen in by_length(lengths(rows), size=batch):
         ids_BL, mask_BL = padded([rows[row] for row in chosen.tolist()], pad=network.pad)
-        found[torch.from_numpy(chosen)] = network.pooled(ids_BL, mask_BL)
+        found[torch.from_numpy(chosen)] = network.pooled(ids_BL, mask_BL).cpu()
     made: Float32Array = found.numpy()
     return made
 
@@ -92,5 +98,6 @@ def vectors(network: TextNetwork, rows: Sequence[Row], *, batch: int = 64) -> Fl
 def logits(network: TextNetwork, rows: Sequence[Row], *, batch: int = 64) -> Float32Array:
     """Logits (N, C) of all rows."""
     pooled_ND = vectors(network, rows, batch=batch)
-    made: Float32Array = network.classify(torch.from_numpy(pooled_ND)).numpy()
+    given_ND = torch.from_numpy(pooled_ND).to(network.device)
+    made: Float32Array = network.classify(given_ND).cpu().numpy()
     return made

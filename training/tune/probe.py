@@ -21,8 +21,9 @@ _ROUNDS = 60
 
 def probe(network: TextNetwork, pooled_ND: Float32Array, targets_NC: Float32Array) -> None:
     """Fit the head alone, by L-BFGS over all texts at once; nothing is drawn."""
-    scaled_ND = (torch.from_numpy(pooled_ND) - network.mean_D) / network.scale_D
-    targets = torch.from_numpy(targets_NC)
+    given_ND = torch.from_numpy(pooled_ND).to(network.device)
+    scaled_ND = (given_ND - network.mean_D) / network.scale_D
+    targets = torch.from_numpy(targets_NC).to(network.device)
     head = network.head
     with torch.no_grad():
         head.weight.zero_()

@@ -114,7 +114,7 @@ def task_of(
 def untuned(base: Base, sides: list[list[Row]], course: Course) -> list[Float32Array]:
     """Vectors by the encoder as it is."""
     network = network_for(base, replace(course, method=Method.HEAD), classes=2)
-    with casting(course):
+    with casting(course, network):
         return [
             vectors(network, side)
             if side
