@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from clickwise.errors import InvalidInputError
 from clickwise.events import Event
 from clickwise.items import Item
 from clickwise.types import ItemId
@@ -49,8 +50,12 @@ class EventDoor(Protocol):
 class ItemDoor(Protocol):
     """Takes valid items."""
 
-    async def put(self, items: Sequence[Item]) -> list[Verdict]:
-        """Store, encode and index items. Embedded: findable when this returns."""
+    async def put(self, items: Sequence[Item]) -> Sequence[Verdict | InvalidInputError]:
+        """Store, encode and index items. Embedded: findable when this returns.
+
+        An item that is found wrong only then (a picture that cannot be decoded) has its fault in
+        place of a verdict, and costs the others nothing.
+        """
         ...
 
     async def delete(self, items: Sequence[ItemId]) -> list[Verdict]:

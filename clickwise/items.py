@@ -10,6 +10,8 @@ from clickwise.codec import SCHEMA_VERSION, JsonObject, check_schema_version, co
 from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.limits import (
     MAX_BODY_CHARACTERS,
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_NUMBERS,
     MAX_LABEL_CHARACTERS,
     MAX_TAGS,
     MAX_TITLE_CHARACTERS,
@@ -20,6 +22,7 @@ from clickwise.limits import (
     parse_time,
     shown,
 )
+from clickwise.pictures.files import check_file
 from clickwise.types import ItemId, ItemKind
 
 Address = Annotated[str, Meta(max_length=MAX_URL_CHARACTERS)]
@@ -66,6 +69,23 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: Annotated[tuple[Label, ...], Meta(max_length=MAX_TAGS, description="Keywords.")] = ()
     url: Annotated[Address | None, Meta(description="Its page: http or https.")] = None
     image: Annotated[Address | None, Meta(description="A picture: http or https.")] = None
+    image_data: Annotated[
+        bytes | None,
+        Meta(
+            description=(
+                f"Its picture: a JPEG, PNG or WebP file of at most {MAX_IMAGE_BYTES} bytes, in"
+                " base64. Turned into `image_vector` on receipt, and not kept."
+            )
+        ),
+    ] = None
+    image_vector: Annotated[
+        Annotated[tuple[float, ...], Meta(min_length=1, max_length=MAX_IMAGE_NUMBERS)] | None,
+        Meta(description="Vector of its picture, as long as the site's are. Kept at length 1."),
+    ] = None
+    image_model: Annotated[
+        Label | None,
+        Meta(description="What made `image_vector`; missing: the site's. Filled in on receipt."),
+    ] = None
     author: Annotated[Label | None, Meta(description="Who made it.")] = None
     published: Annotated[
         Moment | None, Meta(description="When it appeared; missing: when received.")
@@ -130,7 +150,10 @@ def parse_item(
         "published": received if published is None else parse_time(published, "published"),
         "expires": None if data.get("expires") is None else parse_time(data["expires"], "expires"),
     }
+    _check_picture(data)
     parsed = convert({**data, **times, "inferred_topics": ()}, Item)
+    if parsed.image_data is not None:
+        check_file(parsed.image_data)
     if not parsed.title.strip():
         raise InvalidInputError("expected some text, got only white space", field="title")
     return parsed, len(data.keys() - ITEM_FIELDS)
@@ -141,6 +164,18 @@ def _check_url(value: object, field: str) -> None:
     if isinstance(value, str) and not value.lower().startswith(("http://", "https://")):
         raise InvalidInputError(
             f"expected an http or https address, got {shown(value)}", field=field
+        )
+
+
+def _check_picture(data: JsonObject) -> None:
+    """One of the two at most, and no file that is too large to look at."""
+    encoded = data.get("image_data")
+    if encoded is not None and data.get("image_vector") is not None:
+        raise InvalidInputError("expected a file or a vector, got both", field="image_vector")
+    if isinstance(encoded, str) and len(encoded) > 4 * (MAX_IMAGE_BYTES // 3 + 1):
+        raise TooLargeError(
+            f"expected a file of at most {MAX_IMAGE_BYTES} bytes, got {len(encoded) * 3 // 4}",
+            field="image_data",
         )
 
 

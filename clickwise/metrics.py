@@ -76,6 +76,26 @@ degraded = Counter(
     "clickwise_degraded_total", "Answers with a stage that fell back, by cause.", ["cause"]
 )
 empty_answers = Counter("clickwise_empty_answers_total", "Answers with no item.", ["cause"])
+shown_items = Counter(
+    "clickwise_shown_items_total",
+    "Items in answers, by their age (new: published within a day; known).",
+    ["age"],
+)
+shown_distinct = Gauge(
+    "clickwise_shown_distinct_items",
+    "Distinct items among the newest 10,000 places of one process's answers.",
+    multiprocess_mode="livemax",
+)
+page_topics = Histogram(
+    "clickwise_page_topics_ratio",
+    "First topics of one page, distinct ones to all (pages with two items that have one).",
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+followed_events = Counter(
+    "clickwise_followed_events_total",
+    "Applied events of interest that name the answer which showed their item, by type.",
+    ["type"],
+)
 requests = Counter(
     "clickwise_requests_total", "HTTP requests by route and status.", ["route", "status"]
 )
@@ -149,7 +169,7 @@ index_build_seconds = Histogram(
 )
 encoder_seconds = Histogram(
     "clickwise_encoder_seconds",
-    "Encoding by stage (tokenize, queue, infer).",
+    "Encoding by stage (tokenize, queue, infer; picture: one decoded and encoded).",
     ["stage"],
     buckets=SECONDS,
 )
@@ -163,6 +183,10 @@ understanding_seconds = Histogram(
     "clickwise_understanding_seconds",
     "Understanding one item: language, keywords, summary, topics.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+)
+retold_items = Counter(
+    "clickwise_retold_items_total",
+    "Items whose inferred topics were replaced by those that another method gives.",
 )
 understanding_backlog = Gauge(
     "clickwise_understanding_backlog_items",
@@ -245,8 +269,34 @@ dependency_up = Gauge(
     ["dependency"],
     multiprocess_mode="livemin",
 )
-
-
+under_replicated = Gauge(
+    "clickwise_under_replicated_partitions",
+    "Partitions of our topics with fewer copies in step than they should have, each half minute.",
+    multiprocess_mode="livemax",
+)
+cpu_seconds = Counter(
+    "clickwise_cpu_seconds_total",
+    "CPU time by part (serve, builder, words, stream, archive, train).",
+    ["part"],
+)
+memory = Gauge(
+    "clickwise_memory_bytes",
+    "Memory of a part's processes that is in RAM.",
+    ["part"],
+    multiprocess_mode="livesum",
+)
+disk_free = Gauge(
+    "clickwise_disk_free_bytes",
+    "Room on the disk that holds the part's home.",
+    ["part"],
+    multiprocess_mode="livemin",
+)
+disk_size = Gauge(
+    "clickwise_disk_size_bytes",
+    "Size of the disk that holds the part's home.",
+    ["part"],
+    multiprocess_mode="livemax",
+)
 texts_made = Counter(
     "clickwise_texts_total",
     "Drafts of the language model, by field and what the gate said: written, or why not.",

@@ -196,6 +196,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     encoder_batch: Annotated[
         int, Meta(ge=1, le=1_024, description="Most texts encoded at once. Raise on a GPU.")
     ] = 32
+    image_encoder: Annotated[
+        str,
+        Meta(
+            description=(
+                "How pictures are read (docs/pictures.md): a folder with an ONNX image encoder, or"
+                " `vectors:512` (`vectors:NAME:512`) where items bring vectors. Empty: not at all."
+                " A change needs all pictures to be sent again."
+            )
+        ),
+    ] = ""
 
     understand: Annotated[
         bool,

@@ -75,25 +75,29 @@ def sort_out(
     return Sorted(entries=entries, valid=valid, faults=faults)
 
 
-def results_of(sorted_out: Sorted[T], verdicts: Sequence[Verdict]) -> tuple[Result, ...]:
-    """A result for each entry, in order; `verdicts` are those of the valid ones."""
+def results_of(
+    sorted_out: Sorted[T], verdicts: Sequence[Verdict | InvalidInputError]
+) -> tuple[Result, ...]:
+    """A result for each entry, in order; `verdicts` are those of the valid ones, or faults that
+    their door found.
+    """
     taken = iter(zip(sorted_out.valid, verdicts, strict=True))
     results = []
     for index, entry in enumerate(sorted_out.entries):
         fault = sorted_out.faults.get(index)
-        if fault is None:
-            valid, verdict = next(taken)
-            results.append(Result(id=valid.id, verdict=verdict))
+        if fault is not None:
+            results.append(_refused(_id_in(entry), fault))
+            continue
+        valid, verdict = next(taken)
+        if isinstance(verdict, InvalidInputError):
+            results.append(_refused(valid.id, verdict))
         else:
-            results.append(
-                Result(
-                    id=_id_in(entry),
-                    verdict=Verdict.REFUSED,
-                    reason=fault.reason,
-                    field=fault.field or None,
-                )
-            )
+            results.append(Result(id=valid.id, verdict=verdict))
     return tuple(results)
+
+
+def _refused(name: str | None, fault: InvalidInputError) -> Result:
+    return Result(id=name, verdict=Verdict.REFUSED, reason=fault.reason, field=fault.field or None)
 
 
 def respond(results: tuple[Result, ...], request_id: str) -> Response:

@@ -1,5 +1,7 @@
 """Items in and out: one by its address, many in a body."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from clickwise import codec, metrics
@@ -71,7 +73,7 @@ async def post_items(call: Call) -> Response:
     sorted_out = sort_out(entries, parse, message="item")
     for fault in sorted_out.faults.values():
         metrics.errors.labels(fault.kind, "items").inc()
-    verdicts: list[Verdict] = []
+    verdicts: Sequence[Verdict | InvalidInputError] = []
     if sorted_out.valid:
         verdicts = await parts.items.put(sorted_out.valid)
     return respond(results_of(sorted_out, verdicts), call.request_id)
@@ -92,7 +94,9 @@ async def understood_item(call: Call) -> Response:
     return JsonResponse(codec.encode(shown_item(call.door.parts.state, ItemId(call.path_id()))))
 
 
-def _one(item: str, verdict: Verdict) -> Response:
+def _one(item: str, verdict: Verdict | InvalidInputError) -> Response:
+    if isinstance(verdict, InvalidInputError):
+        raise verdict
     if verdict is Verdict.REFUSED:
         raise InvalidInputError(f"item {shown(item, 80)} was refused", field="id")
     result = Result(id=item, verdict=verdict)

@@ -1,4 +1,4 @@
-"""The Faust application, made by a factory; only here and in `transport` is Faust imported.
+"""The Faust application, made by a factory; Faust is known here, in `progress` and `transport`.
 
 Faust's own acknowledgement loses messages: `take`, `take_events` and `events()` acknowledge in a
 `finally`, so that what raised or was cancelled is committed without its effect. Here a batch is

@@ -12,6 +12,7 @@ from clickwise.events import Event
 from clickwise.items import Item
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.state.port import ItemRow
+from clickwise.vectors.rows import picture_of, stored_vector
 
 # (offset, when it was received, what it says)
 EventAt = tuple[int, datetime, Event]
@@ -75,8 +76,15 @@ def items_frame(rows: Sequence[ItemRow]) -> pl.DataFrame:
         "kind": [None if item is None else item.kind.value for item in items],
         "model": [row.model for row in rows],
         "vector": [row.vector for row in rows],
+        "image_vector": [_picture(item) for item in items],
     }
     return pl.DataFrame(columns, schema=dict(ITEM_COLUMNS))
+
+
+def _picture(item: Item | None) -> bytes | None:
+    """The vector of its picture as the archive keeps vectors."""
+    picture = picture_of(item) if item is not None else None
+    return None if picture is None else stored_vector(picture.vector_P)
 
 
 def _places(

@@ -18,7 +18,12 @@ from typing import Generic, TypeVar
 from clickwise import logs, metrics
 from clickwise.clock import Clock, SystemClock
 from clickwise.doors import Exposure, Verdict
-from clickwise.errors import ClickwiseError, OverloadedError, UnavailableError
+from clickwise.errors import (
+    ClickwiseError,
+    InvalidInputError,
+    OverloadedError,
+    UnavailableError,
+)
 from clickwise.events import Event
 from clickwise.ids import time_of
 from clickwise.items import Item
@@ -26,7 +31,7 @@ from clickwise.recommend.exposures import is_of
 from clickwise.state.port import State
 from clickwise.types import ItemId
 from streams.handlers import Arrival, EventHandler
-from streams.items import ItemHandler
+from streams.items import ItemHandler, apply_each
 
 log = logs.get(__name__)
 W = TypeVar("W")
@@ -176,8 +181,8 @@ class EmbeddedEngine:
         self._events: _GroupCommit[tuple[Event, datetime], Verdict] = _GroupCommit(
             "events", self._apply_events, batch=LARGEST_BATCH, bound=max_queued_events
         )
-        self._items: _GroupCommit[tuple[ItemId, Item | None], Verdict] = _GroupCommit(
-            "items", self._apply_items, batch=ITEMS_AT_ONCE, bound=QUEUED_ITEMS
+        self._items: _GroupCommit[tuple[ItemId, Item | None], Verdict | InvalidInputError] = (
+            _GroupCommit("items", self._apply_items, batch=ITEMS_AT_ONCE, bound=QUEUED_ITEMS)
         )
 
     async def start(self) -> None:
@@ -196,17 +201,20 @@ class EmbeddedEngine:
         received = self._clock.now()
         return await self._events.submit([(event, received) for event in events])
 
-    async def put(self, items: Sequence[Item]) -> list[Verdict]:
+    async def put(self, items: Sequence[Item]) -> list[Verdict | InvalidInputError]:
         """See ItemDoor."""
         return await self._change([(item.id, item) for item in items])
 
     async def delete(self, items: Sequence[ItemId]) -> list[Verdict]:
         """See ItemDoor."""
-        return await self._change([(item, None) for item in items])
+        await self._change([(item, None) for item in items])
+        return [Verdict.DELETED] * len(items)
 
-    async def _change(self, changes: Sequence[tuple[ItemId, Item | None]]) -> list[Verdict]:
+    async def _change(
+        self, changes: Sequence[tuple[ItemId, Item | None]]
+    ) -> list[Verdict | InvalidInputError]:
         """In shares of a batch, so that a large import does not stand before a single item."""
-        verdicts: list[Verdict] = []
+        verdicts: list[Verdict | InvalidInputError] = []
         for begin in range(0, len(changes), ITEMS_AT_ONCE):
             verdicts += await self._items.submit(changes[begin : begin + ITEMS_AT_ONCE])
         return verdicts
@@ -215,9 +223,11 @@ class EmbeddedEngine:
         arrivals = [Arrival(event=event, received=received) for event, received in work]
         return [_OUTCOMES[outcome] for outcome in self._handler.apply(arrivals).outcomes]
 
-    def _apply_items(self, work: Sequence[tuple[ItemId, Item | None]]) -> list[Verdict]:
-        self._item_handler.apply(work)
-        return [Verdict.DELETED if item is None else Verdict.APPLIED for _, item in work]
+    def _apply_items(
+        self, work: Sequence[tuple[ItemId, Item | None]]
+    ) -> list[Verdict | InvalidInputError]:
+        faults = apply_each(self._item_handler, work)
+        return [fault if fault is not None else Verdict.APPLIED for fault in faults]
 
 
 class EmbeddedExposureLog:

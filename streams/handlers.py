@@ -260,6 +260,8 @@ class EventHandler:
             if outcome == "applied":
                 _SINCE_EVENT.observe(max(0.0, (now - arrival.event.time).total_seconds()))
                 _SINCE_RECEIPT.observe(max(0.0, (now - arrival.received).total_seconds()))
+                if arrival.event.request is not None and weight_of(arrival.event) > 0.0:
+                    metrics.followed_events.labels(arrival.event.type.value).inc()
         for (kind, outcome), number in counted.items():
             metrics.events.labels(kind, outcome).inc(number)
         if self._releases.on_trial:

@@ -1,4 +1,4 @@
-"""What happens to items: encoded, stored, indexed, in that order, and safe to repeat."""
+"""What happens to items: read and encoded, stored, indexed, in that order, and safe to repeat."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from clickwise import logs, metrics
+from clickwise import metrics
 from clickwise.encoder.port import TextEncoder
-from clickwise.errors import BundleError
+from clickwise.errors import InvalidInputError
 from clickwise.items import Item
-from clickwise.releases import Release, Releases
+from clickwise.pictures.reader import NO_PICTURES, PictureReader
+from clickwise.releases import Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
 from clickwise.understanding.topics import NO_TAXONOMY, TopicModel
 from clickwise.understanding.understanding import TopicWeight
 from clickwise.vectors.port import Float32Array, IndexedItem, Removed
-from clickwise.vectors.rows import indexed, indexed_item, item_write, stored_vector
+from clickwise.vectors.rows import indexed_item, item_write, stored_vector
+from streams.indexing import as_stored, push
 
 Place = tuple[Partition, int]
-
-_log = logs.get(__name__)
 
 
 class ItemHandler:
@@ -35,15 +35,18 @@ class ItemHandler:
         encoder: TextEncoder,
         others: Callable[[], Sequence[TextEncoder]] = tuple,
         topics: TopicModel = NO_TAXONOMY,
+        pictures: PictureReader = NO_PICTURES,
     ) -> None:
         """`others`: encoders that models in use need beside `encoder`, asked for every time.
-        `topics` gives items that bring none some, by their vector of `encoder`.
+        `topics` gives items that bring none some, by their vector of `encoder`; `pictures` reads
+        what pictures they bring.
         """
         self._state = state
         self._releases = releases
         self._encoder = encoder
         self._others = others
         self._topics = topics
+        self._pictures = pictures
 
     def apply(
         self,
@@ -64,10 +67,11 @@ class ItemHandler:
             UnavailableError: the database or the vector store does not answer. Repeat it: the
                 items may be stored and not indexed yet.
             ConflictError: another item has this one's key.
+            InvalidInputError: a picture cannot be read; nothing was written.
         """
         started = time.perf_counter()
         latest = dict(changes)
-        puts = [item for item in latest.values() if item is not None]
+        puts = [self._pictures.read(item) for item in latest.values() if item is not None]
         encoded = _Encoded.of(puts, (self._encoder, *self._others())).about(
             self._topics, ModelVersion(self._encoder.version)
         )
@@ -80,26 +84,12 @@ class ItemHandler:
                 entries = encoded.entries(gone, release.catalog.text)
                 for name in late:
                     # Perhaps stored by a try that could not index it: what is stored now counts.
-                    row = self._state.item(name, release.catalog.text)
-                    removed = Removed(item_key(name))
-                    entries[name] = removed if row is None else indexed(row, release.catalog.text)
-                self._push(release, list(entries.values()))
+                    entries[name] = as_stored(self._state, name, release.catalog.text)
+                push(self._releases, release, list(entries.values()))
         finally:
             self._releases.rest()
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("items").observe(len(changes))
-
-    def _push(self, release: Release, entries: Sequence[IndexedItem | Removed]) -> None:
-        """Have a model's searches see them. One beside the live one whose own files are at fault
-        is left behind: nobody's items wait for it.
-        """
-        try:
-            release.catalog.push(entries)
-        except BundleError as error:
-            if release is self._releases.live:
-                raise
-            metrics.errors.labels(error.kind, "items").inc()
-            _log.warning("model_left_behind", model=release.version, reason=str(error))
 
     def _store(
         self, writes: Mapping[ItemId, ItemWrite], places: Mapping[ItemId, Place]
@@ -124,6 +114,24 @@ class ItemHandler:
         return late
 
 
+def apply_each(
+    handler: ItemHandler, changes: Sequence[tuple[ItemId, Item | None]]
+) -> list[InvalidInputError | None]:
+    """Apply changes that came through no log. The fault of each that cannot be applied (a picture
+    that cannot be decoded), in order: it costs the others nothing.
+
+    Raises:
+        ClickwiseError: see `ItemHandler.apply`; any fault but an item's own.
+    """
+    try:
+        handler.apply(changes)
+    except InvalidInputError as error:
+        if len(changes) == 1:
+            return [error]
+        return [fault for change in changes for fault in apply_each(handler, [change])]
+    return [None] * len(changes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Encoded:
     """Items with their vectors (N, C) of each encoder."""
@@ -140,7 +148,7 @@ class _Encoded:
         """The same with topics for the items that bring none, by their vectors of encoder `of`."""
         vectors_NC = self.vectors[of]
         items = [
-            item if item.topics else _given(item, topics.weigh(item.title, vectors_NC[row]))
+            item if item.topics else _given(item, topics.weigh(item_text(item), vectors_NC[row]))
             for row, item in enumerate(self.items)
         ]
         return replace(self, items=items)

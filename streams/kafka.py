@@ -7,7 +7,7 @@ where it never will (no such topic, not allowed).
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -60,6 +60,7 @@ _SETTLED = (0, UnknownTopicOrPartitionError.errno)
 REQUEST_SECONDS = 10.0
 DELIVERY_SECONDS = 30.0
 SLACK_SECONDS = 5.0
+STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +255,13 @@ class Producer:
 
 
 async def _stopped(client: AIOKafkaProducer) -> None:
-    with contextlib.suppress(TimeoutError, KafkaError):
-        await asyncio.wait_for(client.stop(), 5.0)
+    """Write what is waiting, for a few seconds, and disconnect in any case: a client that is left
+    at it would go on sending what its senders have sent again since.
+    """
+    sender = client._sender  # noqa: SLF001  # `stop` ends it only when it has written all
+    for part in (client.stop, sender.close, client.client.close):
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(part(), STOP_SECONDS)
 
 
 def _breaks_session(error: Exception) -> bool:
@@ -297,6 +303,21 @@ async def describe_topics(settings: Settings, names: Iterable[str]) -> dict[str,
         )
         for name, topic in found.items()
     }
+
+
+async def count_under_replicated(settings: Settings, names: Iterable[str]) -> int:
+    """Partitions of these topics that have fewer copies in step than copies.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    async with _admin(settings) as client:
+        described = await client.describe_topics(sorted(names))
+    return sum(_lacks_copies(p) for topic in described for p in topic["partitions"])
+
+
+def _lacks_copies(partition: Mapping[str, Sequence[int]]) -> bool:
+    return len(partition["isr"]) < len(partition["replicas"])
 
 
 async def create_topics(settings: Settings, topics: Sequence[WantedTopic]) -> dict[str, str]:

@@ -8,10 +8,11 @@ import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, usage
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
 from clickwise.settings import Settings
@@ -23,6 +24,7 @@ from streams.exits import EX_CONFIG, EX_UNAVAILABLE
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, EventHandler
 from streams.publish import Publisher, Recommend
+from streams.replication import watch_replication
 from streams.supervision import run_flows
 from streams.waiting import Probe, wait_for_services
 
@@ -85,6 +87,7 @@ def _show_metrics(settings: Settings) -> None:
     metrics.listen(
         settings.stream_metrics_port, settings.host, setting="CLICKWISE_STREAM_METRICS_PORT"
     )
+    usage.report("stream", settings.folder)
 
 
 async def _prepare(settings: Settings, make_parts: PartsFactory) -> Parts:
@@ -184,6 +187,9 @@ def _flows(
             consumer=settings.kafka_group,
         ),
         activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
-        beside=(publisher.run,) if publisher else (),
+        beside=(
+            partial(watch_replication, settings),
+            *((publisher.run,) if publisher is not None else ()),
+        ),
         at_end=(producer.stop,),
     )

@@ -234,8 +234,14 @@ class Trainer:
         if validation is None:  # nothing to choose by
             return files if wanted in {"auto", "fp32"} else forms_of(files)[wanted], None
         forms = forms_of(files)
+        pictures = data.items.pictures
+        known = (
+            replace(pictures, vectors_IP=pictures.vectors_IP[made.lessons.known_N])
+            if pictures is not None
+            else None
+        )
         table = measured(
-            forms, made.network.cpu(), made.ids(data), self._text(made, data), validation
+            forms, made.network.cpu(), made.ids(data), self._text(made, data), validation, known
         )
         return forms[table.best if wanted == "auto" else wanted], table
 

@@ -1,7 +1,7 @@
 """What training and evaluation read: events in columns, and the items that they are about.
 
-Shape suffixes: N = events, I = items, D = dimension of the text vectors, T = steps of one
-user's history.
+Shape suffixes: N = events, I = items, D = dimension of the text vectors, P = of the picture
+vectors, T = steps of one user's history.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,6 +46,14 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """Picture vectors of items, all of one model: unit vectors, zero rows where there is none."""
+
+    model: str
+    vectors_IP: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """Items in columns. `published_I` is 0 where it is not known, `languages` and `kinds` ""."""
 
@@ -57,6 +65,7 @@ class Items:
     published_I: Float64Array
     texts: tuple[str, ...]  # what the encoder reads (`clickwise.text.item_text`); "" for none
     text_ID: Float32Array | None = None  # unit vectors; zero rows where there is no text
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

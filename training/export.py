@@ -30,11 +30,14 @@ from training.ranker import BaseScorer, Ranker, scorer_graph
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a model was made for: the encoder's version and its dimension, and the rules."""
+    """What a model was made for: the encoder's version and its dimension, the rules, and the model
+    that the site's picture vectors are of ("" for none).
+    """
 
     encoder: str
     text_dimension: int
     rules: Rules
+    pictures: str = ""
 
 
 def exported_files(
@@ -68,7 +71,13 @@ def write_learned(
     created: datetime,
     extras: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """Write a bundle of `exported_files` (or quantized forms of them) below `folder`."""
+    """Write a bundle of `exported_files` (or quantized forms of them) below `folder`.
+
+    Raises:
+        BundleError: the network reads pictures, and the site does not say of which model.
+    """
+    if network.tower.picture is not None and not site.pictures:
+        raise BundleError("the network reads pictures: the model that they are of has to be named")
     version = ModelVersion(f"learned-{_digest(files, TOWER, KEYS, STEP, READ, SCORER)}")
     manifest = Manifest(
         version=version,
@@ -78,6 +87,8 @@ def write_learned(
         text_dimension=site.text_dimension,
         dimension=network.config.dimension + 1,
         rules=site.rules,
+        pictures=site.pictures if network.tower.picture is not None else "",
+        picture_dimension=0 if network.tower.picture is None else network.tower.picture.in_features,
         memory=network.user.memory,
         interests=network.config.interests,
     )
@@ -101,6 +112,7 @@ def in_key_order(network: Network, ids: Sequence[str]) -> tuple[Network, Int64Ar
     with torch.no_grad():
         ordered.tower.ids.weight[1:] = ordered.tower.ids.weight[1:][places]
     ordered.text_ID = ordered.get_buffer("text_ID")[places]
+    ordered.pictures_IP = ordered.get_buffer("pictures_IP")[places]
     return ordered, keys_I
 
 

@@ -4,7 +4,7 @@ Traced by torch's TorchScript exporter: the graphs are small and have no branche
 one needs another package to make the same of them.
 
 Shape suffixes: see training.model; N = items of one call, C = dimension of the text vectors,
-K = interests, R = recent items, F = facts.
+P = of the picture vectors, K = interests, R = recent items, F = facts.
 """
 
 import io
@@ -31,7 +31,9 @@ class _Graph(Protocol):
 
 
 class ItemGraph(nn.Module):
-    """`items.onnx`: text (N, C) and places (N,) to unit vectors (N, D + 1)."""
+    """`items.onnx`: text (N, C), places (N,), and pictures (N, P) where the network has learned
+    from some (a zero row: none), to unit vectors (N, D + 1).
+    """
 
     def __init__(self, network: Network, *, text: int) -> None:
         super().__init__()
@@ -39,9 +41,11 @@ class ItemGraph(nn.Module):
         # A model without text has the input all the same: the site's items have text vectors.
         self.unread = nn.Parameter(torch.zeros(text, 1)) if network.tower.text is None else None
 
-    def forward(self, text_NC: Tensor, places_N: Tensor) -> Tensor:
+    def forward(
+        self, text_NC: Tensor, places_N: Tensor, pictures_NP: Tensor | None = None
+    ) -> Tensor:
         """Unit vectors (N, D + 1)."""
-        unit_ND: Tensor = self.tower.unit(text_NC, places_N)
+        unit_ND: Tensor = self.tower.unit(text_NC, places_N, pictures_NP)
         return unit_ND if self.unread is None else unit_ND + text_NC @ self.unread
 
 
@@ -81,14 +85,14 @@ class ReadGraph(nn.Module):
 
 def item_graph(network: Network, *, text: int) -> bytes:
     """`items.onnx`."""
+    inputs = {"text": torch.zeros(2, text), "places": torch.ones(2, dtype=torch.long)}
+    if network.tower.picture is not None:
+        inputs["pictures"] = torch.zeros(2, network.tower.picture.in_features)
     return to_onnx(
         ItemGraph(network, text=text),
-        {
-            "text": torch.zeros(2, text),
-            "places": torch.ones(2, dtype=torch.long),
-        },
+        inputs,
         "vectors",
-        {"text": {0: "N"}, "places": {0: "N"}, "vectors": {0: "N"}},
+        {name: {0: "N"} for name in (*inputs, "vectors")},
     )
 
 

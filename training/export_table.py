@@ -19,9 +19,9 @@ from clickwise.bundle import FACTS, RECENTS, Scorer, ScorerInput
 from clickwise.bundle.folder import READ, SCORER, STEP, TOWER
 from clickwise.bundle.recurrence import OnnxRecurrence
 from clickwise.bundle.tower import LearnedTower
-from clickwise.types import item_key
-from clickwise.vectors.port import Float32Array, Int64Array
-from training.data import History
+from clickwise.types import ModelVersion, item_key
+from clickwise.vectors.port import Float32Array, Int64Array, Picture
+from training.data import History, Pictures
 from training.export import keys_of
 from training.export_half import halved
 from training.export_quantized import quantized
@@ -117,10 +117,12 @@ def measured(
     ids: Sequence[str],
     text_IC: Float32Array,
     validation: Validation,
+    pictures: Pictures | None = None,
 ) -> ExportTable:
     """Run every form on 200 histories of the validation part; the first of `forms` is fp32.
 
-    `ids` and `text_IC` are those of the network's items, the latter as the site has them.
+    `ids`, `text_IC` and `pictures` are those of the network's items, the latter two as the site has
+    them.
     """
     length = network.config.length  # what torch looks back
     asked = [newest(one, length) for one in validation.histories[:_ASKED]]
@@ -132,12 +134,18 @@ def measured(
     first: Scorer | None = None
     found: list[Form] = []
     for precision, files in forms.items():
-        tower = LearnedTower(files[TOWER], keys_of(files), dimension=width)
+        tower = LearnedTower(
+            files[TOWER],
+            keys_of(files),
+            dimension=width,
+            pictures=None if pictures is None else ModelVersion(pictures.model),
+            picture_dimension=0 if pictures is None else pictures.vectors_IP.shape[1],
+        )
         loaded = _Loaded(
             base,
             OnnxRecurrence(files[STEP], files[READ], memory=network.user.memory),
             Scorer(files[SCORER], dimension=width),
-            tower.vectors([item_key(item) for item in ids], text_IC),
+            tower.vectors([item_key(item) for item in ids], text_IC, _each(pictures)),
         )
         scores_UI = torch.from_numpy(np.stack([_scores(loaded, one) for one in asked]))
         quality = _quality(scores_UI, seen, targets_U)
@@ -206,6 +214,14 @@ def known_interests(read_KD: Float32Array, candidates_ND: Float32Array) -> Score
         candidates_ND=candidates_ND,
         facts_NF=np.zeros((len(candidates_ND), len(FACTS)), np.float32),
     )
+
+
+def _each(pictures: Pictures | None) -> list[Picture | None]:
+    """The picture of each item, as an index has it."""
+    if pictures is None:
+        return []
+    model = ModelVersion(pictures.model)
+    return [Picture(model, row) if row.any() else None for row in pictures.vectors_IP]
 
 
 def _scores(loaded: _Loaded, one: History) -> Float32Array:

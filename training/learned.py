@@ -11,8 +11,8 @@ import torch
 
 from clickwise.vectors.port import Float32Array
 from training.data import Dataset, History
-from training.fit import Epoch, FitConfig, fit
 from training.devices import auto_device
+from training.fit import Epoch, FitConfig, fit
 from training.lessons import lessons_of, over_catalogue, without_impressions
 from training.model import ModelConfig
 from training.network import Network

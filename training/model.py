@@ -1,6 +1,6 @@
 """The network: an item tower, a gated linear recurrence over events, and interest read-outs.
 
-    item   c = [W text + E[id]] / R, and one coordinate more that makes its length 1
+    item   c = [W text + V picture + E[id]] / R, and one coordinate more that makes its length 1
     user   x_t = P c_t + type + w weight + gap features
            in each block:  h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * V x_t
            with a gate a_t of the event (training.scan; with a constant one it is LRURec's
@@ -9,13 +9,14 @@
 
 The extra coordinate turns a search by inner product into one by cosine without changing any score
 (Neyshabur and Srebro, 2015): a read-out has a zero there. E is dropped at random in training, so
-that a new item works on its text alone.
+that a new item works on its text alone; and so is a picture, for which a learned vector stands
+wherever an item has none.
 
 `sequence` runs rows of histories; `step` one event on a memory of (L + 1) * H numbers: the state of
 each block and the last output. Both are the same sums (tested), and `step` is what is exported.
 
 Shape suffixes: B = rows, T = steps, I = items, D = vector of an item (without the extra
-coordinate), H = width, L = blocks, K = interests, M = (L + 1) * H.
+coordinate), H = width, L = blocks, K = interests, M = (L + 1) * H, P = picture vector.
 """
 
 import math
@@ -47,13 +48,14 @@ class ModelConfig:
     dropout: float = 0.2
     input_dropout: float = 0.2
     id_dropout: float = 0.1
+    picture_dropout: float = 0.2  # of whole pictures, where the site has any
     radius: float = 8.0  # R: vectors of items are kept within it
 
 
 class Tower(nn.Module):
-    """Items to vectors: text projected, plus what is learnt of each known item."""
+    """Items to vectors: text and picture projected, plus what is learnt of each known item."""
 
-    def __init__(self, config: ModelConfig, *, items: int, text: int) -> None:
+    def __init__(self, config: ModelConfig, *, items: int, text: int, picture: int = 0) -> None:
         super().__init__()
         self.radius = config.radius
         self.id_dropout = config.id_dropout
@@ -64,21 +66,42 @@ class Tower(nn.Module):
             self.ids.weight[0] = 0.0
         if self.text is not None:
             nn.init.normal_(self.text.weight, std=config.dimension**-0.5)
+        self.picture_dropout = config.picture_dropout
+        self.picture: nn.Linear | None = None
+        if picture:
+            self.picture = nn.Linear(picture, config.dimension, bias=False)
+            self.no_picture = nn.Parameter(torch.zeros(config.dimension))
+            nn.init.normal_(self.picture.weight, std=config.dimension**-0.5)
 
-    def forward(self, text_ND: Tensor, places_N: Tensor) -> Tensor:
-        """Vectors (N, D), no longer than the radius."""
+    def forward(
+        self, text_ND: Tensor, places_N: Tensor, pictures_NP: Tensor | None = None
+    ) -> Tensor:
+        """Vectors (N, D), no longer than the radius. `pictures_NP` has a zero row for an item
+        without a picture; a tower that reads none does not look at it.
+        """
         ids_ND = self.ids(places_N)
         if self.training and self.id_dropout:
             kept_N = torch.rand(len(places_N), 1, device=ids_ND.device) >= self.id_dropout
             ids_ND = ids_ND * kept_N
         c_ND: Tensor = ids_ND if self.text is None else ids_ND + self.text(text_ND)
+        if self.picture is not None and pictures_NP is not None:
+            c_ND = c_ND + self._pictured(self.picture(pictures_NP), pictures_NP)
         length_N = c_ND.norm(dim=-1, keepdim=True).clamp_min(1e-6)
         kept_ND: Tensor = c_ND * (length_N.clamp_max(self.radius) / length_N)
         return kept_ND
 
-    def unit(self, text_ND: Tensor, places_N: Tensor) -> Tensor:
+    def _pictured(self, seen_ND: Tensor, pictures_NP: Tensor) -> Tensor:
+        """What is seen, or the vector that stands for no picture."""
+        has_N1 = pictures_NP.abs().sum(-1, keepdim=True) > 0.0
+        if self.training and self.picture_dropout:
+            drawn_N1 = torch.rand(len(seen_ND), 1, device=seen_ND.device)
+            has_N1 = has_N1 & (drawn_N1 >= self.picture_dropout)
+        pictured_ND: Tensor = torch.where(has_N1, seen_ND, self.no_picture)
+        return pictured_ND
+
+    def unit(self, text_ND: Tensor, places_N: Tensor, pictures_NP: Tensor | None = None) -> Tensor:
         """Vectors (N, D + 1) of length 1, as the index keeps them."""
-        c_ND = self(text_ND, places_N) / self.radius
+        c_ND = self(text_ND, places_N, pictures_NP) / self.radius
         rest_N = (1.0 - (c_ND * c_ND).sum(-1, keepdim=True)).clamp_min(0.0).sqrt()
         return torch.cat([c_ND, rest_N], dim=-1)
 

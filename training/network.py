@@ -1,4 +1,4 @@
-"""Tower and user model together, with the catalogue's text at hand.
+"""Tower and user model together, with the catalogue's texts and pictures at hand.
 
 Shape suffixes: see training.model.
 """
@@ -13,24 +13,37 @@ from training.sequences import Batch
 
 
 class Network(nn.Module):
-    """What is trained. `text_ID` and `places_I` tell which items there are."""
+    """What is trained. `text_ID`, `pictures_IP` and `places_I` tell which items there are."""
 
-    def __init__(self, config: ModelConfig, *, items: int, text_ID: Float32Array | None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        items: int,
+        text_ID: Float32Array | None,
+        pictures_IP: Float32Array | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         text = 0 if text_ID is None else text_ID.shape[1]
-        self.tower = Tower(config, items=items, text=text)
+        pictures = 0 if pictures_IP is None else pictures_IP.shape[1]
+        self.tower = Tower(config, items=items, text=text, picture=pictures)
         self.user = UserModel(config)
         self.register_buffer(
             "text_ID",
             torch.zeros(items, 0) if text_ID is None else torch.from_numpy(text_ID).float(),
             persistent=False,
         )
+        self.register_buffer(
+            "pictures_IP",
+            torch.zeros(items, 0) if pictures_IP is None else torch.from_numpy(pictures_IP).float(),
+            persistent=False,
+        )
         self.register_buffer("places_I", torch.arange(1, items + 1), persistent=False)
 
     def vectors(self) -> Tensor:
         """Vectors (I, D) of the whole catalogue."""
-        c_ID: Tensor = self.tower(self.text_ID, self.places_I)
+        c_ID: Tensor = self.tower(self.text_ID, self.places_I, self.pictures_IP)
         return c_ID
 
     def outputs(self, batch: Batch, c_ID: Tensor) -> Tensor:

@@ -107,7 +107,12 @@ def fitted(
         data, seed=course.seed, device=options.device, world=world, learn_from=learn_from
     )
     torch.manual_seed(course.seed)
-    network = Network(options.model, items=len(lessons.known_N), text_ID=lessons.text_ND)
+    network = Network(
+        options.model,
+        items=len(lessons.known_N),
+        text_ID=lessons.text_ND,
+        pictures_IP=lessons.pictures_NP,
+    )
     if base is not None:
         warm_start(network, _keys(data, lessons.known_N), base)
     network = network.to(options.device)

@@ -22,7 +22,7 @@ from training.model import ModelConfig
 from training.network import Network
 
 WEIGHTS, STORY = "weights.safetensors", "training.json"
-_IDS = "tower.ids.weight"
+_IDS, _PICTURE, _NO_PICTURE = "tower.ids.weight", "tower.picture.weight", "tower.no_picture"
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ def warm_start(network: Network, keys_N: Int64Array, folder: Path) -> int:
     """Give `network` the weights of the bundle at `folder`, in place; how many items it knew.
 
     `keys_N` are those of the network's items, in its order. Items that the bundle did not know
-    keep their fresh rows.
+    keep their fresh rows; and where the bundle read no pictures they say nothing at first.
 
     Raises:
         BundleError: the weights are damaged, or of other sizes.
@@ -108,6 +108,8 @@ def warm_start(network: Network, keys_N: Int64Array, folder: Path) -> int:
     rows = tensors.pop(_IDS)
     own = dict(network.state_dict())
     fresh = own.pop(_IDS)
+    if _PICTURE in own and _PICTURE not in tensors:
+        tensors |= {name: torch.zeros_like(own[name]) for name in (_PICTURE, _NO_PICTURE)}
     fits = {name: one.shape for name, one in own.items()} == {
         name: one.shape for name, one in tensors.items()
     }

@@ -43,6 +43,9 @@ SHOWN = pl.Struct(
         "propensity": pl.Float64(),
         "sources": _WORDS,
         "reason": pl.String(),
+        "text": pl.String(),
+        "segment": pl.String(),
+        "text_version": pl.Int64(),
     }
 )
 EXPOSURE_COLUMNS: Schema = {
@@ -62,7 +65,7 @@ EXPOSURE_COLUMNS: Schema = {
     **PLACE,
 }
 # `change` is an item's place in the order of changes; a deleted item has no other columns than
-# its id. `vector` is float32 little-endian, of `model`.
+# its id. `vector` is float32 little-endian, of `model`; `image_vector` of `image_model`.
 ITEM_COLUMNS: Schema = {
     "id": pl.String(),
     "change": pl.Int64(),
@@ -81,6 +84,8 @@ ITEM_COLUMNS: Schema = {
     "hidden": pl.Boolean(),
     "model": pl.String(),
     "vector": pl.Binary(),
+    "image_model": pl.String(),
+    "image_vector": pl.Binary(),
 }
 COLUMNS: Mapping[Stream, Schema] = {
     Stream.EVENTS: EVENT_COLUMNS,
@@ -88,6 +93,8 @@ COLUMNS: Mapping[Stream, Schema] = {
     Stream.ITEMS: ITEM_COLUMNS,
 }
 ROWS_OF_A_GROUP = 131_072
+# What a later program says of each shown item is absent from older files too.
+_AS_NOW = pl.ScanCastOptions(missing_struct_fields="insert", extra_struct_fields="ignore")
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
@@ -102,6 +109,10 @@ def frame_of(data: bytes, stream: Stream, *, columns: list[str] | None = None) -
     schema = COLUMNS[stream]
     wanted = list(schema) if columns is None else columns
     lazy = pl.scan_parquet(
-        io.BytesIO(data), schema=dict(schema), missing_columns="insert", extra_columns="ignore"
+        io.BytesIO(data),
+        schema=dict(schema),
+        missing_columns="insert",
+        extra_columns="ignore",
+        cast_options=_AS_NOW,
     )
     return lazy.select(wanted).collect()

@@ -33,6 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     `vectors` names the space that item vectors live in: it is in the name of their collection.
     Bundles that differ in rules or scorer alone share it, so that items stay as they are.
     `encoder` names the text vectors that the space is made from, `text_dimension` their length,
+    `pictures` and `picture_dimension` the picture vectors beside them (empty and 0: none are read),
     `dimension` that of the space itself. `memory` and `interests` are M and K of the learned user
     model, 0 under day 0.
     """
@@ -44,6 +45,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     text_dimension: int
     dimension: int
     rules: Rules
+    pictures: str = ""
+    picture_dimension: int = 0
     memory: int = 0
     interests: int = 0
     facts: tuple[str, ...] = FACTS
@@ -151,7 +154,13 @@ def _tower(path: Path, manifest: Manifest) -> Tower:
         keys_I = np.load(path / KEYS, allow_pickle=False)
     except ValueError as error:
         raise BundleError(f"{path}: {KEYS} is no array") from error
-    return LearnedTower(path / TOWER, keys_I, dimension=manifest.dimension)
+    return LearnedTower(
+        path / TOWER,
+        keys_I,
+        dimension=manifest.dimension,
+        pictures=ModelVersion(manifest.pictures) if manifest.pictures else None,
+        picture_dimension=manifest.picture_dimension,
+    )
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,11 +1,13 @@
-"""From an item's text vector to its vector in a model's space.
+"""From an item's text vector, and its picture's, to its vector in a model's space.
 
-Day 0 ranks by text alone, so its items are their text vectors. A learned model projects the text
-and adds what it has learnt of each item that it knows; an item that it has never met works on its
-text. The database keeps text vectors only: every index derives its own, so that a new model needs
-no item encoded again, and items that arrive while it is released are in both.
+Day 0 ranks by text alone, so its items are their text vectors. A learned model projects the text,
+the picture where it was trained on some, and adds what it has learnt of each item that it knows; an
+item that it has never met works on its text and picture. The database keeps text and picture
+vectors only: every index derives its own, so that a new model needs no item encoded again, and
+items that arrive while it is released are in both.
 
-Shape suffixes: N = items, C = dimension of the text vectors, D = embedding dimension.
+Shape suffixes: N = items, C = dimension of the text vectors, P = of the picture vectors,
+D = embedding dimension.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,8 @@ import numpy as np
 
 from clickwise.errors import BundleError
 from clickwise.onnx_runtime import Array, open_session
-from clickwise.vectors.port import Float32Array, Int64Array
+from clickwise.types import ModelVersion
+from clickwise.vectors.port import Float32Array, Int64Array, Picture
 
 
 class Tower(Protocol):
@@ -27,8 +30,15 @@ class Tower(Protocol):
         """D."""
         ...
 
-    def vectors(self, keys: Sequence[int], text_NC: Float32Array) -> Float32Array:
-        """Unit vectors (N, D) of the items with these keys and unit text vectors."""
+    def vectors(
+        self,
+        keys: Sequence[int],
+        text_NC: Float32Array,
+        pictures: Sequence[Picture | None] = (),
+    ) -> Float32Array:
+        """Unit vectors (N, D) of the items with these keys, unit text vectors and pictures (empty:
+        none has one).
+        """
         ...
 
     def directions(self, vectors_ND: Float32Array) -> Float32Array:
@@ -47,9 +57,14 @@ class TextTower:
         """See Tower."""
         return self._dimension
 
-    def vectors(self, keys: Sequence[int], text_NC: Float32Array) -> Float32Array:
+    def vectors(
+        self,
+        keys: Sequence[int],
+        text_NC: Float32Array,
+        pictures: Sequence[Picture | None] = (),
+    ) -> Float32Array:
         """See Tower."""
-        del keys
+        del keys, pictures
         return text_NC
 
     def directions(self, vectors_ND: Float32Array) -> Float32Array:
@@ -58,13 +73,25 @@ class TextTower:
 
 
 class LearnedTower:
-    """`items.onnx` (text, place -> vector) and the sorted keys of the items that it knows.
+    """`items.onnx` (text, place, perhaps picture -> vector) and the sorted keys of the items that
+    it knows.
 
     Its last coordinate makes every length 1 without changing a score (see training.model), so it
     says nothing of what an item is like.
     """
 
-    def __init__(self, model: Path | bytes, keys_I: Int64Array, *, dimension: int) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        keys_I: Int64Array,
+        *,
+        dimension: int,
+        pictures: ModelVersion | None = None,
+        picture_dimension: int = 0,
+    ) -> None:
+        """`pictures` names the picture vectors that it reads, None where it reads none."""
+        self._pictures = pictures
+        self._picture_dimension = picture_dimension
         self._session = open_session(model, device="cpu", threads=1)
         self._keys_I = keys_I
         self._dimension = dimension
@@ -76,8 +103,13 @@ class LearnedTower:
         """See Tower."""
         return self._dimension
 
-    def vectors(self, keys: Sequence[int], text_NC: Float32Array) -> Float32Array:
-        """See Tower.
+    def vectors(
+        self,
+        keys: Sequence[int],
+        text_NC: Float32Array,
+        pictures: Sequence[Picture | None] = (),
+    ) -> Float32Array:
+        """See Tower. A picture of another model than it was trained on is as none.
 
         Raises:
             BundleError: the graph cannot be run on these.
@@ -94,6 +126,8 @@ class LearnedTower:
             "text": np.ascontiguousarray(text_NC, np.float32),
             "places": np.where(found_N, places_N + 1, 0).astype(np.int64),
         }
+        if self._pictures is not None:
+            feeds["pictures"] = self._rows(pictures, len(keys))
         try:
             (vectors_ND,) = self._session.run(["vectors"], feeds)
         except Exception as error:  # its exceptions have no root of their own
@@ -106,3 +140,17 @@ class LearnedTower:
         lengths_N = np.sqrt(np.einsum("nd,nd->n", rows_ND, rows_ND))[:, None]
         directions: Float32Array = rows_ND / np.maximum(lengths_N, np.float32(1e-6))
         return directions
+
+    def _rows(self, pictures: Sequence[Picture | None], number: int) -> Float32Array:
+        """Picture vectors (N, P), a zero row for an item without one."""
+        rows_NP = np.zeros((number, self._picture_dimension), np.float32)
+        for row, picture in enumerate(pictures):
+            if picture is None or picture.model != self._pictures:
+                continue
+            if picture.vector_P.shape != rows_NP.shape[1:]:
+                raise BundleError(
+                    f"a picture of {picture.model} has {picture.vector_P.size} numbers, expected"
+                    f" {self._picture_dimension}"
+                )
+            rows_NP[row] = picture.vector_P
+        return rows_NP

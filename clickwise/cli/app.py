@@ -95,6 +95,14 @@ def stream(home: Home = None) -> int:
 
 
 @app.command()
+def migrate(home: Home = None) -> int:
+    """Bring the database's tables to this version; every process does so when it starts, too."""
+    from clickwise.cli.migrating import migrate as run
+
+    return run(settings_from(home=home))
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when all is lived.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,

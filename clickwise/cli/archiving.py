@@ -9,7 +9,7 @@ from threading import Event
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, usage
 from clickwise.archive import Stream, open_archive
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
@@ -50,6 +50,7 @@ def archive_loop(settings: Settings, *, every_seconds: float, json: bool) -> int
     metrics.listen(
         settings.archive_metrics_port, settings.host, setting="CLICKWISE_ARCHIVE_METRICS_PORT"
     )
+    usage.report("archive", settings.folder)
     cleaned: float | None = None
     with _told_to_stop() as stop:
         while not stop.is_set():

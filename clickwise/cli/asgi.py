@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 
-from clickwise import logs
+from clickwise import logs, usage
 from clickwise.cli.exits import exit_of
 from clickwise.cli.parents import end_with_parent
 from clickwise.cli.waiting import wait_for
@@ -26,6 +26,7 @@ def app() -> Starlette:
     # back from a thread that encodes or writes: 5 ms by default, as much as all else together.
     sys.setswitchinterval(SWITCH_SECONDS)
     end_with_parent()
+    usage.report("serve", settings.folder)
     try:
         made = _made(settings)
     except ClickwiseError as error:

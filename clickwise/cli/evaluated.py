@@ -11,12 +11,12 @@ from clickwise.cli.teaching import requests_after
 from clickwise.cli.wiring import rules_of
 from clickwise.settings import Settings
 from training.candidate import Trainer
+from training.devices import auto_device
 from training.evaluation.candidates import INCREMENTAL, OURS, quick_values, usual_values
 from training.evaluation.protocols import Request, lived
 from training.evaluation.report import Report
 from training.export import Site
 from training.fit import Epoch
-from training.devices import auto_device
 from training.train import TrainOptions, with_values
 
 

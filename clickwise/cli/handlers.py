@@ -1,5 +1,6 @@
 """Handlers and doors over a `Core`: what a serving process and a stream worker apply with."""
 
+from clickwise.cli.pictures import pictures_of
 from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import Core
 from clickwise.influence import Influence
@@ -48,6 +49,7 @@ def item_handler(core: Core) -> ItemHandler:
         encoder=core.encoder,
         others=core.encoders.others,
         topics=topics_of(core.settings, core.encoder),
+        pictures=pictures_of(core.settings),
     )
 
 

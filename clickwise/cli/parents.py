@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from clickwise import logs
+from clickwise import logs, usage
 from clickwise.cli.exits import Exit, exit_of
 from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings, load
@@ -17,13 +17,17 @@ _log = logs.get(__name__)
 
 
 def run_child(name: str, work: Callable[[Settings, threading.Event], None]) -> int:
-    """Do `work` with the settings of the environment until SIGTERM; the exit code."""
+    """Do `work` with the settings of the environment until SIGTERM; the exit code.
+
+    `name`: the part that it is, of `usage.PARTS`.
+    """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the parent says when to stop
     settings = load(os.environ)
     logs.configure(level=settings.log_level, output=settings.log_format)
     end_with_parent()
+    usage.report(name, settings.folder)
     try:
         work(settings, stop)
     except ClickwiseError as error:

@@ -23,6 +23,7 @@ from clickwise.clock import ReplayClock
 from clickwise.events import Event
 from clickwise.items import Item
 from clickwise.limits import MAX_TOPICS
+from clickwise.pictures.reader import NO_PICTURES, PictureReader, SentVectors
 from clickwise.ranking import Policy
 from clickwise.recommend import Limits, Recommender
 from clickwise.recommend.answers import RecommendRequest
@@ -200,7 +201,10 @@ class ReplayedSite:
         recorded = replace(bundle, scorer=self._recorder)  # type: ignore[arg-type]  # looks alike
         self.release = Release(recorded, catalog)
         self._items = ItemHandler(
-            state=self.state, releases=FixedReleases(self.release), encoder=self._encoder
+            state=self.state,
+            releases=FixedReleases(self.release),
+            encoder=self._encoder,
+            pictures=_pictures(self._data),
         )
         self._handler = EventHandler(
             state=self.state,
@@ -291,8 +295,23 @@ def _item(data: Dataset, place: int) -> Item:
         title=data.items.ids[place],
         language=data.items.languages[place] or None,
         topics=data.items.topics[place][:MAX_TOPICS],
+        image_vector=_picture(data, place),
         published=_moment(published) if published else None,
     )
+
+
+def _picture(data: Dataset, place: int) -> tuple[float, ...] | None:
+    pictures = data.items.pictures
+    if pictures is None or not pictures.vectors_IP[place].any():
+        return None
+    return tuple(pictures.vectors_IP[place].tolist())
+
+
+def _pictures(data: Dataset) -> PictureReader:
+    pictures = data.items.pictures
+    if pictures is None:
+        return NO_PICTURES
+    return SentVectors(ModelVersion(pictures.model), pictures.vectors_IP.shape[1])
 
 
 def _value(kind: EventType, weight: float) -> float | None:

@@ -13,6 +13,7 @@ from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
 from streams.handlers import Arrival
+from streams.items import apply_each
 
 EVENTS_AT_ONCE = 1_000
 ITEMS_AT_ONCE = 100
@@ -86,12 +87,11 @@ class DirectSink:
         """See Sink."""
         received = self._clock.now()
         parsed = [_parsed_item(row, received) for row in rows]
-        good = [item for item in parsed if isinstance(item, Item)]
-        if good:
-            self._items.apply([(item.id, item) for item in good])
+        good = [(item.id, item) for item in parsed if isinstance(item, Item)]
+        faults = iter(apply_each(self._items, good) if good else ())
+        found = [next(faults) if isinstance(item, Item) else item for item in parsed]
         return [
-            Result("applied") if isinstance(item, Item) else Result("refused", str(item))
-            for item in parsed
+            Result("applied") if fault is None else Result("refused", str(fault)) for fault in found
         ]
 
     def events(self, rows: Sequence[JsonObject]) -> list[Result]:

@@ -1,50 +1,26 @@
 """`clickwise texts compare`: click-through of written against original titles, from the logs."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
-import msgspec
 from rich.text import Text
 
+from clickwise.archive import open_archive
 from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, print_json, print_table
+from clickwise.cli.text_logs import archived, logged
 from clickwise.cli.wiring import state_of
-from clickwise.errors import ConfigurationError
-from clickwise.recommend.exposures import ExposureMessage
 from clickwise.settings import Settings
-from clickwise.state.port import State
-from clickwise.types import EventType, ItemId
 from clickwise.writing.comparison import Arm, Comparison, Tally, compare
-
-PAGE = 1_000
-NOT_A_CLICK = frozenset({EventType.IMPRESSION, EventType.DISLIKE, EventType.HIDE})
-
-
-class _Click(msgspec.Struct):
-    item: ItemId
-    type: EventType
-    request: str | None = None
-
-
-_exposures = msgspec.json.Decoder(ExposureMessage)
-_clicks = msgspec.json.Decoder(_Click)
 
 
 def compare_texts(settings: Settings, *, json: bool) -> int:
-    """Compare what readers did with both kinds of titles, over all that the logs keep.
+    """Compare what readers did with both kinds of titles, over all that log or archive keeps.
 
     Raises:
-        ConfigurationError: the logs are Kafka's.
+        NotFoundError: the log is Kafka's, and no exposure is archived.
+        UnavailableError: database or archive does not answer.
     """
-    if not settings.embedded:
-        raise ConfigurationError(
-            "`clickwise texts compare` reads the embedded log; with Kafka the archive holds what it"
-            " needs (docs/text.md)"
-        )
-    with ExitStack() as stack:
-        state = state_of(settings, stack)
-        state.migrate()
-        found = comparison(state)
+    found = compare(_tallies(settings))
     if json:
         print_json(found)
     else:
@@ -52,30 +28,13 @@ def compare_texts(settings: Settings, *, json: bool) -> int:
     return Exit.DONE
 
 
-def comparison(state: State) -> Comparison:
-    """Places at which a written text was ready, and whether they were clicked."""
-    clicked = {
-        (event.request, event.item)
-        for event in map(_clicks.decode, _bodies(state, "events"))
-        if event.request is not None and event.type not in NOT_A_CLICK
-    }
-    tallies = {"written": Tally(), "held": Tally()}
-    for exposure in map(_exposures.decode, _bodies(state, "exposures")):
-        if exposure.user is None:
-            continue  # guests are not held out
-        for kind, tally in tallies.items():
-            shown = [one.item for one in exposure.items if one.text == kind]
-            if shown:
-                tally.add(exposure.user, [(exposure.request_id, item) in clicked for item in shown])
-    return compare(tallies)
-
-
-def _bodies(state: State, log: str) -> Iterator[bytes]:
-    after = 0
-    read = state.events if log == "events" else state.exposures
-    while rows := read(after=after, limit=PAGE):
-        for after, body in rows:  # noqa: B007  # the last one is where the next page begins
-            yield body
+def _tallies(settings: Settings) -> dict[str, Tally]:
+    if not settings.embedded:
+        return archived(open_archive(settings.archive_url, home=settings.folder))
+    with ExitStack() as stack:
+        state = state_of(settings, stack)
+        state.migrate()
+        return logged(state)
 
 
 def _show(found: Comparison) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, usage
 from clickwise.bench.report import check_writable, write_json
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
@@ -92,6 +92,7 @@ def loop(settings: Settings, command: TrainCommand, *, every_seconds: float) -> 
     metrics.listen(
         settings.train_metrics_port, settings.host, setting="CLICKWISE_TRAIN_METRICS_PORT"
     )
+    usage.report("train", settings.folder)
     with train_extra(), signals_unwind(), stop_is_said(GOES_ON):
         while True:
             begun = time.monotonic()

@@ -48,7 +48,10 @@ def text_of(
     """
     manifest = live.bundle.manifest
     site = Site(
-        encoder=manifest.encoder, text_dimension=manifest.text_dimension, rules=manifest.rules
+        encoder=manifest.encoder,
+        text_dimension=manifest.text_dimension,
+        rules=manifest.rules,
+        pictures=data.items.pictures.model if data.items.pictures is not None else "",
     )
     if not command.encoder:
         return Text(data, site, data)
@@ -69,5 +72,5 @@ def text_of(
         homes.encoder_folder(settings) / "text-vectors",
         progress=lambda done, total: follow("encoding texts", done / total),
     )
-    own = Site(encoder=opened.version, text_dimension=opened.dimension, rules=manifest.rules)
+    own = replace(site, encoder=opened.version, text_dimension=opened.dimension)
     return Text(learned, own, data)

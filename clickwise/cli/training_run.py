@@ -34,12 +34,12 @@ from training.candidate import Trainer
 from training.contest import Played
 from training.curves import tensorboard
 from training.data import Dataset
+from training.devices import auto_device
 from training.distributed import joined, meet
 from training.evaluation.lived import LivedPlan
 from training.evaluation.lived import live as lived_by
 from training.fit import Epoch
 from training.gate import GateRules
-from training.devices import auto_device
 from training.once import Live, Outcome, Ports, train_once
 from training.parts import Parts, new_parts_of, parts_of
 from training.ranker_fit import Request

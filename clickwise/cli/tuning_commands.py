@@ -35,7 +35,11 @@ Augment = Annotated[
 Optimizer = Annotated[Literal["adamw", "adafactor"], typer.Option()]
 Schedule = Annotated[Literal["cosine", "linear"], typer.Option(help="How the rate falls.")]
 Attack = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="FGM's step, in parts of the word vectors' length.")
+    float,
+    typer.Option(min=0.0, max=1.0, help="How far, in parts of the word vectors' length; 0: none."),
+]
+AttackSteps = Annotated[
+    int, typer.Option(min=1, max=32, help="1: FGM; more: FreeLB, so many passes a batch.")
 ]
 Rate = Annotated[float, typer.Option(min=0.0, help="0: the method's own.")]
 Epochs = Annotated[int, typer.Option(min=1, max=1_000)]
@@ -61,6 +65,7 @@ def classify(
     matrices: Matrices = "attention",
     augment: Augment = "none",
     attack: Attack = 0.0,
+    attack_steps: AttackSteps = 1,
     optimizer: Optimizer = "adamw",
     schedule: Schedule = "cosine",
     rate: Rate = 0.0,
@@ -81,8 +86,8 @@ def classify(
         settings_from(home=home),
         TuneCommand(
             texts=texts, out=out, test=test, dev=dev, held=held, method=method, rank=rank,
-            matrices=matrices, augment=augment,
-            attack=attack, optimizer=optimizer, schedule=schedule, rate=rate, smoothing=smoothing,
+            matrices=matrices, augment=augment, attack=attack, attack_steps=attack_steps,
+            optimizer=optimizer, schedule=schedule, rate=rate, smoothing=smoothing,
             epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision,
             json=json,
         ),
@@ -106,7 +111,7 @@ def compare(
     home: Home = None,
 ) -> int:
     """Compare the ways of tuning with each other, and with what needs none."""
-    from clickwise.cli.tuning import compare as run
+    from clickwise.cli.tuning_compared import compare as run
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
@@ -160,7 +165,7 @@ def search(
     home: Home = None,
 ) -> int:
     """Search for rates and regularization, by the dev part alone."""
-    from clickwise.cli.tuning import search as run
+    from clickwise.cli.tuning_compared import search as run
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(

@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickwise import logs
+from clickwise.bench.report import check_writable
 from clickwise.cli import homes
 from clickwise.cli.registry import registry_of
+from clickwise.cli.training import Follow
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from clickwise.encoder.weights import EncoderWeights
     from training.registry import Run
     from training.tune.course import Course
+    from training.tune.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class TuneCommand:
     matrices: str = "attention"
     augment: str = "none"
     attack: float = 0.0
+    attack_steps: int = 1
     optimizer: str = "adamw"
     schedule: str = "cosine"
     rate: float = 0.0
@@ -45,7 +50,13 @@ class TuneCommand:
 
 
 def course_of(command: TuneCommand) -> "Course":
-    """The course that the command line says."""
+    """The course that the command line says.
+
+    Raises:
+        ConfigurationError: steps of no attack.
+    """
+    if command.attack_steps > 1 and not command.attack:
+        raise ConfigurationError("--attack-steps needs --attack: how far, such as 0.03")
     from training.tune.course import Augmentation, Course, Optimizer, Schedule, bf16_is_fast
     from training.tune.methods import Matrices, Method, Sizes
 
@@ -57,6 +68,7 @@ def course_of(command: TuneCommand) -> "Course":
         schedule=Schedule(command.schedule),
         smoothing=command.smoothing,
         attack=command.attack,
+        attack_steps=command.attack_steps,
         augmentation=Augmentation(command.augment),
         epochs=command.epochs,
         patience=command.patience,
@@ -81,6 +93,45 @@ def weights_of(settings: Settings) -> "EncoderWeights":
             " or a Hugging Face id"
         )
     return find_source(model, hub_cache=homes.encoder_folder(settings) / "hub").load()
+
+
+def begin(settings: Settings, command: TuneCommand) -> None:
+    """Logs, and what can be refused at once.
+
+    Raises:
+        ConfigurationError: a file of the command cannot be written.
+    """
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    for path in (command.json, command.png):
+        if path is not None:
+            check_writable(path)
+
+
+def read_task(
+    settings: Settings,
+    command: TuneCommand,
+    course: "Course",
+    follow: Follow,
+    *,
+    cache: Path | None = None,
+) -> "Task":
+    """The texts of the command, read and encoded; `cache` keeps their vectors.
+
+    Raises:
+        ConfigurationError: they cannot be read, or there is no encoder to tune.
+    """
+    from training.tune.labelled import read_labelled
+    from training.tune.task import parts_of, task_of
+
+    follow("reading texts", 0.0)
+    train = read_labelled(command.texts)
+    test, dev = (
+        None if path is None else read_labelled(path, classes=train.classes)
+        for path in (command.test, command.dev)
+    )
+    parts = parts_of(train, test, dev, held=command.held, seed=command.seed)
+    follow("encoding texts as they are", 0.0)
+    return task_of(weights_of(settings), parts, course, cache=cache)
 
 
 Note = Callable[[int, dict[str, float]], None]

@@ -13,8 +13,8 @@ from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console
 from clickwise.cli.stopping import signals_unwind
 from clickwise.cli.training import bar, be_quiet
-from clickwise.cli.tuning import REPORT
 from clickwise.cli.tuning_course import TuneCommand, course_of, tracked, weights_of
+from clickwise.cli.tuning_written import REPORT
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 

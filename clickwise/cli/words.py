@@ -9,15 +9,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from threading import Event, Thread
 
+from clickwise.cli import homes
+from clickwise.cli.opener import HomeOpener
 from clickwise.cli.parents import run_child
 from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import encoder_of, state_of
 from clickwise.clock import SystemClock
 from clickwise.errors import UnavailableError
+from clickwise.releases import SwitchingReleases
 from clickwise.settings import Settings
 from clickwise.state.port import State
+from streams.retelling import Retelling
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 5.0
@@ -70,7 +75,26 @@ def understand(settings: Settings, state: State, stop: Event) -> None:
     understander = Understander(
         encoder=encoder, topics=topics_of(settings, encoder), clock=SystemClock()
     )
-    UnderstandingKeeper(state=state, understander=understander).run(stop)
+    with ExitStack() as stack:
+        topics = _topics_door(settings, state, stack)
+        UnderstandingKeeper(state=state, understander=understander, topics=topics).run(stop)
+
+
+def _topics_door(settings: Settings, state: State, stack: ExitStack) -> Retelling:
+    """Edge's indexes are read by each process from the database; a Qdrant server is written to."""
+
+    def opened() -> SwitchingReleases:
+        releases = SwitchingReleases(
+            state=state,
+            opener=HomeOpener(settings, state),
+            clock=SystemClock(),
+            turn=partial(homes.opening_turn, settings),
+        )
+        stack.callback(releases.close)
+        releases.start()
+        return releases
+
+    return Retelling(state=state, releases=opened if settings.qdrant_url else None)
 
 
 def _wait_for_items(state: State, stop: Event) -> bool:

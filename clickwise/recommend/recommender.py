@@ -29,6 +29,7 @@ from clickwise.recommend.freshness import Freshness, Observer
 from clickwise.recommend.gathering import Found, Gatherer, Limits
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
+from clickwise.recommend.quality import Quality
 from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
 from clickwise.recommend.wording import NO_WORDS, Wording
@@ -51,10 +52,12 @@ class Recommender:
         limits: Limits,
         clock: Clock,
         freshness: Observer | None = None,
+        quality: Quality | None = None,
         words: Words = NO_WORDS,
     ) -> None:
         """`freshness`: shared by recommenders whose users are the same (None: its own).
 
+        `quality`: told of the pages that users see (None: nobody sees these).
         `words`: what items are shown with.
         """
         catalog, bundle = release.catalog, release.bundle
@@ -69,6 +72,7 @@ class Recommender:
         self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
         self._words = words
         self._freshness = freshness if freshness is not None else Freshness(clock)
+        self._quality = quality
 
     def recommend(self, request: RecommendRequest) -> Answer:
         """The page asked for.
@@ -117,7 +121,8 @@ class Recommender:
         )  # fmt: skip
         # Degraded, the list may be cut short: whoever pages on may find the rest.
         more = len(ranked) > depth or bool(course.degraded)
-        shown = np.array([table.keys_N[place.index] for place in page], np.int64)
+        rows = np.array([place.index for place in page], np.intp)
+        shown = table.keys_N[rows]
         answer = Answer(
             request_id=time_ordered_id(self._clock.now()),
             user=UserId(request.user) if request.user is not None else None,
@@ -136,6 +141,11 @@ class Recommender:
         course.done("explain")
         STAGES["total"].observe(time.perf_counter() - course.started)
         self._freshness.observe(request.user, reader)
+        if self._quality is not None:
+            self._quality.observe(
+                keys_N=shown, published_N=table.published_N[rows],
+                topics_N=table.topics_NT[rows, 0], now=where.now,
+            )  # fmt: skip
         return answer
 
     def _check_one_model(self, profile: Profile, table: ItemTable) -> None:

@@ -14,6 +14,7 @@ from clickwise.recommend.exposures import ExposureMessage
 from clickwise.recommend.freshness import Freshness
 from clickwise.recommend.gathering import Limits
 from clickwise.recommend.grounds import Grounds
+from clickwise.recommend.quality import Quality
 from clickwise.recommend.recommender import Recommender
 from clickwise.recommend.shadow import Shadow
 from clickwise.recommend.views import Views
@@ -59,6 +60,7 @@ class RoutedAnswers:
         self._words = words
         # A user may go from one model to another: what they were answered last is known to all.
         self._freshness = Freshness(clock)
+        self._quality = Quality()
         self._parts: list[_Parts] = []
 
     def recommend(self, request: RecommendRequest) -> Answer:
@@ -118,6 +120,7 @@ class RoutedAnswers:
             limits=self._limits,
             clock=self._clock,
             freshness=self._freshness,
+            quality=self._quality,
             words=self._words,
         )
         views = Views(state=self._state, release=release, clock=self._clock)

@@ -7,10 +7,11 @@ dimension, M = memory.
 
 import numpy as np
 
-from clickwise.bundle import FACTS, RECENTS, Bundle, ScorerInput
+from clickwise.bundle import FACTS, RECENTS, Bundle, Manifest, ScorerInput
 from clickwise.errors import BundleError
 from clickwise.releases.release import Release
-from clickwise.vectors.port import Float32Array, Where
+from clickwise.types import ModelVersion
+from clickwise.vectors.port import Float32Array, Picture, Where
 
 QUERIES = 4
 CANDIDATES = 200
@@ -40,13 +41,23 @@ def rehearse(bundle: Bundle) -> None:
     """
     manifest = bundle.manifest
     text_NC = _directions(manifest.text_dimension)
-    vectors_ND = bundle.tower.vectors(range(1, len(text_NC) + 1), text_NC)
+    vectors_ND = bundle.tower.vectors(
+        range(1, len(text_NC) + 1), text_NC, [*_pictures(manifest), None]
+    )
     if vectors_ND.shape != (len(text_NC), manifest.dimension) or not np.isfinite(vectors_ND).all():
         raise BundleError(
             f"{manifest.version}: the tower gives {vectors_ND.shape} for {len(text_NC)} items,"
             f" expected finite vectors of {manifest.dimension} numbers"
         )
     _run(bundle, vectors_ND)
+
+
+def _pictures(manifest: Manifest) -> list[Picture | None]:
+    """Made-up pictures for all queries but one, where the model reads any."""
+    if not manifest.pictures:
+        return []
+    model, rows = ModelVersion(manifest.pictures), _directions(manifest.picture_dimension)
+    return [Picture(model, vector_P) for vector_P in rows[1:]]
 
 
 def _directions(dimension: int) -> Float32Array:

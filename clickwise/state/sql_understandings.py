@@ -35,7 +35,14 @@ _is_due = and_(
 )
 _understood = items.outerjoin(understandings, understandings.c.key == items.c.key)
 _due: Query = (
-    select(items.c.key, items.c.id, items.c.body, items.c.change, item_vectors.c.vector)
+    select(
+        items.c.key,
+        items.c.id,
+        items.c.body,
+        items.c.change,
+        item_vectors.c.vector,
+        understandings.c.change.label("understood"),
+    )
     .select_from(
         _understood.outerjoin(
             item_vectors,

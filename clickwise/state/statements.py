@@ -123,6 +123,7 @@ items_without: Query = (
     .limit(bindparam("limit"))
 )
 newest_change: Query = _counter("change")
+hold_changes: Query = _counter("change").with_for_update()
 count_items: Query = _counter("items")
 advance_counter: Update = (
     update(counters)
@@ -243,6 +244,9 @@ class BulkStatements:
         self.count_live: Query = select(func.count()).where(
             bulk.among(items.c.key, "keys"), items.c.body.is_not(None)
         )
+        self.changes: Query = select(items.c.key, items.c.change).where(
+            bulk.among(items.c.key, "keys"), items.c.body.is_not(None)
+        )
         self.activity: Query = select(item_activity).where(bulk.among(item_activity.c.key, "keys"))
         self.delete_vectors: Delete = delete(item_vectors).where(
             bulk.among(item_vectors.c.key, "keys")
@@ -287,6 +291,12 @@ class BulkStatements:
                 ),
             ),
             "vector",
+        )
+        made = bulk.source(key=items.c.key, body=items.c.body, change=items.c.change)
+        self.replace_body: Update = (
+            update(items)
+            .values(body=made.c.body, change=made.c.change)
+            .where(items.c.key == made.c.key)
         )
         self.put_activity = _replacing(self._insert(item_activity), "log_score", "body")
         item = self._insert(items)

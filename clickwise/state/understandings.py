@@ -31,13 +31,17 @@ class StoredUnderstanding:
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """An item to be understood: its JSON as of `change`, its text vector where there is one."""
+    """An item to be understood: its JSON as of `change`, its text vector where there is one.
+
+    `understood`: the `change` that is understood, by whatever methods; None: none is.
+    """
 
     key: ItemKey
     id: ItemId
     body: bytes
     change: int
     vector: bytes | None
+    understood: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,30 @@ class SqlWrite:
         ]
         return self._run_many(self._many.add_vector, values)
 
+    def put_bodies(self, rows: Sequence[ItemRow]) -> dict[ItemKey, int]:
+        """See Write."""
+        by_key = {row.key: row for row in rows}
+        # As in put_items: nobody else changes an item from here on.
+        self._run(statements.hold_changes)
+        stored = {
+            key: change
+            for some in chunks(list(by_key))
+            for key, change in self._run(self._many.changes, {"keys": self._keys(some)})
+        }
+        current = [row for key, row in by_key.items() if stored.get(key) == row.change]
+        if not current:
+            return {}
+        current.sort(key=lambda row: row.change)  # among them the order stays
+        self._run(statements.advance_counter, {"of_name": "change", "by": len(current)})
+        newest = int(self._run(statements.newest_change).scalar_one())
+        start = newest - len(current) + 1
+        values = [
+            {"key": row.key, "body": row.body, "change": change}
+            for change, row in enumerate(current, start)
+        ]
+        self._run_many(self._many.replace_body, values)
+        return {row.key: change for change, row in enumerate(current, start)}
+
     def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:
         """See Write."""
         return {

@@ -35,17 +35,18 @@ def random_bundle(
     interests: int = 2,
     seed: int = 0,
     keys: Sequence[int] = (),
+    created: datetime | None = None,
 ) -> Path:
     """A bundle at `folder / version`, of its own space; D - 1 of D coordinates say something.
 
-    `keys`: items that have a learned part of their own.
+    `keys`: items that have a learned part of their own. `created`: None for now.
     """
     draw = np.random.default_rng([seed, dimension])
     memory = interests * dimension
     manifest = Manifest(
         version=ModelVersion(version),
         vectors=ModelVersion(f"{version}-items"),
-        created=datetime.now(UTC),
+        created=created if created is not None else datetime.now(UTC),
         encoder=encoder,
         text_dimension=text_dimension,
         dimension=dimension,

@@ -51,6 +51,23 @@ class TunedTopics:
         return heaviest(self.card.classes, self._weight_CD @ vector_D + self._bias_C)
 
 
+class WithOwnVectors:
+    """A classifier that reads other vectors than items have here: it makes its own, one text at a
+    time. See `clickwise.understanding.topics.TopicModel`.
+    """
+
+    def __init__(self, topics: TunedTopics, encoder: TextEncoder) -> None:
+        self.version = topics.version
+        self._topics = topics
+        self._encoder = encoder
+
+    def weigh(self, text: str, vector_D: Float32Array) -> tuple[TopicWeight, ...]:
+        """See TopicModel."""
+        del vector_D
+        (own_D,) = self._encoder.encode([text])
+        return self._topics.weigh(text, own_D)
+
+
 def load_classifier(folder: Path, encoder: TextEncoder) -> TunedTopics:
     """The classifier in `folder`, for vectors of `encoder`.
 

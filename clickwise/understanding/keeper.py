@@ -3,12 +3,13 @@
 The newest items come first. What is to be looked at is kept as windows of the order of changes: one
 for all that was there at the start, one more each time that something has changed; a window is
 left once it holds nothing that is due. So an idle keeper reads one number, a crash loses nothing,
-and another method (another fingerprint) makes everything anew from the next start on.
+and another method (another fingerprint) makes everything anew from the next start on. An item that
+is served by topics that another method gave it gets those of this one.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 import msgspec
@@ -19,8 +20,9 @@ from clickwise.errors import ClickwiseError, ConflictError, OverloadedError, Una
 from clickwise.items import Item
 from clickwise.state.port import State
 from clickwise.state.understandings import DueItem, StoredUnderstanding
-from clickwise.types import ModelVersion
+from clickwise.types import ItemKey, ModelVersion
 from clickwise.understanding.duplicates import bands_of
+from clickwise.understanding.retelling import Retold, TopicsDoor, retold
 from clickwise.understanding.understander import Understander
 
 # Few: a process that is to stop finishes them first.
@@ -30,6 +32,8 @@ COUNT_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
 # More windows than this are made one: those below hold little that is due.
 _MAX_WINDOWS = 64
+# Items whose topics another process gave by other methods since this one began: see `_may_retell`.
+_MAX_CONTESTED = 10_000
 _CRASHED = "failed"
 
 _log = logs.get(__name__)
@@ -47,14 +51,20 @@ class _Window:
 class UnderstandingKeeper:
     """Understands what is due; owned by one thread. Two of them cost double work and no harm."""
 
-    def __init__(self, *, state: State, understander: Understander) -> None:
+    def __init__(
+        self, *, state: State, understander: Understander, topics: TopicsDoor | None = None
+    ) -> None:
+        """`topics` takes items whose topics have changed; None: they keep those of receipt."""
         self._state = state
+        self._topics = topics
         self._store = state.understandings
         self._understander = understander
         self._methods = understander.fingerprint
         self._model = ModelVersion(understander.encoder.version)
         self._windows: list[_Window] = []
         self._seen = 0
+        self._began: int | None = None
+        self._contested: set[ItemKey] = set()
         self._counted = -COUNT_SECONDS
 
     def run(self, stop: Event) -> None:
@@ -98,6 +108,8 @@ class UnderstandingKeeper:
 
     def _look(self) -> None:
         newest = self._state.newest_change()
+        if self._began is None:
+            self._began = newest
         if newest > self._seen:
             self._windows.append(_Window(self._seen, newest))
             self._seen = newest
@@ -111,24 +123,60 @@ class UnderstandingKeeper:
             self._counted = time.monotonic()
 
     def _understand(self, due: Sequence[DueItem]) -> None:
-        rows = [self._row(one) for one in due]
+        made = [self._row(one) for one in due]
+        changes = self._retell([told for _, told in made if told is not None])
+        rows = [replace(row, change=changes.get(row.key, row.change)) for row, _ in made]
         stored = self._store.put(rows)
         for row in rows:
             outcome = "overtaken" if row.key not in stored else row.reason or "understood"
             metrics.understood_items.labels(outcome).inc()
 
-    def _row(self, one: DueItem) -> StoredUnderstanding:
-        """What to store of one item; it is not tried again before it or a method changes.
+    def _retell(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
+        """Have items served by these topics; the changes that they have then.
+
+        Before they count as understood: whatever ends this process, what is left is still due.
+        """
+        if self._topics is None or not told:
+            return {}
+        try:
+            changes = self._topics.put(told)
+        except ClickwiseError as error:
+            if error.retryable:
+                raise
+            metrics.errors.labels(error.kind, "understanding").inc()
+            _log.error("topics_not_served", kind=error.kind, reason=str(error))
+            return {}
+        metrics.retold_items.inc(len(changes))
+        return changes
+
+    def _may_retell(self, one: DueItem) -> bool:
+        """Whether this process has a say in the item's topics.
+
+        Two processes with other methods would go on correcting each other for ever. So what the
+        other one has told since this one began is told otherwise once.
+        """
+        if one.understood != one.change or self._began is None or one.change <= self._began:
+            return True
+        if one.key in self._contested or len(self._contested) >= _MAX_CONTESTED:
+            return False
+        self._contested.add(one.key)
+        return True
+
+    def _row(self, one: DueItem) -> tuple[StoredUnderstanding, Retold | None]:
+        """What to store of one item, and the item with its topics where those are other ones; it
+        is not tried again before it or a method changes.
 
         Raises:
             ClickwiseError: only one that a later try may get past.
         """
         started = time.perf_counter()
-        reason, body, signature = "", b"", b""
+        reason, body, signature, told = "", b"", b"", None
         try:
             vector_D = np.frombuffer(one.vector, "<f4") if one.vector is not None else None
-            understood = self._understander.understand(_items.decode(one.body), vector_D)
+            item = _items.decode(one.body)
+            understood = self._understander.understand(item, vector_D)
             body, signature = codec.encode(understood.understanding), understood.signature
+            told = retold(item, understood.understanding.topics, change=one.change)
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except ClickwiseError as error:
@@ -140,7 +188,7 @@ class UnderstandingKeeper:
             _log.error("item_not_understood", fault=type(error).__name__, change=one.change)
             reason = _CRASHED
         metrics.understanding_seconds.observe(time.perf_counter() - started)
-        return StoredUnderstanding(
+        row = StoredUnderstanding(
             key=one.key,
             change=one.change,
             methods=self._methods,
@@ -149,3 +197,4 @@ class UnderstandingKeeper:
             signature=signature,
             bands=bands_of(signature),
         )
+        return row, told if told is not None and self._may_retell(one) else None

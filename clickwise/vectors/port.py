@@ -3,7 +3,8 @@
 Two implementations, one contract suite (`tests/contracts/test_item_index.py`): Qdrant Edge in
 process (`edge`) and a Qdrant server (`server`).
 
-Shape suffixes: Q = queries, N = items, D = embedding dimension, T = topics per item.
+Shape suffixes: Q = queries, N = items, D = embedding dimension, T = topics per item,
+P = dimension of picture vectors.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,20 @@ TOPICS_PER_ITEM = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """The vector (P,) of an item's picture, of unit length, float32, and the model it is of."""
+
+    model: ModelVersion
+    vector_P: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
 class IndexedItem:
     """One item as the index keeps it.
 
     `vector_D` has unit length, float32. `language` and `topics` are codes (`topic_code`), 0
-    for none. Times are seconds since 1970; `expires` is +inf when it never does.
+    for none. Times are seconds since 1970; `expires` is +inf when it never does. `picture` is
+    there until a model's tower has read it (`rows.projected`); an index does not keep it.
     """
 
     key: ItemKey
@@ -43,6 +53,7 @@ class IndexedItem:
     published: float
     expires: float
     hidden: bool
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

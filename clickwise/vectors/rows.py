@@ -12,7 +12,13 @@ from clickwise.errors import InvalidInputError
 from clickwise.items import Item
 from clickwise.state.port import ItemRow, ItemWrite
 from clickwise.types import ITEM_KIND_CODES, ModelVersion, TopicCode, item_key, topic_code
-from clickwise.vectors.port import TOPICS_PER_ITEM, Float32Array, IndexedItem, Removed
+from clickwise.vectors.port import (
+    TOPICS_PER_ITEM,
+    Float32Array,
+    IndexedItem,
+    Picture,
+    Removed,
+)
 
 _items = msgspec.json.Decoder(Item)
 _STORED = np.dtype("<f4")
@@ -21,8 +27,13 @@ _STORED = np.dtype("<f4")
 class Tower(Protocol):
     """The part of a bundle's tower that an index needs (`clickwise.bundle.tower`)."""
 
-    def vectors(self, keys: Sequence[int], text_NC: Float32Array) -> Float32Array:
-        """Unit vectors of items with these keys and text vectors."""
+    def vectors(
+        self,
+        keys: Sequence[int],
+        text_NC: Float32Array,
+        pictures: Sequence[Picture | None] = (),
+    ) -> Float32Array:
+        """Unit vectors of items with these keys, text vectors and pictures (empty: none has)."""
         ...
 
 
@@ -48,14 +59,17 @@ def indexed(row: ItemRow, model: ModelVersion | None = None) -> IndexedItem | Re
 def projected(
     entries: Sequence[IndexedItem | Removed], tower: Tower
 ) -> list[IndexedItem | Removed]:
-    """The entries with their text vectors replaced by those of a model's space."""
+    """The entries with their text vectors and pictures replaced by vectors of a model's space."""
     items = [entry for entry in entries if isinstance(entry, IndexedItem)]
     if not items:
         return list(entries)
     text_NC = np.stack([item.vector_D for item in items])
-    vectors = iter(tower.vectors([item.key for item in items], text_NC))
+    pictures = [item.picture for item in items]
+    vectors = iter(tower.vectors([item.key for item in items], text_NC, pictures))
     return [
-        replace(entry, vector_D=next(vectors)) if isinstance(entry, IndexedItem) else entry
+        replace(entry, vector_D=next(vectors), picture=None)
+        if isinstance(entry, IndexedItem)
+        else entry
         for entry in entries
     ]
 
@@ -73,7 +87,15 @@ def indexed_item(item: Item, vector_D: Float32Array) -> IndexedItem:
         published=item.published.timestamp() if item.published else 0.0,
         expires=item.expires.timestamp() if item.expires else np.inf,
         hidden=item.hidden,
+        picture=picture_of(item),
     )
+
+
+def picture_of(item: Item) -> Picture | None:
+    """The picture of a stored item."""
+    if item.image_vector is None or item.image_model is None:
+        return None
+    return Picture(ModelVersion(item.image_model), np.array(item.image_vector, np.float32))
 
 
 def topic_codes(topics: tuple[str, ...]) -> tuple[TopicCode, ...]:

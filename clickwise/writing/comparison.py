@@ -14,6 +14,7 @@ import numpy as np
 
 from clickwise.vectors.port import Float64Array
 
+ARMS = ("written", "held")  # whose words were shown, as exposures say it
 RESAMPLES = 2_000
 SEED = 20_261_125
 LEVEL = 0.95

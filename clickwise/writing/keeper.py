@@ -13,14 +13,7 @@ from clickwise import logs, metrics
 from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConfigurationError, OverloadedError, UnavailableError
 from clickwise.state.port import State
-from clickwise.state.text_port import (
-    ALL,
-    Attempt,
-    Decision,
-    Rejection,
-    StoredText,
-)
-from clickwise.types import ItemKey
+from clickwise.state.text_port import ALL, Decision
 from clickwise.writing.calls import Calls
 from clickwise.writing.choosing import Chooser, Pair, Terms
 from clickwise.writing.drafting import (
@@ -33,6 +26,7 @@ from clickwise.writing.drafting import (
     write_field,
 )
 from clickwise.writing.gate import Field, Source
+from clickwise.writing.recording import Recorder
 from clickwise.writing.segments import OWN
 from clickwise.writing.settling import Settler
 from clickwise.writing.source import (
@@ -51,8 +45,6 @@ CHOSEN_FOR_SECONDS = 60.0  # then the choice is made anew: what is popular chang
 LOOK_ANYWAY_SECONDS = 30.0
 # For any item to be understood; then there is nobody who does, and languages are guessed.
 LANGUAGE_WAIT_SECONDS = 600.0
-REMEMBERED = 200  # other items' texts of a field that a new one is compared with
-PRUNE_EVERY = 500
 
 _log = logs.get(__name__)
 
@@ -75,7 +67,6 @@ class TextKeeper:
         self._calls = calls
         self._judge = judge
         self._clock = clock
-        self._terms = terms
         self._language_of = language_of
         self._recipe = recipe_of(model=calls.writer.model, gate=terms.gate)
         self._suspects = Suspects()
@@ -83,14 +74,16 @@ class TextKeeper:
             state=state, clock=clock, terms=terms, recipe=self._recipe, language_of=language_of,
             is_suspected=self._suspects.has,
         )  # fmt: skip
+        self._recorder = Recorder(
+            texts=state.texts, clock=clock, recipe=self._recipe, model=calls.writer.model,
+            rejections=terms.rejections,
+        )  # fmt: skip
         self.settler = Settler(state=state, recipe=self._recipe, language_of=language_of)
         self._queue: deque[Pair] = deque()
         self._chosen_until = 0.0
         self._waits_since: float | None = None
         self._look_again = 0.0
         self._looked_at = -1
-        self._recent: dict[str, deque[tuple[ItemKey, str]]] | None = None
-        self._recorded = 0
         metrics.text_breaker.set(calls.breaker.state)
 
     def step(self) -> float:
@@ -178,13 +171,13 @@ class TextKeeper:
             decided = self._texts.decisions_of(pair.candidate.key)
             for field in fields_of(source):
                 if not _is_decided(decided, segment.key, field):
-                    others = self._others(pair.candidate.key, field)
+                    others = self._recorder.others(pair.candidate.key, field)
                     written.append(
                         write_field(self._calls, self._judge, brief, field, others=others)
                     )
         if written:
             self._suspects.clear(pair.place)
-        self._record(pair, source, written, guessed=guessed)
+        self._recorder.record(pair, source, written, guessed=guessed)
 
     def _was_guessed_well(self, pair: Pair, source: Source) -> bool:
         """Whether what was written before anybody understood the item can stay; then it does."""
@@ -197,31 +190,9 @@ class TextKeeper:
                 return True
         return False
 
-    def _record(
-        self, pair: Pair, source: Source, written: Sequence[Written], *, guessed: bool
-    ) -> None:
-        refused = [one for text in written for one in text.refused]
-        accepted = [text for text in written if text.text]
-        attempt = Attempt(
-            key=pair.candidate.key,
-            segment=pair.chosen.segment.key,
-            change=pair.candidate.change,
-            digest=digest_of(pair.item, source),
-            recipe=self._recipe.guessed if guessed else self._recipe.name,
-            accepted=len(accepted),
-            rejected=len(refused),
-            at=self._clock.now(),
-        )
-        texts = [self._stored(pair, text) for text in accepted]
-        self._texts.record(attempt, texts, [self._rejection(pair, one) for one in refused])
-        for text in accepted:
-            self._remembered(text.field).append((pair.candidate.key, text.text))
-        self._prune(len(refused))
-
     def _doubt(self, pair: Pair, refused: Refused) -> None:
         """Nonsense: the model's fault, unless it makes sense of others in between."""
-        self._texts.refuse([self._rejection(pair, refused)])
-        self._prune(1)
+        self._recorder.refuse(pair, refused)
         self._suspect(pair)
 
     def _suspect(self, pair: Pair) -> None:
@@ -235,56 +206,7 @@ class TextKeeper:
     def _give_up(self, pair: Pair) -> None:
         """Write nothing for it until it changes, or the recipe does."""
         source, guessed = source_by(pair.item, pair.candidate.key, self._language_of)
-        self._record(pair, source, [], guessed=guessed)
-
-    def _prune(self, more: int) -> None:
-        self._recorded += more
-        if self._recorded >= PRUNE_EVERY or (self._recorded and self._terms.rejections == 0):
-            self._recorded = 0
-            self._texts.prune_rejections(keep=self._terms.rejections)
-
-    def _stored(self, pair: Pair, text: Written) -> StoredText:
-        return StoredText(
-            key=pair.candidate.key,
-            segment=pair.chosen.segment.key,
-            field=text.field.value,
-            item=pair.candidate.item,
-            topic=pair.chosen.topic,
-            text=text.text,
-            title=pair.item.title,
-            change=pair.candidate.change,
-            prompt=text.prompt,
-            model=self._calls.writer.model,
-            number=0,
-            made=self._clock.now(),
-        )
-
-    def _rejection(self, pair: Pair, refused: Refused) -> Rejection:
-        return Rejection(
-            key=pair.candidate.key,
-            item=pair.candidate.item,
-            segment=pair.chosen.segment.key,
-            field=refused.field.value,
-            reason=refused.reason,
-            detail=_storable(refused.detail),
-            text=_storable(refused.text),
-            prompt=refused.prompt,
-            model=self._calls.writer.model,
-            at=self._clock.now(),
-        )
-
-    def _others(self, key: ItemKey, field: Field) -> list[str]:
-        return [text for of, text in self._remembered(field) if of != key]
-
-    def _remembered(self, field: Field) -> deque[tuple[ItemKey, str]]:
-        """The newest texts of a field, with their items; read from the database once."""
-        if self._recent is None:
-            self._recent = {}
-            for one in reversed(self._texts.newest_texts(limit=3 * REMEMBERED)):
-                if one.text is not None:
-                    kept = self._recent.setdefault(one.field, deque(maxlen=REMEMBERED))
-                    kept.append((one.key, one.text))
-        return self._recent.setdefault(field.value, deque(maxlen=REMEMBERED))
+        self._recorder.record(pair, source, [], guessed=guessed)
 
 
 def run(keeper: TextKeeper, pause: Callable[[float], bool]) -> None:
@@ -304,8 +226,3 @@ def _is_decided(decisions: Sequence[Decision], segment: str, field: Field) -> bo
     return any(
         one.segment in (ALL, segment) and one.field in (ALL, field.value) for one in decisions
     )
-
-
-def _storable(text: str) -> str:
-    """What a model wrote, as every database takes it."""
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -588,6 +589,43 @@ class TestVectorsOfSeveralEncoders:
 
         assert added == 1
         assert [row.id for row in state.items_without(self.OTHER, limit=9)] == ["b"]
+        assert state.newest_change() == newest
+
+    def test_bodies_are_put_into_items_that_are_as_they_were_read(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([self.put_both(name) for name in ("a", "b", "c", "d")])
+        rows = state.items_changed(after=0, limit=9)
+        with state.write() as write:
+            write.put_items([put("b", b'{"title": "new"}'), delete("c")])
+        newest = state.newest_change()
+
+        with state.write() as write:
+            changes = write.put_bodies([replace(row, body=b"told") for row in reversed(rows)])
+
+        found = state.items_changed(after=0, limit=9)
+        assert changes == {item_key("a"): newest + 1, item_key("d"): newest + 2}
+        assert [(row.id, row.body, row.vector) for row in found[-2:]] == [
+            ("a", b"told", b"a"),
+            ("d", b"told", b"d"),
+        ]
+        assert [row.body for row in found[:-2]] == [b'{"title": "new"}', None]
+        other = state.item(ItemId("a"), self.OTHER)
+        assert other is not None
+        assert other.vector == b"other a"
+        assert state.count_items() == 3
+
+    def test_bodies_that_nothing_takes_move_no_change(self, state: SqlState) -> None:
+        with state.write() as write:
+            write.put_items([put("a")])
+        (row,) = state.items_changed(after=0, limit=9)
+        with state.write() as write:
+            write.put_items([put("a", b"new")])
+        newest = state.newest_change()
+
+        with state.write() as write:
+            changes = write.put_bodies([row])
+
+        assert changes == {}
         assert state.newest_change() == newest
 
 

@@ -106,6 +106,16 @@ class TestDue:
 
         assert due(state, "m2") == ["b", "a"]
 
+    def test_what_is_due_says_which_change_is_understood(self, state: SqlState) -> None:
+        before = put(state, "a")
+        state.understandings.put([understood("a", before)])
+        put(state, "a", b'{"title": "new"}')
+        put(state, "b")
+
+        found = state.understandings.due("m1", MODEL, after=0, until=LAST, limit=9)
+
+        assert [(one.id, one.understood) for one in found] == [("b", None), ("a", before)]
+
     def test_an_item_without_a_vector_of_the_model_is_due_too(self, state: SqlState) -> None:
         put(state, "a")
 

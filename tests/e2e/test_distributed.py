@@ -119,6 +119,36 @@ def test_a_click_goes_through_kafka_and_changes_the_list(environment, tmp_path):
         assert stream.terminate() == 0
 
 
+def test_another_taxonomy_gives_items_of_a_stream_other_topics(environment, tmp_path):
+    taxonomy = tmp_path / "taxonomy.toml"
+    taxonomy.write_text('[[topic]]\nid = "machines"\n', encoding="utf-8")
+    told = {**environment, "CLICKWISE_TAXONOMY": str(taxonomy)}
+    assert command(environment, "topics", "create")[0] == 0
+
+    with (
+        worker(told, tmp_path) as stream,
+        RunningSite(tmp_path / "home", command="serve", environment=told) as site,
+    ):
+        site.put([{"id": "a", "kind": "news", "title": "A robot factory opens"}])
+        wait_until(
+            lambda: site.shown_to("zoe", topic="machines") == ["a"],
+            seconds=SECONDS,
+            what="found by the topic that the worker gave",
+        )
+        assert site.stop() == 0
+
+        taxonomy.write_text('[[topic]]\nid = "industry"\n', encoding="utf-8")
+        site.start()
+        wait_until(
+            lambda: site.shown_to("zoe", topic="industry") == ["a"],
+            seconds=SECONDS,
+            what="found by its new topic",
+        )
+
+        assert site.shown_to("zoe", topic="machines") == []
+        assert stream.terminate() == 0
+
+
 def test_without_topics_both_say_which_command_makes_them(environment):
     for name in ("stream", "serve"):
         code, out, err = command(environment, name)

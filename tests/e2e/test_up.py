@@ -421,6 +421,29 @@ description = "football match league"
         assert 'clickwise_understood_items_total{outcome="understood"} 2.0' in figures
         assert 'clickwise_understood_items_total{outcome="no_text"} 1.0' in figures
 
+    def test_another_taxonomy_gives_old_items_other_topics(self, tmp_path):
+        taxonomy = tmp_path / "taxonomy.toml"
+        taxonomy.write_text(self.TAXONOMY, encoding="utf-8")
+        environment = {"CLICKWISE_TAXONOMY": str(taxonomy)}
+        with RunningSite(tmp_path / "home", environment=environment) as site:
+            site.put([{"id": "a", "kind": "news", "title": "A robot factory opens"}])
+            before = site.shown_to("zoe", topic="machines")
+            wait_until(lambda: self.ready(site, "a") is not None, seconds=60, what="understood")
+            assert site.stop() == 0
+
+            taxonomy.write_text(self.TAXONOMY.replace("machines", "industry"), encoding="utf-8")
+            site.start()
+            wait_until(
+                lambda: site.shown_to("zoe", topic="industry") == ["a"],
+                seconds=60,
+                what="found by its new topic",
+            )
+
+            assert before == ["a"]
+            assert site.shown_to("zoe", topic="machines") == []
+            assert site.get("/v1/items/a")["inferred_topics"] == ["industry"]
+            assert self.ready(site, "a")["topics"][0]["topic"] == "industry"
+
     def test_where_it_is_not_asked_for_nothing_is_understood(self, tmp_path):
         with RunningSite(tmp_path / "home", environment={"CLICKWISE_UNDERSTAND": "false"}) as site:
             site.put([ROBOTS[0]])

@@ -3,15 +3,20 @@
 import json
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 
+from clickwise.archive import open_archive
 from clickwise.cli import run
+from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.recommend.exposures import ExposureMessage, ShownItem
 from clickwise.state.port import EventRow
 from clickwise.state.sql import open_state
 from clickwise.state.text_port import Attempt, Rejection, StoredText
 from clickwise.types import EventId, ItemId, ItemKind, UserId, event_key, item_key
+from streams.archive import Archiver
+from streams.archive_log import DatabaseLog
 from tests.writing import NOW, Kept
 
 
@@ -119,6 +124,93 @@ def test_click_through_of_both_kinds_is_compared(home, capsys):
     assert found["low"] > 0.2
 
 
+@pytest.fixture
+def distributed(home, monkeypatch):
+    """Settings of a site whose log is Kafka's."""
+    monkeypatch.setenv("CLICKWISE_KAFKA_BOOTSTRAP", "localhost:9")
+    monkeypatch.setenv("CLICKWISE_DATABASE_URL", f"sqlite:///{home}")
+
+
+def archive(home, exposures, events):
+    """What these messages of two partitions are in the archive."""
+    state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
+    with state.write() as write:
+        write.add_exposures(exposures, received=NOW)
+        write.add_events(events)
+    Archiver(
+        open_archive("", home=home.parent),
+        [DatabaseLog(state, "events", rows_at_once=4),
+         DatabaseLog(state, "exposures", rows_at_once=7)],
+        file_rows=1_000, clock=SystemClock(),
+    ).run()  # fmt: skip
+    # Kafka's log is not in the database.
+    state.prune(events_before=datetime.now(UTC))
+    state.prune_exposures(before=datetime.now(UTC))
+    state.close()
+
+
+@pytest.mark.usefixtures("distributed")
+def test_with_kafka_the_archive_is_compared(home, capsys):
+    archive(
+        home,
+        [exposure(n, "written" if n % 2 else "held") for n in range(40)],
+        [*(click(n) for n in range(1, 40, 4)), click(2, kind="hide"), click(4, item="b")],
+    )
+
+    _, told = said(capsys, "compare", "--json")
+
+    found = json.loads(told.out)
+    assert (found["written"]["shown"], found["written"]["clicked"]) == (20, 10)
+    assert (found["held"]["shown"], found["held"]["clicked"]) == (20, 0)
+    assert (found["written"]["readers"], found["held"]["readers"]) == (20, 20)
+    assert found["difference"] == 0.5
+
+
+def test_log_and_archive_are_counted_alike(home, capsys, monkeypatch):
+    exposures = [exposure(n % 30, "written" if n % 3 else "held") for n in range(30)]
+    events = [*(click(n) for n in range(0, 30, 2)), click(1, kind="view"), click(5, item="b")]
+    state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
+    with state.write() as write:
+        write.add_exposures(exposures, received=NOW)
+        write.add_events(events)
+    state.close()
+    _, of_log = said(capsys, "compare", "--json")
+
+    archive(home, [], [])
+    monkeypatch.setenv("CLICKWISE_KAFKA_BOOTSTRAP", "localhost:9")
+    monkeypatch.setenv("CLICKWISE_DATABASE_URL", f"sqlite:///{home}")
+    _, of_archive = said(capsys, "compare", "--json")
+
+    log, archived = json.loads(of_log.out), json.loads(of_archive.out)
+    arms = [{name: found[name] for name in ("written", "held")} for found in (log, archived)]
+    assert arms[0] == arms[1]
+    assert log["difference"] == pytest.approx(archived["difference"])
+
+
+@pytest.mark.usefixtures("distributed")
+def test_what_was_archived_before_words_were_shown_counts_for_neither(home, capsys):
+    archive(home, [exposure(n, "written") for n in range(4)], [click(1)])
+    folder = home.parent / "archive" / "exposures"
+    for file in folder.rglob("*.parquet"):  # as an earlier program wrote them
+        frame = pl.read_parquet(file)
+        fields = ("item", "kind", "position", "score", "propensity", "sources", "reason")
+        kept = pl.struct(pl.element().struct.field(name) for name in fields)
+        frame.with_columns(pl.col("items").list.eval(kept)).write_parquet(file)
+
+    _, told = said(capsys, "compare", "--json")
+
+    assert json.loads(told.out)["written"]["shown"] == 0
+
+
+@pytest.mark.usefixtures("distributed")
+def test_with_kafka_and_no_archive_that_is_said(capsys):
+    code, told = said(capsys, "compare")
+
+    assert code != 0
+    assert "clickwise archive" in told.err
+    assert len(told.err.splitlines()) == 1
+
+
 def exposure(number, text):
     return encode(
         ExposureMessage(
@@ -138,10 +230,11 @@ def exposure(number, text):
     )  # fmt: skip
 
 
-def click(number):
+def click(number, *, item="a", kind="click"):
+    name = f"{kind}-{item}-{number}"
     body = {
-        "id": f"e{number}", "user": f"u{number}", "item": "a", "type": "click",
+        "id": name, "user": f"u{number}", "item": item, "type": kind,
         "time": NOW.isoformat(), "request": f"r{number}",
     }  # fmt: skip
-    key = event_key(EventId(f"e{number}"))
+    key = event_key(EventId(name))
     return EventRow(key=key, received=NOW, body=json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""Archived items as columns: each as it is now, with its text and the vector that it had.
+"""Archived items as columns: each as it is now, with its text and the vectors that it had.
 
 Shape suffixes: I = items, D = dimension of the text vectors.
 """
@@ -15,7 +15,7 @@ from clickwise.items import Item
 from clickwise.text import item_text
 from clickwise.types import ItemId, ItemKind
 from clickwise.vectors.port import Float32Array, Int32Array
-from training.data import Items
+from training.data import Items, Pictures
 
 _COLUMNS = ("id", "kind", "title", "body", "language", "topics", "tags", "published")
 
@@ -45,6 +45,8 @@ def read_items(files: Sequence[pl.LazyFrame], *, mentioned: Collection[str]) -> 
     known = {row["id"]: _item(row) for row in found.iter_rows(named=True)}
     ids = tuple(sorted(known.keys() | set(mentioned)))
     items = [known.get(name) for name in ids]
+    found_text = _vectors(live, ids, model="model", vector="vector")
+    found_pictures = _vectors(live, ids, model="image_model", vector="image_vector")
     return ArchivedItems(
         items=Items(
             ids=ids,
@@ -54,7 +56,8 @@ def read_items(files: Sequence[pl.LazyFrame], *, mentioned: Collection[str]) -> 
             languages=tuple((item.language or "") if item else "" for item in items),
             published_I=np.array([_published(item) for item in items], np.float64),
             texts=tuple(item_text(item) if item else "" for item in items),
-            text_ID=_vectors(live, ids),
+            text_ID=found_text[1] if found_text is not None else None,
+            pictures=Pictures(*found_pictures) if found_pictures is not None else None,
         ),
         unknown=frozenset(name for name, item in zip(ids, items, strict=True) if item is None),
     )
@@ -77,22 +80,25 @@ def _published(item: Item | None) -> float:
     return item.published.timestamp() if item and item.published else 0.0
 
 
-def _vectors(live: pl.LazyFrame, ids: Sequence[str]) -> Float32Array | None:
-    """Text vectors (I, D) of the model that wrote last, zero rows for items without one.
+def _vectors(
+    live: pl.LazyFrame, ids: Sequence[str], *, model: str, vector: str
+) -> tuple[str, Float32Array] | None:
+    """The model that wrote last, by these two columns, and its vectors (I, D), zero rows for items
+    without one.
 
     None where there are none at all. Vectors of an earlier model lie in another space.
     """
-    with_vector = live.filter(pl.col("vector").is_not_null())
-    last = with_vector.select(pl.col("model", "vector").sort_by("change").last()).collect(
+    with_vector = live.filter(pl.col(vector).is_not_null())
+    last = with_vector.select(pl.col(model, vector).sort_by("change").last()).collect(
         engine="streaming"
     )
-    model, sample = last.row(0) if last.height else (None, None)
+    name, sample = last.row(0) if last.height else (None, None)
     if sample is None:
         return None
     dimension = len(sample) // 4
     places = {item: place for place, item in enumerate(ids)}
     vectors_ID = np.zeros((len(ids), dimension), np.float32)
-    of_model = with_vector.filter(pl.col("model") == model).select("id", "vector")
-    for item, vector in of_model.collect(engine="streaming").iter_rows():
-        vectors_ID[places[item]] = np.frombuffer(vector, "<f4")
-    return vectors_ID
+    of_model = with_vector.filter(pl.col(model) == name).select("id", vector)
+    for item, stored in of_model.collect(engine="streaming").iter_rows():
+        vectors_ID[places[item]] = np.frombuffer(stored, "<f4")
+    return name, vectors_ID

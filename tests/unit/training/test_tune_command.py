@@ -103,6 +103,7 @@ def test_a_comparison_is_written_row_by_row_and_drawn(tmp_path):
         (["compare", "a.tsv", "--test", "a.tsv", "--out", "r"], "to learn from"),
         (["distill", "a.tsv", "--out", "o", "--teachers", "lora"], "fewer than two"),
         (["distill", "a.tsv", "--out", "o", "--teachers", "lora,magic"], "no way 'magic'"),
+        (["classify", "a.tsv", "--out", "o", "--attack-steps", "3"], "--attack-steps needs"),
         (["mlm", "few.txt", "--out", "o"], "at least 20"),
         (["contrast", "nowhere", "--out", "o"], "no data set"),
     ],

@@ -10,10 +10,11 @@ import torch
 from clickwise.errors import ConfigurationError
 from clickwise.testing.tiny_bert import FEED_FORWARD, HIDDEN, LAYERS
 from tests.unit.training.tuning import QUICK, task
-from training.tune.adversarial import backward_with_attack, moved
+from training.tune.adversarial import backward_on_the_way, backward_with_attack, moved
 from training.tune.augment import changed, cut_off, mixed
 from training.tune.batches import padded, shuffled
 from training.tune.classify import network_for, tune
+from training.tune.compare import way as way_named
 from training.tune.course import Augmentation, Course, Optimizer, Schedule, optimizer_of, rate_at
 from training.tune.methods import (
     Matrices,
@@ -232,6 +233,104 @@ def test_an_attack_adds_to_the_gradient_and_leaves_the_word_vectors(ready):
     assert torch.equal(words, before)
 
 
+class Way:
+    """A loss that rises along one direction; it notes where it was asked, and what was hidden."""
+
+    def __init__(self):
+        self.asked, self.hidden = [], []
+
+    def loss_at(self, words_BLD):
+        self.asked.append(words_BLD.detach().clone())
+        self.hidden.append(torch.rand(3))
+        return (words_BLD * torch.arange(4.0)).sum()
+
+
+MASK_BL = torch.tensor([[1, 1, 1], [1, 1, 0]])
+
+
+def walked(way, *, steps, length=0.1, words_BLD=None):
+    words_BLD = torch.ones(2, 3, 4) if words_BLD is None else words_BLD
+    torch.manual_seed(1)
+    return backward_on_the_way(way.loss_at, words_BLD, MASK_BL, length=length, steps=steps)
+
+
+def test_steps_rise_within_a_ball_and_leave_padding_alone():
+    way = Way()
+
+    walked(way, steps=4)
+
+    radius_B = 0.1 * torch.tensor([12.0, 8.0]).sqrt()
+    shifts = [words_BLD - torch.ones(2, 3, 4) for words_BLD in way.asked]
+    losses_B = [(shift * torch.arange(4.0)).flatten(1).sum(dim=1) for shift in shifts]
+    assert len(shifts) == 4
+    assert all(bool((shift.flatten(1).norm(dim=1) <= radius_B * 1.001).all()) for shift in shifts)
+    assert all(bool((a < b + 1e-6).all()) for a, b in pairwise(losses_B))
+    assert all(torch.equal(shift[1, 2], torch.zeros(4)) for shift in shifts)
+    # The last ones are at its edge, where it is steepest.
+    assert torch.allclose(shifts[-1].flatten(1).norm(dim=1), radius_B, rtol=1e-3)
+
+
+def test_the_way_begins_somewhere_else_each_time():
+    first, second = Way(), Way()
+
+    walked(first, steps=2)
+    backward_on_the_way(second.loss_at, torch.ones(2, 3, 4), MASK_BL, length=0.1, steps=2)
+
+    assert not torch.equal(first.asked[0], torch.ones(2, 3, 4))
+    assert not torch.equal(first.asked[0], second.asked[0])
+
+
+def test_dropout_hides_the_same_on_all_the_way_and_something_else_on_the_next():
+    way, following = Way(), Way()
+
+    walked(way, steps=3)
+    backward_on_the_way(following.loss_at, torch.ones(2, 3, 4), MASK_BL, length=0.1, steps=2)
+
+    assert all(torch.equal(one, way.hidden[0]) for one in way.hidden)
+    assert not torch.equal(following.hidden[0], way.hidden[0])
+
+
+def test_the_gradients_of_a_way_are_their_mean():
+    words_BLD = torch.ones(2, 3, 4, requires_grad=True)
+
+    loss = walked(way := Way(), steps=5, words_BLD=words_BLD)
+
+    told = [float((words * torch.arange(4.0)).sum()) for words in way.asked]
+    assert loss == pytest.approx(np.mean(told), rel=1e-5)
+    assert torch.allclose(words_BLD.grad, torch.arange(4.0).expand(2, 3, 4))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_way_teaches_what_the_method_lets_learn(ready, method):
+    network = network_for(ready.base, course(method), classes=2).train()
+    ids_BL, mask_BL = padded(ready.train_rows[:8], pad=network.pad)
+    labels_B = torch.from_numpy(ready.parts.train.labels_N[:8])
+
+    def loss_at(words_BLD):
+        found = network(ids_BL, mask_BL, words_BLD)
+        return torch.nn.functional.cross_entropy(found, labels_B)
+
+    backward_on_the_way(loss_at, network.embedded(ids_BL), mask_BL, length=0.1, steps=3)
+
+    words = network.encoder.get_input_embeddings().weight
+    assert float(network.head.weight.grad.abs().sum()) > 0.0
+    assert (words.grad is not None and float(words.grad.abs().sum()) > 0.0) == (method == "full")
+
+
+def test_ways_by_name_have_the_attack_that_they_name():
+    base = course("lora", attack=0.1, attack_steps=5)
+
+    found = {
+        name: way_named(name, base) for name in ("lora", "lora+fgm", "lora+freelb", "lora+span")
+    }
+
+    told = {name: (one.attack, one.attack_steps) for name, one in found.items()}
+    assert told == {
+        "lora": (0.0, 1), "lora+fgm": (0.1, 1), "lora+freelb": (0.1, 5), "lora+span": (0.0, 1),
+    }  # fmt: skip
+    assert way_named("lora+freelb", course("lora")).attack_steps == 3
+
+
 def test_an_attack_raises_the_loss_and_leaves_padding_alone():
     words_BLD, mask_BL = torch.ones(2, 3, 4), torch.tensor([[1, 1, 1], [1, 1, 0]])
     slope_BLD = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))
@@ -275,12 +374,19 @@ def test_mixed_texts_have_mixed_classes():
 
 
 @pytest.mark.parametrize("augmentation", list(Augmentation))
-@pytest.mark.parametrize("attack", [0.0, 0.05])
-def test_every_disturbance_goes_with_every_other(ready, augmentation, attack):
+@pytest.mark.parametrize(("attack", "steps"), [(0.0, 1), (0.05, 1), (0.05, 3)])
+def test_every_disturbance_goes_with_every_other(ready, augmentation, attack, steps):
     tuned = tune(
         ready.base,
         ready.lessons(),
-        course("lora", epochs=1, augmentation=augmentation, attack=attack, smoothing=0.1),
+        course(
+            "lora",
+            epochs=1,
+            augmentation=augmentation,
+            attack=attack,
+            attack_steps=steps,
+            smoothing=0.1,
+        ),
     )
 
     assert np.isfinite(tuned.epochs[0].loss)

@@ -1,0 +1,37 @@
+"""`clickwise migrate`: the database's tables as this version wants them, before it serves."""
+
+import asyncio
+from contextlib import ExitStack
+
+from rich.text import Text
+
+from clickwise import logs
+from clickwise.cli import homes
+from clickwise.cli.exits import Exit
+from clickwise.cli.output import console
+from clickwise.cli.waiting import database_answers
+from clickwise.cli.wiring import state_of
+from clickwise.settings import Settings
+from clickwise.state.tables import SCHEMA_VERSION
+from streams.waiting import wait_for_services
+
+
+def migrate(settings: Settings) -> int:
+    """Wait for the database, and bring its tables to this version's schema; safe to repeat.
+
+    Every process does the same when it starts. Done before, a rolling update begins with tables
+    that are there, and a fault of theirs stops it before any process is replaced.
+
+    Raises:
+        UnavailableError: the database did not answer within `startup_timeout_seconds`.
+        ConfigurationError: a newer version has migrated it.
+    """
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    if not settings.database_url.reveal():
+        homes.make_home(settings)
+    probes = {"database": lambda: database_answers(settings)}
+    asyncio.run(wait_for_services(probes, limit_seconds=settings.startup_timeout_seconds))
+    with ExitStack() as stack:
+        state_of(settings, stack).migrate()
+    console().print(Text(f"the database has the tables of schema {SCHEMA_VERSION}"))
+    return Exit.DONE

@@ -1,0 +1,120 @@
+"""`clickwise tune compare|search`: ways and values of tuning tried beside each other; nothing of
+them is written but the figures.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.text import Text
+
+from clickwise.bench.report import check_writable, write_json
+from clickwise.cli.exits import Exit
+from clickwise.cli.extras import train_extra
+from clickwise.cli.output import console, print_table
+from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.training import bar, be_quiet
+from clickwise.cli.tuning_course import TuneCommand, begin, course_of, read_task
+from clickwise.errors import ConfigurationError
+from clickwise.settings import Settings
+
+if TYPE_CHECKING:
+    from training.tune.classify import Epoch
+    from training.tune.compare import ComparedRow
+    from training.tune.search import Trial
+
+
+def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
+    """Make the rows that the file does not have yet, and print them all."""
+    begin(settings, command)
+    with train_extra(), signals_unwind(), bar() as follow:
+        from training.tune.compare import ROWS
+        from training.tune.compare import compare as run
+
+        be_quiet(settings)
+        names = [name.strip() for name in rows.split(",") if name.strip()] or list(ROWS)
+        strange = next((name for name in names if name not in ROWS), None)
+        if strange is not None:
+            raise ConfigurationError(f"--rows: no row {strange!r}, only {', '.join(ROWS)}")
+        check_writable(command.out)
+        course = course_of(command)
+        cache = command.out.with_suffix(".vectors.npz")
+        task = read_task(settings, command, course, follow, cache=cache)
+
+        def watch(name: str, epoch: "Epoch | None") -> None:
+            told = "" if epoch is None else f", epoch {epoch.number}: {epoch.quality:.4f}"
+            follow(f"{name}{told}", names.index(name) / len(names))
+
+        made = run(task, course, rows=names, file=command.out, watch=watch)
+    if command.png is not None:
+        from training.tune.pictures import comparison_png
+
+        check_writable(command.png)
+        command.png.write_bytes(comparison_png(made))
+    _print_comparison(made, leaked=task.parts.leaked)
+    return Exit.DONE
+
+
+class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All trials, in order; the first has the values that are taken without a search."""
+
+    seed: int
+    best: "Trial"
+    trials: "tuple[Trial, ...]"
+
+
+def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
+    """Try rates and regularization, and print what the dev part says."""
+    begin(settings, command)
+    with train_extra(), signals_unwind(), bar() as follow:
+        from training.tune.search import best_of, searched
+
+        be_quiet(settings)
+        course = course_of(command)
+        task = read_task(settings, command, course, follow)
+        tried: list[Trial] = []
+
+        def watch(trial: "Trial") -> None:
+            tried.append(trial)
+            follow(f"trial {len(tried)}: {trial.quality:.4f}", len(tried) / trials)
+
+        found = searched(task, course, trials=trials, watch=watch)
+        report = SearchReport(seed=command.seed, best=best_of(found), trials=tuple(found))
+    if command.json is not None:
+        write_json(command.json, report)
+    names = sorted(report.best.values)
+    print_table(
+        ("dev macro F1", *names, "seconds", ""),
+        [
+            (
+                f"{one.quality:.4f}",
+                *(f"{one.values[name]:.3g}" for name in names),
+                f"{one.seconds:.0f}",
+                "given up" if one.pruned else "",
+            )
+            for one in sorted(found, key=lambda one: -one.quality)
+        ],
+    )
+    return Exit.DONE
+
+
+def _print_comparison(rows: "Sequence[ComparedRow]", *, leaked: int) -> None:
+    print_table(
+        ("way", "accuracy", "macro F1", "dev F1", "parameters", "share", "seconds", "MB", ""),
+        [
+            (
+                row.name,
+                f"{row.test.accuracy:.4f}",
+                f"{row.test.macro_f1:.4f}",
+                f"{row.dev_macro_f1:.4f}",
+                f"{row.trained:,}",
+                f"{100 * row.layer_share:.2f} %",
+                f"{row.seconds:.0f}",
+                f"{row.peak_bytes / 1e6:.0f}",
+                row.note,
+            )
+            for row in rows
+        ],
+    )
+    if leaked:
+        console().print(Text(f"{leaked} texts left out: dev or test hold them too"))

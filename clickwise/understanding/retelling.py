@@ -1,0 +1,51 @@
+"""Topics that an item is served by, where the methods of now give it other ones.
+
+On receipt an item that brings no topics is given some (`Item.inferred_topics`), by the methods of
+that time. They stand in the item itself, so other ones are written the way that items are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from clickwise.items import Item
+from clickwise.types import ItemKey, item_key
+from clickwise.understanding.understanding import TopicWeight
+
+
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """An item as it was at `change`, but for its topics, which are those of now."""
+
+    item: Item
+    change: int
+
+    @property
+    def key(self) -> ItemKey:
+        """The item's."""
+        return item_key(self.item.id)
+
+
+class TopicsDoor(Protocol):
+    """Writes such items; `streams.retelling` implements it."""
+
+    def put(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
+        """Store and index those that are still as they were; the changes that they have then.
+
+        Searches find them by their topics when this returns, or where each process reads changes
+        for itself when it has read them.
+
+        Raises:
+            UnavailableError: the database or the vector store does not answer. Put them again.
+        """
+        ...
+
+
+def retold(item: Item, topics: Sequence[TopicWeight], *, change: int) -> Retold | None:
+    """The item with these topics inferred; None where it has them, or brings its own."""
+    names = tuple(one.topic for one in topics)
+    if item.topics or item.inferred_topics == names:
+        return None
+    return Retold(msgspec.structs.replace(item, inferred_topics=names), change)
