@@ -7,7 +7,7 @@ ARGS ?=
 # One thread per process: under load two OpenMP threads can be slower than one.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup services demo test test-fast lint types contracts format docs bench lock clean
+.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -57,6 +57,26 @@ format: $(STAMP)  ## let ruff rewrite the code
 
 docs: $(STAMP)  ## write the generated pages of docs/ again
 	$(BIN)/clickwise docs write
+	$(BIN)/python -m deploy.settings_schema
+
+dashboards: $(STAMP)  ## write Prometheus rules and Grafana dashboards of deploy/ again
+	$(BIN)/python -m deploy.generate
+
+chart: $(STAMP)  ## helm lint, helm template and the schemas of three Kubernetes versions
+	.ci/helm $(BIN)/python
+	CLICKWISE_REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/deploy/test_chart.py $(ARGS)
+
+# Which services beside the core: COMPOSE_PROFILES= leaves MLflow, trainer, Prometheus, Grafana out.
+COMPOSE_PROFILES ?= training,watching
+export COMPOSE_PROFILES
+COMPOSE := docker compose --file deploy/docker-compose.yml
+
+up:  ## everything in containers on this machine (COMPOSE_PROFILES= for the core alone)
+	@$(PYTHON) deploy/new_secrets.py deploy/.secrets
+	$(COMPOSE) up --detach --build $(ARGS)
+
+down:  ## stop the containers; their data stays (ARGS=--volumes throws it away)
+	$(COMPOSE) --profile training --profile watching down $(ARGS)
 
 bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md
 	$(BIN)/clickwise bench $(ARGS)

@@ -1,0 +1,241 @@
+"""Alerts on causes: what an objective's alert does not say, or says too late.
+
+Only what readers notice or will notice soon is a page. Each has its section in the runbook.
+"""
+
+from collections.abc import Sequence
+
+from deploy.prometheus.objectives import API
+from deploy.prometheus.rule import Alert, Group, Pace
+
+DISK_LOW, DISK_FULL = 0.15, 0.05
+MODEL_DAYS = 7
+_ANSWERS = 'sum(rate(clickwise_recommend_seconds_count{stage="total"}[W]))'
+
+
+def cause_groups(pace: Pace) -> Sequence[Group]:
+    """The alerts by what they are about."""
+    return (
+        Group(name="clickwise-service", rules=_service(pace)),
+        Group(name="clickwise-stream", rules=_stream(pace)),
+        Group(name="clickwise-models", rules=_models(pace)),
+        Group(name="clickwise-texts", rules=_texts(pace)),
+    )
+
+
+def _service(pace: Pace) -> Sequence[Alert]:
+    five, ten = pace("5m"), pace("10m")
+    return (
+        Alert(
+            name="ServingDown",
+            value='sum(up{job="clickwise-serve"} or vector(0))',
+            condition="< 1",
+            lasts=pace("1m"),
+            severity="page",
+            summary="no server answers: readers get no recommendations",
+        ),
+        Alert(
+            name="TargetDown",
+            value='up{job=~"clickwise-.+|alertmanager"}',
+            condition="== 0",
+            lasts=five,
+            severity="ticket",
+            summary="{{ $labels.job }} at {{ $labels.instance }} does not answer",
+        ),
+        Alert(
+            name="DependencyDown",
+            value="min by (dependency) (clickwise_dependency_up)",
+            condition="== 0",
+            lasts=pace("1m"),
+            severity="page",
+            summary="{{ $labels.dependency }} does not answer",
+        ),
+        Alert(
+            name="DegradedAnswers",
+            value=(
+                f"(sum(rate(clickwise_degraded_total[{five}])) or vector(0))\n"
+                f"/ ({_ANSWERS.replace('[W]', f'[{five}]')} > 0)"
+            ),
+            condition="> 0.05",
+            lasts=ten,
+            severity="ticket",
+            summary="more than 5 % of answers have a stage that fell back",
+        ),
+        Alert(
+            name="EmptyAnswers",
+            value=(
+                f'(sum(rate(clickwise_empty_answers_total{{cause!="past_the_end"}}[{five}]))'
+                " or vector(0))\n"
+                f"/ ({_ANSWERS.replace('[W]', f'[{five}]')} > 0)"
+            ),
+            condition="> 0.05",
+            lasts=ten,
+            severity="ticket",
+            summary="more than 5 % of answers hold no item",
+        ),
+        Alert(
+            name="RequestsShed",
+            value=(
+                f'(sum(rate(clickwise_requests_total{{{API},status=~"429|503"}}[{five}]))'
+                " or vector(0))\n"
+                f"/ (sum(rate(clickwise_requests_total{{{API}}}[{five}])) > 0)"
+            ),
+            condition="> 0.01",
+            lasts=ten,
+            severity="ticket",
+            summary="more than 1 % of requests are refused because there are too many",
+        ),
+        Alert(
+            name="DiskLow",
+            value="clickwise_disk_free_bytes / clickwise_disk_size_bytes",
+            condition=f"< {DISK_LOW}",
+            lasts=ten,
+            severity="ticket",
+            summary="less than 15 % of the disk of {{ $labels.part }} is free",
+        ),
+        Alert(
+            name="DiskFull",
+            value="clickwise_disk_free_bytes / clickwise_disk_size_bytes",
+            condition=f"< {DISK_FULL}",
+            lasts=pace("2m"),
+            severity="page",
+            summary="less than 5 % of the disk of {{ $labels.part }} is free",
+        ),
+    )
+
+
+def _stream(pace: Pace) -> Sequence[Alert]:
+    five, ten, hour = pace("5m"), pace("10m"), pace("1h")
+    return (
+        Alert(
+            name="StreamStopped",
+            value=f'sum(rate(clickwise_events_total{{outcome="accepted"}}[{five}]))',
+            condition=(
+                "> 0\nunless sum(rate(clickwise_events_total"
+                f'{{outcome=~"applied|duplicate|stale|redelivered"}}[{five}])) > 0'
+            ),
+            lasts=pace("2m"),
+            severity="page",
+            summary="events are accepted and none is folded: lists stand still",
+        ),
+        Alert(
+            name="ConsumerLag",
+            value="sum by (topic) (clickwise_lag_messages)",
+            condition=f"> {pace.lag_messages}",
+            lasts=five,
+            severity="ticket",
+            summary="{{ $value }} messages of {{ $labels.topic }} are not applied yet",
+        ),
+        Alert(
+            name="UnderReplicated",
+            value="max(clickwise_under_replicated_partitions)",
+            condition="> 0",
+            lasts=five,
+            severity="ticket",
+            summary="{{ $value }} partitions have fewer copies than they should",
+        ),
+        Alert(
+            name="EntriesDropped",
+            value=f"(sum by (queue) (increase(clickwise_dropped_total[{ten}])) or vector(0))",
+            condition="> 0",
+            lasts=pace("1m"),
+            severity="ticket",
+            summary="the queue {{ $labels.queue }} was full and let entries go",
+        ),
+        Alert(
+            name="PublishFails",
+            value=(
+                f'(sum(increase(clickwise_published_total{{outcome="failed"}}[{ten}]))'
+                " or vector(0))"
+            ),
+            condition="> 0",
+            lasts=ten,
+            severity="ticket",
+            summary="messages could not be written to their topics",
+        ),
+        Alert(
+            name="ArchiveBehind",
+            value="time() - max(clickwise_archive_complete_timestamp_seconds > 0)",
+            condition=f"> {3_600 if pace.speed == 1 else 60}",
+            lasts=five,
+            severity="ticket",
+            summary="the archive has not been complete for an hour",
+        ),
+        Alert(
+            name="ArchiveLost",
+            value=f"(sum(increase(clickwise_archive_lost_total[{hour}])) or vector(0))",
+            condition="> 0",
+            lasts="0s",
+            severity="page",
+            summary="the log forgot messages before they were archived",
+        ),
+    )
+
+
+def _models(pace: Pace) -> Sequence[Alert]:
+    day = pace("1d")
+    return (
+        Alert(
+            name="ModelOld",
+            value="time() - max(clickwise_model_created_timestamp_seconds)",
+            condition=f"> {MODEL_DAYS} * 86400",
+            lasts=pace("1h"),
+            severity="ticket",
+            summary="the model in use is older than a week",
+        ),
+        Alert(
+            name="ModelsDiffer",
+            value="count(count by (version) (clickwise_model_info == 1))",
+            condition="> 1",
+            lasts=pace("10m"),
+            severity="ticket",
+            summary="processes answer with different live models",
+        ),
+        Alert(
+            name="GateRefuses",
+            value=(
+                '(sum(increase(clickwise_gate_outcomes_total{outcome!="passed"}'
+                f"[{day}])) or vector(0))"
+            ),
+            condition=(
+                "> 2\nunless sum(increase(clickwise_gate_outcomes_total"
+                f'{{outcome="passed"}}[{day}])) > 0'
+            ),
+            lasts=pace("10m"),
+            severity="ticket",
+            summary="the release gate refused every model of a day, three or more",
+        ),
+        Alert(
+            name="MixedVectors",
+            value=f"sum(increase(clickwise_mixed_vectors_total[{pace('5m')}]))",
+            condition="> 0",
+            lasts="0s",
+            severity="page",
+            summary="answers were refused because profile, items and scorer do not go together",
+        ),
+    )
+
+
+def _texts(pace: Pace) -> Sequence[Alert]:
+    return (
+        Alert(
+            name="TextsBreakerOpen",
+            value="max(clickwise_text_breaker_state)",
+            condition="== 2",
+            lasts=pace("10m"),
+            severity="ticket",
+            summary="the language model fails: no new texts are written",
+        ),
+        Alert(
+            name="TextsRefused",
+            value=(
+                f'(sum(rate(clickwise_texts_total{{outcome!="written"}}[{pace("1h")}]))'
+                " or vector(0))\n"
+                f"/ (sum(rate(clickwise_texts_total[{pace('1h')}])) > 0)"
+            ),
+            condition="> 0.8",
+            lasts=pace("1h"),
+            severity="ticket",
+            summary="the gate refuses more than 80 % of the drafts",
+        ),
+    )

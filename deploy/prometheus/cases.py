@@ -1,0 +1,466 @@
+"""What promtool tries on the alerts: each fires in one story and is silent in another.
+
+A story is a set of series, one value a minute (`0+60x90`: from 0, 60 more each minute), and
+which alerts fire at its end. What is not named must be silent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.prometheus.rule import quoted
+
+LIST = 'route="GET /v1/users/{id}/recommendations"'
+_TOTAL = 'clickwise_recommend_seconds_count{stage="total"}'
+_GATE = "clickwise_gate_outcomes_total"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`fires`: alerts by name, with how many of each, `minutes` after the start."""
+
+    told: str
+    series: Mapping[str, str]
+    minutes: int
+    fires: Mapping[str, int]
+
+    @property
+    def whole(self) -> dict[str, str]:
+        """Its series, with a server that answers where it says nothing of one."""
+        up = 'up{job="clickwise-serve"'
+        told = any(name.startswith(up) for name in self.series)
+        return dict(self.series) if told else {f"{up}}}": "1x400", **self.series}
+
+
+OF_OBJECTIVES: Sequence[Story] = (
+    Story(
+        "one request of ten fails",
+        {
+            f'clickwise_requests_total{{{LIST},status="200"}}': "0+540x90",
+            f'clickwise_requests_total{{{LIST},status="500"}}': "0+60x90",
+        },
+        90,
+        {"AvailabilityBurn": 4},
+    ),
+    Story(
+        "one request of five hundred fails: a ticket, no page",
+        {
+            f'clickwise_requests_total{{{LIST},status="200"}}': "0+998x120",
+            f'clickwise_requests_total{{{LIST},status="500"}}': "0+2x120",
+        },
+        120,
+        {"AvailabilityBurn": 1},
+    ),
+    Story(
+        "one request of two thousand fails, as was promised",
+        {
+            f'clickwise_requests_total{{{LIST},status="200"}}': "0+1999x120",
+            f'clickwise_requests_total{{{LIST},status="500"}}': "0+1x120",
+        },
+        120,
+        {},
+    ),
+    Story(
+        "the one request of a quarter of an hour fails",
+        {
+            f'clickwise_requests_total{{{LIST},status="500"}}': "0x15 1x15 2x15 3x15 4x15 5x15",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "requests failed for half an hour, and no longer",
+        {
+            f'clickwise_requests_total{{{LIST},status="200"}}': "0+540x30 16200+600x90",
+            f'clickwise_requests_total{{{LIST},status="500"}}': "0+60x30 1800x90",
+        },
+        65,
+        {"AvailabilityBurn": 2},  # the tickets: the budget is gone all the same
+    ),
+    Story(
+        "a third of the lists takes longer than 100 ms",
+        {
+            f"clickwise_request_seconds_count{{{LIST}}}": "0+600x90",
+            f'clickwise_request_seconds_bucket{{{LIST},le="0.1"}}': "0+400x90",
+        },
+        90,
+        {"LatencyBurn": 4},
+    ),
+    Story(
+        "one list of a thousand takes longer",
+        {
+            f"clickwise_request_seconds_count{{{LIST}}}": "0+1000x90",
+            f'clickwise_request_seconds_bucket{{{LIST},le="0.1"}}': "0+999x90",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "half of the events comes late into its profile",
+        {
+            'clickwise_event_to_profile_seconds_count{since="receipt"}': "0+600x90",
+            'clickwise_event_to_profile_seconds_bucket{since="receipt",le="1.0"}': "0+300x90",
+        },
+        90,
+        {"FreshnessBurn": 4},
+    ),
+    Story(
+        "all events are in their profiles within a second; their producers send them days late",
+        {
+            'clickwise_event_to_profile_seconds_count{since="receipt"}': "0+600x90",
+            'clickwise_event_to_profile_seconds_bucket{since="receipt",le="1.0"}': "0+600x90",
+            'clickwise_event_to_profile_seconds_count{since="event"}': "0+600x90",
+            'clickwise_event_to_profile_seconds_bucket{since="event",le="1.0"}': "0x90",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "one message of twenty is set aside",
+        {
+            'clickwise_events_total{type="click",outcome="applied"}': "0+570x90",
+            'clickwise_events_total{type="unknown",outcome="refused"}': "0+30x90",
+            'clickwise_dead_letters_total{topic="events",reason="invalid"}': "0+30x90",
+        },
+        90,
+        {"CorrectnessBurn": 4},
+    ),
+    Story(
+        "no message is set aside",
+        {'clickwise_events_total{type="click",outcome="applied"}': "0+600x90"},
+        90,
+        {},
+    ),
+)
+
+OF_CAUSES: Sequence[Story] = (
+    Story(
+        "the only server is away",
+        {'up{job="clickwise-serve",instance="serve:8000"}': "1x10 0x20"},
+        20,
+        {"ServingDown": 1, "TargetDown": 1},
+    ),
+    Story(
+        "no server was ever there",
+        {'up{job="clickwise-serve",instance="a"}': "_x10"},
+        10,
+        {"ServingDown": 1},
+    ),
+    Story(
+        "one of two servers is away",
+        {
+            'up{job="clickwise-serve",instance="a"}': "1x10 0x20",
+            'up{job="clickwise-serve",instance="b"}': "1x30",
+        },
+        20,
+        {"TargetDown": 1},
+    ),
+    Story(
+        "somebody else's job is away, and one scrape of ours failed",
+        {
+            'up{job="clickwise-serve",instance="a"}': "1x10 0 1x20",
+            'up{job="elsewhere",instance="b"}': "0x30",
+        },
+        30,
+        {},
+    ),
+    Story(
+        "the database does not answer one of two processes",
+        {
+            'clickwise_dependency_up{dependency="database",instance="a"}': "1x5 0x20",
+            'clickwise_dependency_up{dependency="database",instance="b"}': "1x25",
+            'clickwise_dependency_up{dependency="kafka",instance="a"}': "1x25",
+        },
+        15,
+        {"DependencyDown": 1},
+    ),
+    Story(
+        "the database was away and is back",
+        {'clickwise_dependency_up{dependency="database"}': "1x5 0x3 1x20"},
+        15,
+        {},
+    ),
+    Story(
+        "one answer of ten falls back",
+        {_TOTAL: "0+100x40", 'clickwise_degraded_total{cause="vectors"}': "0+10x40"},
+        40,
+        {"DegradedAnswers": 1},
+    ),
+    Story(
+        "one answer of a hundred falls back, and one is empty",
+        {
+            _TOTAL: "0+100x40",
+            'clickwise_degraded_total{cause="vectors"}': "0+1x40",
+            'clickwise_empty_answers_total{cause="no_candidates"}': "0+1x40",
+        },
+        40,
+        {},
+    ),
+    Story(
+        "every second answer is empty",
+        {_TOTAL: "0+100x40", 'clickwise_empty_answers_total{cause="no_items"}': "0+50x40"},
+        40,
+        {"EmptyAnswers": 1},
+    ),
+    Story(
+        "readers page past the end",
+        {_TOTAL: "0+100x40", 'clickwise_empty_answers_total{cause="past_the_end"}': "0+50x40"},
+        40,
+        {},
+    ),
+    Story(
+        "one request of twenty is refused with 429",
+        {
+            f'clickwise_requests_total{{{LIST},status="200"}}': "0+950x40",
+            f'clickwise_requests_total{{{LIST},status="429"}}': "0+50x40",
+        },
+        40,
+        {"RequestsShed": 1},
+    ),
+    Story(
+        "a tenth of the disk is left",
+        {
+            'clickwise_disk_free_bytes{part="serve"}': "10x40",
+            'clickwise_disk_size_bytes{part="serve"}': "100x40",
+        },
+        40,
+        {"DiskLow": 1},
+    ),
+    Story(
+        "a hundredth of the disk is left",
+        {
+            'clickwise_disk_free_bytes{part="serve"}': "1x40",
+            'clickwise_disk_size_bytes{part="serve"}': "100x40",
+        },
+        40,
+        {"DiskLow": 1, "DiskFull": 1},
+    ),
+    Story(
+        "half of the disk is left",
+        {
+            'clickwise_disk_free_bytes{part="serve"}': "50x40",
+            'clickwise_disk_size_bytes{part="serve"}': "100x40",
+        },
+        40,
+        {},
+    ),
+    Story(
+        "events are accepted and nobody folds them",
+        {
+            'clickwise_events_total{type="click",outcome="accepted"}': "0+60x40",
+            'clickwise_events_total{type="click",outcome="applied"}': "600x40",
+        },
+        40,
+        {"StreamStopped": 1},
+    ),
+    Story(
+        "events are accepted and folded",
+        {
+            'clickwise_events_total{type="click",outcome="accepted"}': "0+60x40",
+            'clickwise_events_total{type="click",outcome="applied"}': "0+60x40",
+        },
+        40,
+        {},
+    ),
+    Story(
+        "no event comes at night",
+        {
+            'clickwise_events_total{type="click",outcome="accepted"}': "60x40",
+            'clickwise_events_total{type="click",outcome="applied"}': "60x40",
+        },
+        40,
+        {},
+    ),
+    Story(
+        "two partitions fall behind together",
+        {
+            'clickwise_lag_messages{topic="clickwise.events",partition="0"}': "3000x40",
+            'clickwise_lag_messages{topic="clickwise.events",partition="1"}': "3000x40",
+        },
+        40,
+        {"ConsumerLag": 1},
+    ),
+    Story(
+        "a burst is worked off",
+        {'clickwise_lag_messages{topic="clickwise.events",partition="0"}': "9000x3 0x40"},
+        40,
+        {},
+    ),
+    Story(
+        "a broker of three is away",
+        {"clickwise_under_replicated_partitions": "12x40"},
+        40,
+        {"UnderReplicated": 1},
+    ),
+    Story(
+        "all copies are in step",
+        {"clickwise_under_replicated_partitions": "0x40"},
+        40,
+        {},
+    ),
+    Story(
+        "a full queue lets entries go",
+        {'clickwise_dropped_total{queue="exposures"}': "0+5x40"},
+        40,
+        {"EntriesDropped": 1},
+    ),
+    Story(
+        "entries were dropped an hour ago",
+        {'clickwise_dropped_total{queue="exposures"}': "0+5x5 30x80"},
+        80,
+        {},
+    ),
+    Story(
+        "messages cannot be written",
+        {'clickwise_published_total{topic="exposures",outcome="failed"}': "0+5x40"},
+        40,
+        {"PublishFails": 1},
+    ),
+    Story(
+        "messages are written",
+        {'clickwise_published_total{topic="exposures",outcome="written"}': "0+5x40"},
+        40,
+        {},
+    ),
+    Story(
+        "the archive stands still since the start",
+        {"clickwise_archive_complete_timestamp_seconds": "1x90"},
+        90,
+        {"ArchiveBehind": 1},
+    ),
+    Story(
+        "the archive is complete each minute, or there is none that ever was",
+        {
+            'clickwise_archive_complete_timestamp_seconds{instance="a"}': "1+60x90",
+            'clickwise_archive_complete_timestamp_seconds{instance="b"}': "0x90",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "the log forgot what was not archived",
+        {'clickwise_archive_lost_total{stream="events"}': "0x10 500x20"},
+        20,
+        {"ArchiveLost": 1},
+    ),
+    Story(
+        "nothing was lost today",
+        {'clickwise_archive_lost_total{stream="events"}': "500x90"},
+        90,
+        {},
+    ),
+    Story(
+        "the model is from eight days before the start",
+        {"clickwise_model_created_timestamp_seconds": f"{-8 * 86_400}x90"},
+        90,
+        {"ModelOld": 1},
+    ),
+    Story(
+        "a model from today is among the processes'",
+        {
+            'clickwise_model_created_timestamp_seconds{instance="a"}': f"{-8 * 86_400}x90",
+            'clickwise_model_created_timestamp_seconds{instance="b"}': "60x90",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "a process has not come along",
+        {
+            'clickwise_model_info{version="m-1",instance="a"}': "1x40",
+            'clickwise_model_info{version="m-2",instance="b"}': "1x40",
+        },
+        40,
+        {"ModelsDiffer": 1},
+    ),
+    Story(
+        "all processes changed to the new model",
+        {
+            'clickwise_model_info{version="m-1",instance="a"}': "1x10 0x30",
+            'clickwise_model_info{version="m-2",instance="a"}': "0x10 1x30",
+        },
+        40,
+        {},
+    ),
+    Story(
+        "the gate refused five models and let none through",
+        {f'{_GATE}{{outcome="gain"}}': "0x10 1x10 2x10 3x10 4x10 5x60"},
+        80,
+        {"GateRefuses": 1},
+    ),
+    Story(
+        "the gate refused five models and let one through",
+        {
+            f'{_GATE}{{outcome="gain"}}': "0x10 1x10 2x10 3x10 4x10 5x60",
+            f'{_GATE}{{outcome="passed"}}': "0x20 1x80",
+        },
+        80,
+        {},
+    ),
+    Story(
+        "answers of two models were refused",
+        {"clickwise_mixed_vectors_total": "0x10 1x3"},
+        12,
+        {"MixedVectors": 1},
+    ),
+    Story(
+        "no answer was of two models",
+        {"clickwise_mixed_vectors_total": "0x20"},
+        12,
+        {},
+    ),
+    Story(
+        "the language model fails for half an hour",
+        {"clickwise_text_breaker_state": "2x40"},
+        40,
+        {"TextsBreakerOpen": 1},
+    ),
+    Story(
+        "the language model is tried again and answers",
+        {"clickwise_text_breaker_state": "2x5 1 0x40"},
+        40,
+        {},
+    ),
+    Story(
+        "nine drafts of ten are refused",
+        {
+            'clickwise_texts_total{field="title",outcome="unfound"}': "0+9x200",
+            'clickwise_texts_total{field="title",outcome="written"}': "0+1x200",
+        },
+        200,
+        {"TextsRefused": 1},
+    ),
+    Story(
+        "half of the drafts are refused",
+        {
+            'clickwise_texts_total{field="title",outcome="unfound"}': "0+5x200",
+            'clickwise_texts_total{field="title",outcome="written"}': "0+5x200",
+        },
+        200,
+        {},
+    ),
+)
+
+
+STORIES = (*OF_OBJECTIVES, *OF_CAUSES)
+
+
+def stories_yaml(rule_file: str, stories: Sequence[Story]) -> str:
+    """Stories as `promtool test rules` reads them."""
+    lines = ["rule_files:", f"  - {rule_file}", "evaluation_interval: 1m", "tests:"]
+    for story in stories:
+        lines += [f"  # {story.told}", "  - interval: 1m", "    input_series:"]
+        for name, values in story.whole.items():
+            lines += [f"      - series: {quoted(name)}", f"        values: {quoted(values)}"]
+        lines += [
+            "    promql_expr_test:",
+            '      - expr: count by (alertname) (ALERTS{alertstate="firing"})',
+            f"        eval_time: {story.minutes}m",
+        ]
+        if not story.fires:
+            lines.append("        exp_samples: []")
+            continue
+        lines.append("        exp_samples:")
+        for alert, number in sorted(story.fires.items()):
+            labels = quoted(f'{{alertname="{alert}"}}')
+            lines += [f"          - labels: {labels}", f"            value: {number}"]
+    return "\n".join(lines) + "\n"
