@@ -33,6 +33,10 @@ class Stillness:
         self._limit = limit_seconds
         self._since: dict[tuple[str, int], tuple[int, float]] = {}
 
+    def forget(self) -> None:
+        """Count anew from the next look: meanwhile nothing could have moved."""
+        self._since = {}
+
     def look(self, waiting: Mapping[tuple[str, int], int], *, now: float) -> list[Place]:
         """Those that have waited too long. `waiting`: the next offset to apply of each partition
         that has later ones, and whose agent has nothing in hand.
@@ -59,7 +63,6 @@ class Watch:
         """`idle`: the next offset to apply of each partition whose agent has nothing in hand."""
         self._settings = settings
         self._idle = idle
-        self._limit = limit_seconds
         self._stillness = Stillness(limit_seconds)
         self._client: AIOKafkaConsumer | None = None
 
@@ -72,13 +75,17 @@ class Watch:
                 waiting = await self._waiting()
         except (KafkaError, OSError, TimeoutError):
             await self.close()
-            self._stillness = Stillness(self._limit)  # an outage: count anew from its end
+            self.forget()
             return None
         now = asyncio.get_running_loop().time()
         for place in self._stillness.look(waiting, now=now):
             if await self._holds(place, waiting[place]):
                 return place
         return None
+
+    def forget(self) -> None:
+        """Nothing could be applied just now: count anew."""
+        self._stillness.forget()
 
     async def close(self) -> None:
         """Disconnect; a later look connects again."""

@@ -115,7 +115,9 @@ async def _until_stalled(app: FaustApp, settings: Settings, watch: Watch) -> Non
             if place is not None:
                 _log.warning("messages wait", topic=place.topic, partition=place.partition)
                 return
-        elif time.monotonic() - since > limit:
+            continue
+        watch.forget()
+        if time.monotonic() - since > limit:
             try:
                 await kafka.ping(settings)
             except ClickwiseError:
