@@ -1,0 +1,155 @@
+"""How much of everything a site needs: from its demand and from what `clickwise bench` measured.
+
+    clickwise bench serve --json serve.json
+    clickwise bench ingest --json ingest.json
+    clickwise bench scale --json scale.json
+    python -m deploy.sizing --serve serve.json --ingest ingest.json --scale scale.json \
+        --requests 400 --events 6000 --events-per-day 150000000 --items 1000000 --users 2000000
+
+The formulas are those of docs/deploy.md. Figures are of the machine that was measured: measure on
+one like those that will serve. They are a start, to be corrected by what the dashboards show.
+"""
+
+import argparse
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+# Of its rate, at which a process is planned: the rest is for peaks, and for one that is away.
+SHARE = 0.6
+# Measured on PostgreSQL 15 with the tables' indexes: a row of `events`, and a row of `profiles` to
+# its body. Twice of it, for dead rows between two vacuums.
+EVENT_ROW_BYTES = 140
+PROFILE_ROW_SHARE = 1.14
+DEAD_ROWS = 2.0
+# A vector's bytes in Qdrant to those of its numbers: the graph's links and the payload (Qdrant's
+# own rule of thumb).
+QDRANT_SHARE = 1.5
+# Of an event in Kafka and in the archive: a guess, to be replaced by the site's own.
+EVENT_MESSAGE_BYTES = 250
+EVENT_ARCHIVED_BYTES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the benches say. `requests_per_second` of one serving worker at its knee;
+    `events_per_second` of one stream worker; `profile_bytes` of a user with a full window.
+    """
+
+    requests_per_second: float
+    events_per_second: float
+    profile_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a site asks for: rates at its peak. `copies` of each topic and of each vector."""
+
+    requests_per_second: float
+    events_per_second: float
+    events_per_day: float
+    items: int
+    users: int
+    dimension: int = 384
+    copies: int = 3
+    dedupe_days: float = 8.0
+    kafka_days: float = 7.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What that takes. Bytes are of all machines together."""
+
+    serving_workers: int
+    stream_workers: int
+    partitions: int
+    qdrant_memory_bytes: float
+    database_bytes: float
+    database_connections: int
+    kafka_bytes: float
+    archive_bytes_per_day: float
+
+
+def measured_by(*, serve: bytes, ingest: bytes, scale: bytes) -> Measured:
+    """The figures of three reports of `clickwise bench ... --json`.
+
+    Raises:
+        ValueError: one lacks a figure; names it.
+    """
+    runs = msgspec.json.decode(serve)["runs"]
+    alone = [run["requests_per_second"] for run in runs if run["workers"] == 1]
+    rate = msgspec.json.decode(ingest)["stream_events_per_second"]
+    sizes = [size["bytes_per_user"] for size in msgspec.json.decode(scale)["by_history"]]
+    if not alone:
+        raise ValueError("the report of `bench serve` has no run of one worker")
+    if rate is None:
+        raise ValueError("the report of `bench ingest` has no stream_events_per_second: --kafka")
+    if not sizes:
+        raise ValueError("the report of `bench scale` has no by_history")
+    return Measured(
+        requests_per_second=max(alone), events_per_second=rate, profile_bytes=max(sizes)
+    )
+
+
+def size_of(demand: Demand, measured: Measured) -> Size:
+    """The formulas."""
+    serving = max(2, _count(demand.requests_per_second, measured.requests_per_second))
+    stream = max(2, _count(demand.events_per_second, measured.events_per_second))
+    kept_events = demand.events_per_day * demand.dedupe_days
+    return Size(
+        serving_workers=serving,
+        stream_workers=stream,
+        # Adding some later moves users to other partitions: room for twice as many workers.
+        partitions=2 ** math.ceil(math.log2(2 * stream)),
+        qdrant_memory_bytes=demand.items * demand.dimension * 4 * QDRANT_SHARE * demand.copies,
+        database_bytes=DEAD_ROWS
+        * (
+            demand.users * measured.profile_bytes * PROFILE_ROW_SHARE
+            + kept_events * EVENT_ROW_BYTES
+            + demand.items * demand.dimension * 4
+        ),
+        # CLICKWISE_DATABASE_POOL_SIZE of each process: a server's workers, its builder and its
+        # words; stream workers; archive, trainer and somebody's command line.
+        database_connections=4 * (3 * serving + stream + 3),
+        kafka_bytes=demand.events_per_day * demand.kafka_days * EVENT_MESSAGE_BYTES * demand.copies,
+        archive_bytes_per_day=demand.events_per_day * EVENT_ARCHIVED_BYTES,
+    )
+
+
+def _count(wanted: float, each: float) -> int:
+    return math.ceil(wanted / (each * SHARE))
+
+
+def main() -> None:
+    """Read the reports and the demand, and print the size."""
+    parser = argparse.ArgumentParser(description="How much of everything a site needs.")
+    for name in ("serve", "ingest", "scale"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"bench {name}'s report")
+    for name, meaning in (("requests", "lists a second"), ("events", "events a second")):
+        parser.add_argument(f"--{name}", type=float, required=True, help=f"{meaning}, at the peak")
+    for name in ("events-per-day", "items", "users"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--dimension", type=int, default=384, help="of the live model's vectors")
+    parser.add_argument("--copies", type=int, default=3, help="of topics and vectors")
+    given = parser.parse_args()
+    measured = measured_by(
+        serve=given.serve.read_bytes(),
+        ingest=given.ingest.read_bytes(),
+        scale=given.scale.read_bytes(),
+    )
+    demand = Demand(
+        requests_per_second=given.requests, events_per_second=given.events,
+        events_per_day=given.events_per_day, items=given.items, users=given.users,
+        dimension=given.dimension, copies=given.copies,
+    )  # fmt: skip
+    for name, value in asdict(size_of(demand, measured)).items():
+        if name.endswith("bytes") or "_bytes_" in name:
+            print(f"{name.replace('_bytes', '')}: {value / 1e9:,.1f} GB")
+        else:
+            print(f"{name}: {value:,}")
+
+
+if __name__ == "__main__":
+    main()
