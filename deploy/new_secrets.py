@@ -45,8 +45,10 @@ def write_secrets(folder: Path) -> bool:
     (beside / "metrics-key").write_text(metrics)
     (beside / "metrics-key").chmod(0o644)  # mounted, and read by Prometheus' own user
     (beside / "alertmanager").mkdir()
+    (beside / "alertmanager").chmod(0o755)  # read by Alertmanager's own user, whatever the umask
     for name in ("pager-key", "chat-url"):
         (beside / "alertmanager" / name).touch()
+        (beside / "alertmanager" / name).chmod(0o644)
     beside.rename(folder)
     return True
 

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -256,12 +257,17 @@ class Producer:
 
 async def _stopped(client: AIOKafkaProducer) -> None:
     """Write what is waiting, for a few seconds, and disconnect in any case: a client that is left
-    at it would go on sending what its senders have sent again since.
+    at it would go on sending what its senders have sent again since. Who still waits hears of it.
     """
     sender = client._sender  # noqa: SLF001  # `stop` ends it only when it has written all
     for part in (client.stop, sender.close, client.client.close):
         with contextlib.suppress(TimeoutError, KafkaError):
             await asyncio.wait_for(part(), STOP_SECONDS)
+    # The sender, when it is cancelled, leaves what it has not sent waiting for ever.
+    waiting = client._message_accumulator  # noqa: SLF001
+    waiting.fail_all(ProducerClosed())
+    for batch in chain(waiting._pending_batches, *waiting._batches.values()):  # noqa: SLF001
+        batch._drain_waiter.exception()  # noqa: SLF001  # nobody need look at it
 
 
 def _breaks_session(error: Exception) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 
 from clickwise import logs, metrics
-from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 from clickwise.topics import TOPICS
 from streams import kafka
@@ -19,6 +18,6 @@ async def watch_replication(settings: Settings) -> None:
     while True:
         try:
             metrics.under_replicated.set(await kafka.count_under_replicated(settings, names))
-        except ClickwiseError as error:  # an outage is told of by whom it holds up
-            _log.debug("replication is not known", reason=str(error))
+        except Exception as error:  # noqa: BLE001  # it only looks: outages are told of elsewhere
+            _log.debug("replication is not known", reason=repr(error))
         await asyncio.sleep(SECONDS)

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
+from clickwise import logs
 from clickwise.settings import Settings
 from streams.kafka import REQUEST_SECONDS, connection_options
 
 PROOF_SECONDS = 5.0
+
+_log = logs.get(__name__)
 
 
 class Place(NamedTuple):
@@ -73,7 +75,8 @@ class Watch:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 waiting = await self._waiting()
-        except (KafkaError, OSError, TimeoutError):
+        except Exception as error:  # noqa: BLE001  # it only looks: outages are told of elsewhere
+            _log.debug("whether messages wait is not known", reason=repr(error))
             await self.close()
             self.forget()
             return None
@@ -91,7 +94,7 @@ class Watch:
         """Disconnect; a later look connects again."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(KafkaError, TimeoutError):
+            with contextlib.suppress(Exception):
                 await asyncio.wait_for(client.stop(), PROOF_SECONDS)
 
     async def _waiting(self) -> dict[tuple[str, int], int]:
@@ -117,7 +120,8 @@ class Watch:
             client.seek(where, offset)
             found = await client.getmany(where, timeout_ms=round(PROOF_SECONDS * 1000))
             client.unsubscribe()  # it would go on fetching
-        except (KafkaError, OSError):
+        except Exception as error:  # noqa: BLE001  # as above
+            _log.debug("whether messages wait is not known", reason=repr(error))
             await self.close()
             return False
         return any(found.values())

@@ -259,6 +259,12 @@ def test_a_refused_model_is_not_trained_again_and_a_lost_node_is(helm):
         assert lost["onPodConditions"][0]["type"] == "DisruptionTarget"
 
 
+def test_with_torchrun_which_says_1_for_everything_a_trainer_is_tried_again(helm):
+    for job in of_kind(helm.template(**{"train.processes": "2"}), "CronJob"):
+        refused, _ = job["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+        assert refused["onExitCodes"]["values"] == [2]
+
+
 def test_figures_are_read_with_a_key_where_keys_are_asked_for(helm):
     monitors = {
         one["metadata"]["name"]: one["spec"]["podMetricsEndpoints"][0]

@@ -1,8 +1,11 @@
 """The secrets of an installation: random, written once, nobody else's."""
 
+import os
 import re
 import stat
 from pathlib import Path
+
+import pytest
 
 from clickwise.settings import load
 from deploy.new_secrets import write_secrets
@@ -50,6 +53,20 @@ def test_only_their_owner_comes_to_them(tmp_path):
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
     for file in (tmp_path / "secrets").glob("*.env"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+def test_alertmanagers_own_user_can_read_its_keys_whatever_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_secrets(tmp_path / "secrets")
+    finally:
+        os.umask(before)
+
+    folder = tmp_path / "secrets" / "alertmanager"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    for name in ("pager-key", "chat-url"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o644
 
 
 def test_each_secret_that_the_compose_file_names_is_written(tmp_path):

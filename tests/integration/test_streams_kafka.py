@@ -266,8 +266,28 @@ async def test_a_producer_stopped_in_an_outage_leaves_nothing_behind(
 
     assert client._sender.sender_task.done()
     assert not any(one.connected() for one in client.client._conns.values())
-    writing.cancel()
-    await asyncio.gather(writing, return_exceptions=True)
+    with pytest.raises(UnavailableError):
+        await asyncio.wait_for(writing, 60.0)
+
+
+@pytest.mark.case(18)
+async def test_who_waits_hears_that_another_sender_replaced_the_client(
+    with_topics: Settings, stopped: KafkaServer
+) -> None:
+    producer = Producer(with_topics)
+    message = Message(f"{with_topics.kafka_topic_prefix}.events", b"u1", b"{}")
+    await producer.write([message])
+    client = producer._client
+    assert client is not None
+    stopped.kill()
+    writing = asyncio.create_task(producer.write([message] * 3))
+    await asyncio.sleep(0.2)
+
+    await producer._replace(client)
+
+    with pytest.raises(UnavailableError, match="starting anew"):
+        await asyncio.wait_for(writing, 60.0)
+    await producer.stop()
 
 
 async def test_a_producer_says_what_will_never_work(with_topics: Settings) -> None:
