@@ -1,16 +1,13 @@
 """Items get other topics: stored and indexed as items are, but with the vectors that they have."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from clickwise import codec
 from clickwise.releases import Releases
 from clickwise.state.port import ItemRow, State
-from clickwise.types import ItemKey, ModelVersion
+from clickwise.types import ItemId, ItemKey, ModelVersion
 from clickwise.understanding.retelling import Retold
-from clickwise.vectors.port import IndexedItem, Removed
-from clickwise.vectors.rows import indexed
-from streams.indexing import as_stored, push
+from streams.indexing import push_as_stored
 
 
 class Retelling:
@@ -24,29 +21,27 @@ class Retelling:
         self._open = releases
         self._releases: Releases | None = None
 
-    def put(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
+    def put(self, told: Sequence[Retold], again: Sequence[ItemId]) -> dict[ItemKey, int]:
         """See TopicsDoor."""
         if self._open is None:
             return self._store(told)
         if self._releases is None:
-            self._releases = self._open()
+            self._releases = self._open()  # first: nothing is stored that could not be indexed
         releases = self._releases
+        changes = self._store(told)
+        # What was overtaken is indexed by who overtook it.
+        names = {*again, *(one.item.id for one in told if one.key in changes)}
         releases.refresh()
         try:
-            # Before they are stored: when this ends between the two they are told again.
-            for release in releases.every():
-                push(releases, release, self._entries(told, release.catalog.text))
-            changes = self._store(told)
-            late = [one.item.id for one in told if one.key not in changes]
-            for release in releases.every():
-                text = release.catalog.text
-                # Perhaps overwritten by what was pushed above: what is stored now counts.
-                push(releases, release, [as_stored(self._state, name, text) for name in late])
+            for release in releases.every():  # one that is being released has them too
+                push_as_stored(self._state, releases, release, names)
         finally:
             releases.rest()
         return changes
 
     def _store(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
+        if not told:
+            return {}
         rows = [self._row(one) for one in told]
         with self._state.write() as write:
             return write.put_bodies(rows)
@@ -54,12 +49,3 @@ class Retelling:
     def _row(self, one: Retold) -> ItemRow:
         body = codec.encode(one.item)
         return ItemRow(one.key, one.item.id, body, one.change, ModelVersion(""), None)
-
-    def _entries(self, told: Sequence[Retold], text: ModelVersion) -> list[IndexedItem | Removed]:
-        """Those that are as they were and have a vector of `text`, as an index holds them."""
-        found = []
-        for one in told:
-            row = self._state.item(one.item.id, text)
-            if row is not None and row.change == one.change and row.vector is not None:
-                found.append(indexed(replace(row, body=codec.encode(one.item)), text))
-        return found

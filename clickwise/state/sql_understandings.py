@@ -42,6 +42,7 @@ _due: Query = (
         items.c.change,
         item_vectors.c.vector,
         understandings.c.change.label("understood"),
+        understandings.c.methods,
     )
     .select_from(
         _understood.outerjoin(

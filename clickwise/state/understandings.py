@@ -33,7 +33,7 @@ class StoredUnderstanding:
 class DueItem:
     """An item to be understood: its JSON as of `change`, its text vector where there is one.
 
-    `understood`: the `change` that is understood, by whatever methods; None: none is.
+    `understood`: the `change` that is understood, and `methods`: by which; None: none is.
     """
 
     key: ItemKey
@@ -42,6 +42,7 @@ class DueItem:
     change: int
     vector: bytes | None
     understood: int | None = None
+    methods: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

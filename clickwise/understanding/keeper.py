@@ -4,7 +4,8 @@ The newest items come first. What is to be looked at is kept as windows of the o
 for all that was there at the start, one more each time that something has changed; a window is
 left once it holds nothing that is due. So an idle keeper reads one number, a crash loses nothing,
 and another method (another fingerprint) makes everything anew from the next start on. An item that
-is served by topics that another method gave it gets those of this one.
+is served by topics that another method gave it gets those of this one, and counts as understood
+once it is found by them: until then its row says `UNTOLD` in place of the methods.
 """
 
 import time
@@ -16,13 +17,15 @@ import msgspec
 import numpy as np
 
 from clickwise import codec, logs, metrics
+from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConflictError, OverloadedError, UnavailableError
 from clickwise.items import Item
 from clickwise.state.port import State
 from clickwise.state.understandings import DueItem, StoredUnderstanding
-from clickwise.types import ItemKey, ModelVersion
+from clickwise.types import ItemId, ItemKey, ModelVersion
 from clickwise.understanding.duplicates import bands_of
-from clickwise.understanding.retelling import Retold, TopicsDoor, retold
+from clickwise.understanding.putting_off import PutOff, Window
+from clickwise.understanding.retelling import UNTOLD, Retold, TopicsDoor, retold
 from clickwise.understanding.understander import Understander
 
 # Few: a process that is to stop finishes them first.
@@ -40,28 +43,41 @@ _log = logs.get(__name__)
 _items = msgspec.json.Decoder(Item)
 
 
-@dataclass(slots=True)
-class _Window:
-    """Items with `change` above `after` and at most `until`."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What to store of an item, and the item with its topics where those are other ones.
 
-    after: int
-    until: int
+    `waits`: it may be stored with topics that it is not found by yet.
+    """
+
+    id: ItemId
+    row: StoredUnderstanding
+    told: Retold | None
+    waits: bool
 
 
 class UnderstandingKeeper:
     """Understands what is due; owned by one thread. Two of them cost double work and no harm."""
 
     def __init__(
-        self, *, state: State, understander: Understander, topics: TopicsDoor | None = None
+        self,
+        *,
+        state: State,
+        understander: Understander,
+        topics: TopicsDoor | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`topics` takes items whose topics have changed; None: they keep those of receipt."""
+        """`topics` takes items whose topics have changed; None: they keep those of receipt.
+        `clock` is the machine's where none is given.
+        """
         self._state = state
         self._topics = topics
         self._store = state.understandings
         self._understander = understander
         self._methods = understander.fingerprint
         self._model = ModelVersion(understander.encoder.version)
-        self._windows: list[_Window] = []
+        self._windows: list[Window] = []
+        self._put_off = PutOff(clock or SystemClock())
         self._seen = 0
         self._began: int | None = None
         self._contested: set[ItemKey] = set()
@@ -92,29 +108,39 @@ class UnderstandingKeeper:
         """
         self._look()
         while self._windows:
-            window = self._windows[-1]
-            due = self._store.due(
-                self._methods, self._model,
-                after=window.after, until=window.until, limit=ITEMS_AT_ONCE,
-            )  # fmt: skip
-            if due:
-                self._count()
-                self._understand(due)
-                window.until = due[-1].change - 1
-                return len(due)
+            if looked := self._work(self._windows[-1], ITEMS_AT_ONCE):
+                return looked
             self._windows.pop()
-        metrics.understanding_backlog.set(0)
+        while (window := self._put_off.window()) is not None:
+            if looked := self._work(window, 1):
+                return looked
+            self._put_off.end_round()
+        if self._put_off.is_empty:
+            metrics.understanding_backlog.set(0)
+        else:
+            self._count()
         return 0
+
+    def _work(self, window: Window, limit: int) -> int:
+        """Understand the newest that are due in a window, and leave them; how many they were."""
+        due = self._store.due(
+            self._methods, self._model, after=window.after, until=window.until, limit=limit
+        )
+        if due:
+            self._count()
+            self._understand(due)
+            window.until = due[-1].change - 1
+        return len(due)
 
     def _look(self) -> None:
         newest = self._state.newest_change()
         if self._began is None:
             self._began = newest
         if newest > self._seen:
-            self._windows.append(_Window(self._seen, newest))
+            self._windows.append(Window(self._seen, newest))
             self._seen = newest
         if len(self._windows) > _MAX_WINDOWS:
-            self._windows[:2] = [_Window(self._windows[0].after, self._windows[1].until)]
+            self._windows[:2] = [Window(self._windows[0].after, self._windows[1].until)]
 
     def _count(self) -> None:
         if time.monotonic() - self._counted >= COUNT_SECONDS:
@@ -123,29 +149,44 @@ class UnderstandingKeeper:
             self._counted = time.monotonic()
 
     def _understand(self, due: Sequence[DueItem]) -> None:
-        made = [self._row(one) for one in due]
-        changes = self._retell([told for _, told in made if told is not None])
-        rows = [replace(row, change=changes.get(row.key, row.change)) for row, _ in made]
+        made = [self._made(one) for one in due]
+        untold = [one for one in made if one.told is not None or one.waits]
+        changes = self._retell(untold)
+        if changes is None:  # they stay due, with what is understood of them for all to read
+            for one in untold:
+                self._put_off.add(one.row.change)
+            made, changes = [one for one in made if one not in untold], {}
+        rows = [replace(one.row, change=changes.get(one.row.key, one.row.change)) for one in made]
         stored = self._store.put(rows)
         for row in rows:
             outcome = "overtaken" if row.key not in stored else row.reason or "understood"
             metrics.understood_items.labels(outcome).inc()
 
-    def _retell(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
-        """Have items served by these topics; the changes that they have then.
+    def _retell(self, untold: Sequence[_Made]) -> dict[ItemKey, int] | None:
+        """Have items served by these topics; the changes that they have then, None: not now.
 
-        Before they count as understood: whatever ends this process, what is left is still due.
+        They are marked before and count as understood afterwards: whatever ends this process
+        between, they are due, and known to be perhaps stored and not indexed.
         """
-        if self._topics is None or not told:
+        if self._topics is None or not untold:
             return {}
+        told = {one.row.key: one.told for one in untold if one.told is not None}
+        marks = [replace(one.row, methods=UNTOLD) for one in untold if one.row.key in told]
+        marked = self._store.put(marks)
+        if self._put_off.rests:
+            return None
         try:
-            changes = self._topics.put(told)
+            changes = self._topics.put(
+                [one for key, one in told.items() if key in marked],
+                [one.id for one in untold if one.waits],
+            )
         except ClickwiseError as error:
             if error.retryable:
                 raise
             metrics.errors.labels(error.kind, "understanding").inc()
             _log.error("topics_not_served", kind=error.kind, reason=str(error))
-            return {}
+            self._put_off.rest()
+            return None
         metrics.retold_items.inc(len(changes))
         return changes
 
@@ -155,16 +196,17 @@ class UnderstandingKeeper:
         Two processes with other methods would go on correcting each other for ever. So what the
         other one has told since this one began is told otherwise once.
         """
-        if one.understood != one.change or self._began is None or one.change <= self._began:
+        if one.understood != one.change or one.methods == UNTOLD:
+            return True
+        if self._began is None or one.change <= self._began:
             return True
         if one.key in self._contested or len(self._contested) >= _MAX_CONTESTED:
             return False
         self._contested.add(one.key)
         return True
 
-    def _row(self, one: DueItem) -> tuple[StoredUnderstanding, Retold | None]:
-        """What to store of one item, and the item with its topics where those are other ones; it
-        is not tried again before it or a method changes.
+    def _made(self, one: DueItem) -> _Made:
+        """Understand one item; what cannot be is not tried again before it or a method changes.
 
         Raises:
             ClickwiseError: only one that a later try may get past.
@@ -197,4 +239,5 @@ class UnderstandingKeeper:
             signature=signature,
             bands=bands_of(signature),
         )
-        return row, told if told is not None and self._may_retell(one) else None
+        told = told if told is not None and self._may_retell(one) else None
+        return _Made(one.id, row, told, waits=one.methods == UNTOLD)

@@ -11,8 +11,14 @@ from typing import Protocol
 import msgspec
 
 from clickwise.items import Item
-from clickwise.types import ItemKey, item_key
+from clickwise.types import ItemId, ItemKey, item_key
 from clickwise.understanding.understanding import TopicWeight
+
+# Another one when items that are understood have to be told again by the next program.
+VERSION = "retold-1"
+# In place of the methods of an understanding: its item may be stored with topics that it is not
+# found by yet.
+UNTOLD = "untold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +37,18 @@ class Retold:
 class TopicsDoor(Protocol):
     """Writes such items; `streams.retelling` implements it."""
 
-    def put(self, told: Sequence[Retold]) -> dict[ItemKey, int]:
+    def put(self, told: Sequence[Retold], again: Sequence[ItemId]) -> dict[ItemKey, int]:
         """Store and index those that are still as they were; the changes that they have then.
 
-        Searches find them by their topics when this returns, or where each process reads changes
-        for itself when it has read them.
+        `again`: items that an earlier call may have stored and not indexed. Searches find all of
+        them as they are stored when this returns, or where each process reads changes for itself
+        when it has read them.
 
         Raises:
-            UnavailableError: the database or the vector store does not answer. Put them again.
+            UnavailableError: the database or the vector store does not answer.
+            ConflictError: they go on changing.
+            ClickwiseError: what a later try alone does not get past. After any fault they may be
+                stored and not indexed.
         """
         ...
 

@@ -12,7 +12,7 @@ from clickwise.encoder.port import TextEncoder
 from clickwise.errors import ClickwiseError
 from clickwise.items import Item
 from clickwise.text import item_text
-from clickwise.understanding import duplicates, languages, sentences, words
+from clickwise.understanding import duplicates, languages, retelling, sentences, words
 from clickwise.understanding.reading import read
 from clickwise.understanding.topics import TopicModel, own_topics
 from clickwise.understanding.understanding import TopicWeight, Understanding
@@ -64,8 +64,9 @@ class Understander:
 
     @property
     def fingerprint(self) -> str:
-        """Differs when any method does."""
-        named = "\0".join(f"{part}={method}" for part, method in sorted(self.methods.items()))
+        """Differs when any method does, or what follows of it for the item itself."""
+        parts = {**self.methods, "retelling": retelling.VERSION}
+        named = "\0".join(f"{part}={method}" for part, method in sorted(parts.items()))
         return hashlib.sha256(named.encode()).hexdigest()[:16]
 
     def understand(self, item: Item, vector_D: Float32Array | None = None) -> Understood:

@@ -5,12 +5,20 @@ Only what readers notice or will notice soon is a page. Each has its section in 
 
 from collections.abc import Sequence
 
+from deploy.prometheus.coming import grown, looked_for
 from deploy.prometheus.objectives import API
 from deploy.prometheus.rule import Alert, Group, Pace
 
 DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
+KAFKA_KEEPS = "7d"
+# Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
+# its own alert; a trainer may run as a job that nobody scrapes.
+MUST_BE_THERE = ("clickwise-stream", "clickwise-archive")
 _ANSWERS = 'sum(rate(clickwise_recommend_seconds_count{stage="total"}[W]))'
+_FAILED = 'clickwise_published_total{outcome="failed"}'
+_PASSED = 'clickwise_gate_outcomes_total{outcome="passed"}'
+_REFUSED = 'clickwise_gate_outcomes_total{outcome!="passed"}'
 
 
 def cause_groups(pace: Pace) -> Sequence[Group]:
@@ -41,6 +49,14 @@ def _service(pace: Pace) -> Sequence[Alert]:
             lasts=five,
             severity="ticket",
             summary="{{ $labels.job }} at {{ $labels.instance }} does not answer",
+        ),
+        Alert(
+            name="JobMissing",
+            value=f"({looked_for(MUST_BE_THERE)})",
+            condition="< 1",
+            lasts=five,
+            severity="ticket",
+            summary="no process of {{ $labels.job }} is there",
         ),
         Alert(
             name="DependencyDown",
@@ -136,7 +152,7 @@ def _stream(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="EntriesDropped",
-            value=f"(sum by (queue) (increase(clickwise_dropped_total[{ten}])) or vector(0))",
+            value=f"(sum by (queue) ({grown('clickwise_dropped_total', ten)}) or vector(0))",
             condition="> 0",
             lasts=pace("1m"),
             severity="ticket",
@@ -144,18 +160,19 @@ def _stream(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="PublishFails",
-            value=(
-                f'(sum(increase(clickwise_published_total{{outcome="failed"}}[{ten}]))'
-                " or vector(0))"
-            ),
+            value=f"(sum({grown(_FAILED, ten)}) or vector(0))",
             condition="> 0",
-            lasts=ten,
+            lasts=five,
             severity="ticket",
             summary="messages could not be written to their topics",
         ),
         Alert(
             name="ArchiveBehind",
-            value="time() - max(clickwise_archive_complete_timestamp_seconds > 0)",
+            # Of an archiver that is away its last run is remembered.
+            value=(
+                "time() - max(max_over_time("
+                f"clickwise_archive_complete_timestamp_seconds[{pace(KAFKA_KEEPS)}]) > 0)"
+            ),
             condition=f"> {3_600 if pace.speed == 1 else 60}",
             lasts=five,
             severity="ticket",
@@ -163,7 +180,7 @@ def _stream(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="ArchiveLost",
-            value=f"(sum(increase(clickwise_archive_lost_total[{hour}])) or vector(0))",
+            value=f"(sum({grown('clickwise_archive_lost_total', hour)}) or vector(0))",
             condition="> 0",
             lasts="0s",
             severity="page",
@@ -193,14 +210,9 @@ def _models(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="GateRefuses",
-            value=(
-                '(sum(increase(clickwise_gate_outcomes_total{outcome!="passed"}'
-                f"[{day}])) or vector(0))"
-            ),
-            condition=(
-                "> 2\nunless sum(increase(clickwise_gate_outcomes_total"
-                f'{{outcome="passed"}}[{day}])) > 0'
-            ),
+            value=f"(sum({grown(_REFUSED, day)}) or vector(0))",
+            # Two and a half: `increase` says a little more than two of two.
+            condition=f"> 2.5\nunless sum({grown(_PASSED, day)}) > 0",
             lasts=pace("10m"),
             severity="ticket",
             summary="the release gate refused every model of a day, three or more",

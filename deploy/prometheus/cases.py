@@ -7,6 +7,7 @@ which alerts fire at its end. What is not named must be silent.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.prometheus.alerts import MUST_BE_THERE
 from deploy.prometheus.rule import quoted
 
 LIST = 'route="GET /v1/users/{id}/recommendations"'
@@ -25,10 +26,10 @@ class Story:
 
     @property
     def whole(self) -> dict[str, str]:
-        """Its series, with a server that answers where it says nothing of one."""
-        up = 'up{job="clickwise-serve"'
-        told = any(name.startswith(up) for name in self.series)
-        return dict(self.series) if told else {f"{up}}}": "1x400", **self.series}
+        """Its series, with processes that answer of those jobs that it says nothing of."""
+        ups = [f'up{{job="{job}"' for job in ("clickwise-serve", *MUST_BE_THERE)]
+        told = "\n".join(self.series)
+        return {f"{up}}}": "1x400" for up in ups if up not in told} | dict(self.series)
 
 
 OF_OBJECTIVES: Sequence[Story] = (
@@ -162,6 +163,65 @@ OF_CAUSES: Sequence[Story] = (
         },
         30,
         {},
+    ),
+    Story(
+        "the only archiver was stopped: it is looked for, and does not answer",
+        {
+            'up{job="clickwise-archive",instance="archive:9102"}': "1x10 0x90",
+            "clickwise_archive_complete_timestamp_seconds": "1+60x10 stale",
+        },
+        90,
+        {"TargetDown": 1, "ArchiveBehind": 1},
+    ),
+    Story(
+        "the archiver's address is gone, and with it its series",
+        {
+            'up{job="clickwise-archive",instance="10.0.0.7:9102"}': "1x10 stale",
+            "clickwise_archive_complete_timestamp_seconds": "1+60x10 stale",
+        },
+        90,
+        {"JobMissing": 1, "ArchiveBehind": 1},
+    ),
+    Story(
+        "the addresses of all stream workers are gone",
+        {
+            'up{job="clickwise-stream",instance="10.0.0.8:9101"}': "1x10 stale",
+            'up{job="clickwise-stream",instance="10.0.0.9:9101"}': "1x15 stale",
+        },
+        30,
+        {"JobMissing": 1},
+    ),
+    Story(
+        "neither workers nor an archiver were ever there",
+        {
+            'up{job="clickwise-stream"}': "_x10",
+            'up{job="clickwise-archive"}': "_x10",
+        },
+        10,
+        {"JobMissing": 2},
+    ),
+    Story(
+        "one stream worker of two was taken away, and the archiver moved",
+        {
+            'up{job="clickwise-stream",instance="10.0.0.8:9101"}': "1x10 stale",
+            'up{job="clickwise-stream",instance="10.0.0.9:9101"}': "1x90",
+            'up{job="clickwise-archive",instance="10.0.0.7:9102"}': "1x10 stale",
+            'up{job="clickwise-archive",instance="10.0.0.5:9102"}': "_x13 1x80",
+            'clickwise_archive_complete_timestamp_seconds{instance="10.0.0.7:9102"}': (
+                "1+60x10 stale"
+            ),
+            'clickwise_archive_complete_timestamp_seconds{instance="10.0.0.5:9102"}': (
+                "_x14 841+60x80"
+            ),
+        },
+        90,
+        {},
+    ),
+    Story(
+        "the address of the only server is gone",
+        {'up{job="clickwise-serve",instance="10.0.0.6:8000"}': "1x10 stale"},
+        20,
+        {"ServingDown": 1},
     ),
     Story(
         "the database does not answer one of two processes",
@@ -304,6 +364,21 @@ OF_CAUSES: Sequence[Story] = (
         {"EntriesDropped": 1},
     ),
     Story(
+        "two queues were full once, and had never been",
+        {
+            'clickwise_dropped_total{queue="exposures"}': "_x10 30x30",
+            'clickwise_dropped_total{queue="shadow"}': "_x12 1x30",
+        },
+        15,
+        {"EntriesDropped": 2},
+    ),
+    Story(
+        "a queue was full once, half an hour ago",
+        {'clickwise_dropped_total{queue="exposures"}': "_x10 30x40"},
+        40,
+        {},
+    ),
+    Story(
         "entries were dropped an hour ago",
         {'clickwise_dropped_total{queue="exposures"}': "0+5x5 30x80"},
         80,
@@ -314,6 +389,18 @@ OF_CAUSES: Sequence[Story] = (
         {'clickwise_published_total{topic="exposures",outcome="failed"}': "0+5x40"},
         40,
         {"PublishFails": 1},
+    ),
+    Story(
+        "messages could not be written once, and always could before",
+        {'clickwise_published_total{topic="exposures",outcome="failed"}': "_x10 5x40"},
+        17,
+        {"PublishFails": 1},
+    ),
+    Story(
+        "messages could not be written once, half an hour ago",
+        {'clickwise_published_total{topic="exposures",outcome="failed"}': "_x10 5x40"},
+        40,
+        {},
     ),
     Story(
         "messages are written",
@@ -337,10 +424,37 @@ OF_CAUSES: Sequence[Story] = (
         {},
     ),
     Story(
-        "the log forgot what was not archived",
-        {'clickwise_archive_lost_total{stream="events"}': "0x10 500x20"},
+        "the log forgot what was not archived, for the first time",
+        {'clickwise_archive_lost_total{stream="events"}': "_x10 500x20"},
         20,
         {"ArchiveLost": 1},
+    ),
+    Story(
+        "the log forgot more",
+        {'clickwise_archive_lost_total{stream="events"}': "500x70 501x20"},
+        80,
+        {"ArchiveLost": 1},
+    ),
+    Story(
+        "an archiver that had lost was away for two hours, and lost less this time",
+        {
+            'up{job="clickwise-archive"}': "1x70 0x120 1x40",
+            'clickwise_archive_lost_total{stream="events"}': "500x70 stale _x120 300x40",
+        },
+        210,
+        {"ArchiveLost": 1},
+    ),
+    Story(
+        "an archiver that had lost was started anew at once, and lost less this time",
+        {'clickwise_archive_lost_total{stream="events"}': "500x70 stale _x5 300x40"},
+        90,
+        {"ArchiveLost": 1},
+    ),
+    Story(
+        "the first loss was two hours ago",
+        {'clickwise_archive_lost_total{stream="events"}': "_x10 500x130"},
+        130,
+        {},
     ),
     Story(
         "nothing was lost today",
@@ -382,16 +496,26 @@ OF_CAUSES: Sequence[Story] = (
         {},
     ),
     Story(
-        "the gate refused five models and let none through",
-        {f'{_GATE}{{outcome="gain"}}': "0x10 1x10 2x10 3x10 4x10 5x60"},
+        "the gate refused three models, each for a reason of its own, and let none through",
+        {
+            f'{_GATE}{{outcome="gain"}}': "_x10 1x80",
+            f'{_GATE}{{outcome="slices"}}': "_x20 1x70",
+            f'{_GATE}{{outcome="latency"}}': "_x30 1x60",
+        },
         80,
         {"GateRefuses": 1},
     ),
     Story(
-        "the gate refused five models and let one through",
+        "the gate refused two models",
+        {f'{_GATE}{{outcome="gain"}}': "0x10 1x10 2x80"},
+        80,
+        {},
+    ),
+    Story(
+        "the gate refused five models and let the first one through",
         {
             f'{_GATE}{{outcome="gain"}}': "0x10 1x10 2x10 3x10 4x10 5x60",
-            f'{_GATE}{{outcome="passed"}}': "0x20 1x80",
+            f'{_GATE}{{outcome="passed"}}': "_x20 1x80",
         },
         80,
         {},

@@ -116,6 +116,14 @@ class TestDue:
 
         assert [(one.id, one.understood) for one in found] == [("b", None), ("a", before)]
 
+    def test_what_is_due_says_by_which_methods_it_is_understood(self, state: SqlState) -> None:
+        state.understandings.put([understood("a", put(state, "a"), methods="m0")])
+        put(state, "b")
+
+        found = state.understandings.due("m1", MODEL, after=0, until=LAST, limit=9)
+
+        assert [(one.id, one.methods) for one in found] == [("b", None), ("a", "m0")]
+
     def test_an_item_without_a_vector_of_the_model_is_due_too(self, state: SqlState) -> None:
         put(state, "a")
 

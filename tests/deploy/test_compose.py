@@ -123,12 +123,20 @@ def test_every_service_has_a_bound_of_memory():
 
 def test_prometheus_asks_services_at_the_ports_where_they_listen():
     watched = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    asked = {
-        name: found["port"]
+    found = {
+        f"{name}:{by_name['port']}"
         for job in watched["scrape_configs"]
-        for found in job.get("dns_sd_configs", ())
-        for name in found["names"]
+        for by_name in job.get("dns_sd_configs", ())
+        for name in by_name["names"]
     }
+    fixed = {
+        target
+        for job in watched["scrape_configs"]
+        for config in job.get("static_configs", ())
+        for target in config["targets"]
+        if job["job_name"].startswith("clickwise-")
+    }
+    asked = {name: int(port) for name, _, port in (one.partition(":") for one in found | fixed)}
 
     for name, port in asked.items():
         settings = settings_of(environment_of(SERVICES[name]))
@@ -137,6 +145,14 @@ def test_prometheus_asks_services_at_the_ports_where_they_listen():
             settings.train_metrics_port,
         }  # fmt: skip
     assert asked.keys() == {"serve", "stream", "archive", "train"}
+
+
+def test_who_runs_once_stays_a_target_while_it_is_away():
+    watched = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+
+    by_name = {job["job_name"] for job in watched["scrape_configs"] if "dns_sd_configs" in job}
+
+    assert by_name == {"clickwise-stream"}  # the one that can be scaled
 
 
 def test_prometheus_finds_its_key_where_it_looks_for_it():

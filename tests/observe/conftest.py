@@ -29,8 +29,9 @@ from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import Pace, rules_yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-FAST = Pace(speed=60, lag_messages=20)
-SECONDS = 120.0
+FAST = Pace(speed=30, lag_messages=20)
+# How long an alert may take to come and go on a busy machine; ModelOld needs 120 at this pace.
+SECONDS = 300.0
 BODY = "The city opened a new tram line on Monday. It has eighteen stops."
 
 
@@ -130,10 +131,13 @@ class Deployment:
 
 
 def scraping(watched, alertmanager):
-    """The deployment's configuration with this machine's addresses, once a second."""
+    """The deployment's configuration with this machine's addresses, every other second.
+
+    An answer may take as long: on a busy machine `up` must not come and go.
+    """
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
     config["global"] = {
-        "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s",
+        "scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s",
     }  # fmt: skip
     for job in config["scrape_configs"]:
         name = job["job_name"]

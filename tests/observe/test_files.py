@@ -13,7 +13,7 @@ from clickwise.testing.prometheus import PrometheusMissingError, find
 from clickwise.testing.services import missing
 from deploy import generate
 from deploy.grafana.dashboards import DASHBOARDS, PAGES
-from deploy.prometheus.alerts import cause_groups
+from deploy.prometheus.alerts import MUST_BE_THERE, cause_groups
 from deploy.prometheus.cases import STORIES
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import RUNBOOK, Alert, Pace
@@ -90,6 +90,43 @@ def test_without_an_alert_its_story_is_told_wrong(promtool, tmp_path):
 
     assert code == 1
     assert "ConsumerLag" in said
+
+
+def test_with_increase_alone_first_losses_are_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text, changed = re.subn(r"\(max_over_time\(.*\n +or (?=increase)", "", rules.read_text())
+    assert changed == 5
+    rules.write_text(text)
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in ("ArchiveLost", "EntriesDropped", "PublishFails", "GateRefuses"):
+        assert name in said
+
+
+def test_without_a_memory_of_who_is_away_its_stories_are_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text, changed = re.subn(
+        r"max_over_time\((clickwise_archive_complete_timestamp_seconds)\[7d\]\)", r"\1",
+        rules.read_text().replace(" or vector(0)", ""),
+    )  # fmt: skip
+    assert changed == 1
+    rules.write_text(text)
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in ("ArchiveBehind", "JobMissing", "ServingDown"):
+        assert name in said
+
+
+def test_jobs_that_must_be_there_are_scraped():
+    config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+
+    assert set(MUST_BE_THERE) <= {job["job_name"] for job in config["scrape_configs"]}
 
 
 def test_every_alert_fires_in_one_story_and_is_silent_in_another_about_its_figures():

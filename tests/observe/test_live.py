@@ -113,6 +113,16 @@ def clears(live, *names):
     )
 
 
+def burst(live):
+    """Ten times as many events at once as may wait; Kafka takes them, whatever else is away."""
+    number = 10 * FAST.lag_messages
+    verdicts = live.site.send(
+        *({"id": f"burst-{n}", "user": f"reader-{n % 24}", "item": f"item-{n % 60}",
+           "type": "click"} for n in range(number))
+    )  # fmt: skip
+    assert verdicts == ["accepted"] * number
+
+
 def test_a_killed_worker_is_told_and_its_return_too(live):
     clears(live, "StreamStopped", "TargetDown")
 
@@ -130,6 +140,7 @@ def test_a_database_that_is_away_is_told_and_the_lag_behind_it_kept_back(live):
     clears(live, "DependencyDown", "ConsumerLag")
 
     live.postgres.kill()
+    burst(live)
 
     assert fires(live, "DependencyDown").labels["dependency"] == "database"
     fires(live, "ConsumerLag")

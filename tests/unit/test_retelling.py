@@ -1,17 +1,20 @@
 """Items that another method gave topics get those of the methods of now, and are found by them."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from clickwise.codec import encode
-from clickwise.errors import BundleError, UnavailableError
+from clickwise.errors import BundleError, ConflictError, UnavailableError
 from clickwise.items import Item
 from clickwise.releases import FixedReleases, Release
 from clickwise.state.port import Partition
-from clickwise.types import ItemId, ItemKind, item_key
-from clickwise.understanding.keeper import UnderstandingKeeper
+from clickwise.types import ItemId, ItemKind, ModelVersion, item_key
+from clickwise.understanding.keeper import ITEMS_AT_ONCE, UnderstandingKeeper
+from clickwise.understanding.putting_off import REST_SECONDS
 from clickwise.understanding.taxonomy import Taxonomy, Topic
 from clickwise.understanding.topics import NearestDescriptions, NoTaxonomy
 from clickwise.understanding.understander import Understander
@@ -47,10 +50,15 @@ def handler(site, *ids):
     )
 
 
+def understander_of(site, model):
+    return Understander(encoder=site.encoder, topics=model, clock=ManualClock())
+
+
 def keeper(site, model, door):
     """A new process beside the server."""
-    understander = Understander(encoder=site.encoder, topics=model, clock=ManualClock())
-    return UnderstandingKeeper(state=site.state, understander=understander, topics=door)
+    return UnderstandingKeeper(
+        state=site.state, understander=understander_of(site, model), topics=door, clock=site.clock
+    )
 
 
 def drain(one):
@@ -59,6 +67,20 @@ def drain(one):
     while done := one.step():
         looked += done
     return looked
+
+
+def goals(*names):
+    return [(name, msgspec.structs.replace(GOAL, id=ItemId(name))) for name in names]
+
+
+def due(site, model):
+    """Ids of what a process with these methods would look at."""
+    methods = understander_of(site, model).fingerprint
+    window = {"after": 0, "until": site.state.newest_change(), "limit": 100}
+    return [
+        one.id
+        for one in site.state.understandings.due(methods, ModelVersion("hashing-64"), **window)
+    ]
 
 
 def stored(site, name="a"):
@@ -216,6 +238,21 @@ class TestWhatIsWritten:
         assert drain(one) == 2
         assert drain(keeper(site, topics(site, "play", "coins"), written)) == 0
 
+    def test_what_an_older_program_understood_and_did_not_tell_is_told(self, site, written):
+        model = topics(site, "play", "money")
+        handler(site, "sport", "money").apply([("a", GOAL)])
+        drain(keeper(site, model, None))
+        methods = understander_of(site, model).methods
+        older = "\0".join(f"{part}={method}" for part, method in sorted(methods.items()))
+        (row,) = site.state.understandings.of([item_key("a")]).values()
+        site.state.understandings.put(
+            [replace(row, methods=hashlib.sha256(older.encode()).hexdigest()[:16])]
+        )
+
+        drain(keeper(site, model, written))
+
+        assert stored(site).inferred_topics == ("play",)
+
     def test_two_processes_with_other_methods_come_to_rest(self, site, written):
         one = keeper(site, topics(site, "play", "coins"), written)
         two = keeper(site, topics(site, "games", "banks"), written)
@@ -254,41 +291,275 @@ class TestFaults:
         assert stored(site).inferred_topics == ("play",)
         assert site.listed(topics=("play",)) == ["a"]
 
-    def test_an_item_that_changed_meanwhile_is_indexed_as_it_is(self, site):
-        """Between the look at the index and the database a feed sends another text."""
-        first = handler(site, "sport", "money")
+    def test_a_process_that_ends_before_the_index_is_written_to_leaves_that_to_the_next(
+        self, site, written
+    ):
+        class Ending:
+            text = site.catalog.text
+
+            def push(self, _):
+                raise SystemExit
+
+        handler(site, "sport", "money").apply([("a", GOAL)])
+        with pytest.raises(SystemExit):
+            keeper(site, topics(site, "play", "money"), door_to(site, Ending())).step()
+        assert stored(site).inferred_topics == ("play",)
+        assert site.listed(topics=("play",)) == []
+
+        drain(keeper(site, topics(site, "play", "money"), written))
+        site.settle()
+
+        assert site.listed(topics=("play",)) == ["a"]
+
+    def test_what_is_indexed_counts_as_understood_and_is_indexed_once(self, site):
+        index = Counting(site)
+        handler(site, "sport", "money").apply([("a", GOAL)])
+
+        drain(keeper(site, topics(site, "play", "money"), door_to(site, index)))
+        drain(keeper(site, topics(site, "play", "money"), door_to(site, index)))
+
+        assert index.pushes == 1
+        assert due(site, topics(site, "play", "money")) == []
+
+
+class Counting:
+    """An index that counts how often it is written to."""
+
+    def __init__(self, site):
+        self.site, self.text = site, site.catalog.text
+        self.pushes = 0
+
+    def push(self, entries):
+        self.pushes += 1
+        self.site.catalog.push(entries)
+
+
+class Between(Counting):
+    """Before each of the first pushes takes effect, somebody else does something."""
+
+    def __init__(self, site, *acts):
+        super().__init__(site)
+        self.acts = list(acts)
+
+    def push(self, entries):
+        if self.acts:
+            self.acts.pop(0)()
+        super().push(entries)
+
+
+def door_to(site, index):
+    """Writes into another index than the site's workers."""
+    releases = FixedReleases(Release(site.bundle, index))
+    return Retelling(state=site.state, releases=lambda: releases)
+
+
+class TestBetweenReadAndPush:
+    """The item worker stores and indexes something, and ours comes to the index last."""
+
+    @pytest.fixture
+    def worker(self, site):
+        made = handler(site, "sport", "money")
+        made.apply([("a", GOAL)])
+        return made
+
+    def retell(self, site, *acts):
+        index = Between(site, *acts)
+        one = keeper(site, topics(site, "play", "money"), door_to(site, index))
+        one.step()
+        return one
+
+    def title(self, site):
+        return site.index.labels([item_key("a")])[item_key("a")][1]
+
+    def test_a_newer_text_stays_in_the_index(self, site, worker):
         news = msgspec.structs.replace(GOAL, title="the match is off")
 
-        class Between:
-            text = site.catalog.text
-            sent = False
+        self.retell(site, lambda: worker.apply([("a", news)]))
 
-            def push(self, entries):
-                site.catalog.push(entries)
-                if not self.sent:
-                    self.sent = True
-                    first.apply([("a", news)])
-                    site.catalog.push(entries)  # ours came last
+        assert stored(site).title == self.title(site) == "the match is off"
 
-        first.apply([("a", GOAL)])
-        releases = FixedReleases(Release(site.bundle, Between()))
-        door = Retelling(state=site.state, releases=lambda: releases)
+    def test_one_newer_still_does_too(self, site, worker):
+        titles = ["the match is off", "the match is on"]
+        acts = [
+            lambda title=title: worker.apply([("a", msgspec.structs.replace(GOAL, title=title))])
+            for title in titles
+        ]
 
-        keeper(site, topics(site, "play", "money"), door).step()
+        self.retell(site, *acts)
 
-        assert stored(site).title == "the match is off"
-        assert site.index.labels([item_key("a")])[item_key("a")][1] == "the match is off"
+        assert self.title(site) == "the match is on"
 
-    def test_a_model_that_cannot_be_opened_holds_up_no_understanding(self, site):
+    def test_a_deleted_item_is_in_it_no_more(self, site, worker):
+        self.retell(site, lambda: worker.apply([("a", None)]))
+
+        assert len(site.index.lookup([item_key("a")])) == 0
+
+    def test_an_item_that_is_deleted_and_put_again_is_in_it(self, site, worker):
+        news = msgspec.structs.replace(GOAL, title="the match is off")
+
+        self.retell(site, lambda: worker.apply([("a", None)]), lambda: worker.apply([("a", news)]))
+
+        assert self.title(site) == "the match is off"
+
+    def test_a_newer_text_is_given_topics_afterwards(self, site, worker):
+        news = msgspec.structs.replace(GOAL, title="the football match is off")
+
+        drain(self.retell(site, lambda: worker.apply([("a", news)])))
+        site.settle()
+
+        assert stored(site).inferred_topics == ("play",)
+        assert site.listed(topics=("play",)) == ["a"]
+
+    def test_one_that_never_stands_still_is_come_back_to(self, site, worker):
+        def change():
+            worker.apply([("a", msgspec.structs.replace(GOAL, title=f"goal {len(acts)}"))])
+            acts.append(None)
+
+        acts = []
+        one = keeper(
+            site, topics(site, "play", "money"), door_to(site, Between(site, *[change] * 8))
+        )
+        with pytest.raises(ConflictError):
+            one.step()
+
+        drain(one)
+        site.settle()
+
+        assert (self.title(site), len(acts)) == ("goal 7", 8)
+        assert due(site, topics(site, "play", "money")) == []
+
+
+class Refusing:
+    """A door that is shut, or refuses some items for good."""
+
+    def __init__(self, inner, *refused, shut=False):
+        self.inner, self.refused, self.shut = inner, set(refused), shut
+        self.asked = []
+
+    def put(self, told, again):
+        names = {one.item.id for one in told} | set(again)
+        self.asked.append(names)
+        if self.shut or names & self.refused:
+            raise BundleError("damaged")
+        return self.inner.put(told, again)
+
+
+class TestWhatARepeatDoesNotGetPast:
+    def test_a_model_that_cannot_be_opened_leaves_items_as_they_are_and_due(self, site):
         def broken():
             raise BundleError("damaged")
 
+        model = topics(site, "play", "money")
         handler(site, "sport", "money").apply([("a", GOAL)])
-        one = keeper(
-            site, topics(site, "play", "money"), Retelling(state=site.state, releases=broken)
-        )
 
-        drain(one)
+        drain(keeper(site, model, Retelling(state=site.state, releases=broken)))
+
+        assert stored(site).inferred_topics == ("sport",)
+        assert due(site, model) == ["a"]
+
+    def test_what_is_understood_of_them_can_be_read_meanwhile(self, site, written):
+        handler(site, "sport", "money").apply([("a", GOAL)])
+
+        drain(keeper(site, topics(site, "play", "money"), Refusing(written, shut=True)))
 
         assert site.state.understandings.of([item_key("a")])[item_key("a")].reason == ""
-        assert stored(site).inferred_topics == ("sport",)
+
+    def test_they_are_told_once_the_model_is_repaired(self, site, written):
+        door = Refusing(written, shut=True)
+        handler(site, "sport", "money").apply(goals("a", "b", "c", "d", "e", "f"))
+        one = keeper(site, topics(site, "play", "money"), door)
+        drain(one)
+
+        door.shut = False
+        site.clock.advance(seconds=REST_SECONDS)
+        drain(one)
+        site.settle()
+
+        assert sorted(site.listed(topics=("play",))) == ["a", "b", "c", "d", "e", "f"]
+        assert due(site, topics(site, "play", "money")) == []
+
+    def test_the_next_process_tries_them_too(self, site, written):
+        handler(site, "sport", "money").apply([("a", GOAL)])
+        drain(keeper(site, topics(site, "play", "money"), Refusing(written, shut=True)))
+
+        drain(keeper(site, topics(site, "play", "money"), written))
+
+        assert stored(site).inferred_topics == ("play",)
+
+    def test_what_needs_no_other_topics_is_understood(self, site, written):
+        own = msgspec.structs.replace(BANK, topics=("gossip",))
+        handler(site, "sport", "money").apply([("a", GOAL), ("b", own)])
+
+        drain(keeper(site, topics(site, "play", "money"), Refusing(written, shut=True)))
+
+        assert due(site, topics(site, "play", "money")) == ["a"]
+
+    def test_it_is_tried_once_per_rest_however_many_wait(self, site, written):
+        door = Refusing(written, shut=True)
+        count = 3 * ITEMS_AT_ONCE
+        handler(site, "sport", "money").apply(goals(*(f"i{n}" for n in range(count))))
+        one = keeper(site, topics(site, "play", "money"), door)
+
+        looked = [drain(one)]
+        for _ in range(3):
+            site.clock.advance(seconds=REST_SECONDS)
+            looked.append(drain(one))
+
+        assert looked == [count, 1, 1, 1]
+        assert [len(names) for names in door.asked] == [ITEMS_AT_ONCE, 1, 1, 1]
+
+    @pytest.mark.parametrize("refused", ["a", "c", "f"])
+    def test_one_that_is_always_refused_keeps_no_other_from_its_topics(
+        self, site, written, refused
+    ):
+        door = Refusing(written, refused)
+        handler(site, "sport", "money").apply(goals("a", "b", "c", "d", "e", "f"))
+        one = keeper(site, topics(site, "play", "money"), door)
+
+        drain(one)
+        for _ in range(2):
+            site.clock.advance(seconds=REST_SECONDS)
+            drain(one)
+
+        assert due(site, topics(site, "play", "money")) == [refused]
+        assert stored(site, refused).inferred_topics == ("sport",)
+
+    def test_one_that_came_later_is_tried_in_every_round(self, site, written):
+        """Its topics stay to be told, though it came when this process was there already."""
+        door = Refusing(written, shut=True)
+        one = keeper(site, topics(site, "play", "money"), door)
+        drain(one)
+        handler(site, "sport", "money").apply([("a", GOAL)])
+        for _ in range(4):
+            drain(one)
+            site.clock.advance(seconds=REST_SECONDS)
+
+        door.shut = False
+        drain(one)
+
+        assert stored(site).inferred_topics == ("play",)
+
+    def test_an_index_that_refuses_what_is_stored_is_not_stormed(self, site):
+        class Damaged(Counting):
+            fault = True
+
+            def push(self, entries):
+                super().push([] if self.fault else entries)
+                if self.fault:
+                    raise BundleError("the item tower failed")
+
+        index = Damaged(site)
+        handler(site, "sport", "money").apply([("a", GOAL)])
+        one = keeper(site, topics(site, "play", "money"), door_to(site, index))
+        drain(one)
+        newest = site.state.newest_change()
+        site.clock.advance(seconds=REST_SECONDS)
+        drain(one)
+        assert (index.pushes, site.state.newest_change()) == (2, newest)
+
+        index.fault = False
+        site.clock.advance(seconds=REST_SECONDS)
+        drain(one)
+        site.settle()
+
+        assert site.listed(topics=("play",)) == ["a"]

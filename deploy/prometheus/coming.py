@@ -1,0 +1,23 @@
+"""Expressions on series that come and go: born with their first event, gone with their process."""
+
+from collections.abc import Sequence
+
+
+def grown(series: str, window: str) -> str:
+    """By how much each counter grew within a window, those that came up in it included.
+
+    A counter with labels is born with its first event, at 1 or at 500: `increase` sees nothing
+    of that. Where there was none a window ago, all that it shows now is new.
+    """
+    return (
+        f"(max_over_time({series}[{window}]) unless {series} offset {window})"
+        f"\n  or increase({series}[{window}])"
+    )
+
+
+def looked_for(jobs: Sequence[str]) -> str:
+    """How many processes of each job Prometheus knows, by `job`; 0 where it knows none."""
+    return "\n  or ".join(
+        f'label_replace(count(up{{job="{job}"}}) or vector(0), "job", "{job}", "", "")'
+        for job in jobs
+    )
