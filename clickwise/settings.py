@@ -44,7 +44,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1
     api_keys: Annotated[
         Secret,
-        Meta(description="Comma-separated keys, 16 characters or more each. Empty: no keys."),
+        Meta(
+            description=(
+                "Comma-separated keys, 16 characters or more each, with every scope but `admin`"
+                " (docs/access.md). Empty: those of `clickwise keys`, or no keys."
+            )
+        ),
     ] = Secret("")
     tls_certificate: Annotated[
         str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")

@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import Receive, Scope
 
 from clickwise import codec
+from clickwise.access import Scope as AccessScope
 from clickwise.codec import JsonObject
 from clickwise.errors import InvalidInputError, UnauthorizedError
 from clickwise.ids import time_ordered_id
@@ -36,12 +37,12 @@ class Call:
         return None
 
     def trusted(self) -> bool:
-        """Whether it came with a known key, or none is set and only this machine can ask."""
+        """Whether it may be told what is wrong: by its key, or because only this machine asks."""
         try:
-            self.door.keys.check(self._scope["headers"])
+            identity = self.door.keys.identify(self._scope["headers"])
         except UnauthorizedError:
             return False
-        return True
+        return identity.may(AccessScope.OPERATE)
 
     def path_id(self) -> str:
         """The id in the address, percent-decoded.

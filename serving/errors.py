@@ -3,13 +3,17 @@
     ClickwiseError
     ├── MethodNotAllowedError    the address exists, the method does not
     ├── ForeignError             a page of another site asks, and no key is set
+    ├── ForbiddenScopeError      the key is good, and not for this
     ├── MediaTypeError           the body is not JSON in UTF-8
     └── SlowBodyError            the client did not send its body in time
+    UnauthorizedError
+    └── UnknownKeyError          no key, or one that does not open: `reason` says which
 
 Faults with status 500 tell the client nothing but that: the log has the rest.
 """
 
 import math
+from typing import Literal
 
 from clickwise import codec
 from clickwise.errors import (
@@ -39,6 +43,25 @@ class ForeignError(ClickwiseError):
 
     kind = "forbidden"
     status = 403
+
+
+class ForbiddenScopeError(ClickwiseError):
+    """The key is known, but the operation needs a scope that it lacks."""
+
+    kind = "forbidden"
+    status = 403
+
+
+KeyReason = Literal["no_key", "unknown_key", "expired", "revoked"]
+
+
+class UnknownKeyError(UnauthorizedError):
+    """No key, or one that does not open. `key` is the id of one that did once, else empty."""
+
+    def __init__(self, message: str, *, reason: KeyReason, key: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.key = key
 
 
 class MediaTypeError(ClickwiseError):

@@ -1,9 +1,9 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key (or, without keys, that this machine asks), a place among
-the requests in work, the handler; and on the way out: faults as JSON, the headers that all
-answers share, the figures. One layer, because each wrapped layer costs a request tens of
-microseconds.
+In this order: a request id, the key (or, without keys, that this machine asks), its scope, a
+place among the requests in work, the handler; and on the way out: faults as JSON, the headers
+that all answers share, the figures. One layer, because each wrapped layer costs a request tens
+of microseconds.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from clickwise import logs, metrics
 from clickwise.errors import ClickwiseError, NotFoundError
+from serving.auth import LOCAL, NOBODY, Headers, Identity
 from serving.call import Call
 from serving.door import Door
 from serving.errors import MethodNotAllowedError, error_response
@@ -62,12 +63,11 @@ class Gate:
         placed = False
         try:
             try:
-                if not self._door.keys:
-                    check_local(scope["headers"], linkable=self._keyless)
-                elif not self._keyless:
-                    self._door.keys.check(scope["headers"])
+                identity = self._admitted(scope["headers"])
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
+                if operation.scope is not None:
+                    identity.need(operation.scope)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
@@ -89,6 +89,18 @@ class Gate:
         finally:
             if placed:
                 self._door.admission.leave()
+
+    def _admitted(self, headers: Headers) -> Identity:
+        """Who asks; whoever it is where everybody may.
+
+        Raises:
+            ForeignError: no key is set, and this machine did not ask.
+            UnauthorizedError: no key that opens.
+        """
+        if not self._door.keys.asked:
+            check_local(headers, linkable=self._keyless)
+            return LOCAL
+        return NOBODY if self._keyless else self._door.keys.identify(headers)
 
     def _no_operation(self, method: str) -> ClickwiseError:
         if self._operations:

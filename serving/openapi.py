@@ -35,7 +35,7 @@ _STATUS_TEXTS = {
     202: "Durable, not applied yet.",
     307: "Elsewhere.",
     401: "No API key, or one that is not known.",
-    403: "No key is set, and this machine did not ask.",
+    403: "The key lacks the scope; or no key is set, and this machine did not ask.",
     404: "No such item or user.",
     408: "The body did not arrive in time.",
     409: "Somebody else wrote first, or the id's key is taken.",
@@ -70,7 +70,10 @@ def openapi() -> Schema:
             "title": "Clickwise",
             "version": version("clickwise"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": "Clicks in, recommendations out: the next list rests on the last click.",
+            "description": (
+                "Clicks in, recommendations out: the next list rests on the last click. What a key"
+                " needs is beside each operation's `security`: its scope."
+            ),
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"header": []}],
@@ -102,8 +105,10 @@ def _operation(
     }
     if operation.description:
         described["description"] = operation.description
-    if operation.keyless:
+    if operation.scope is None:
         described["security"] = []
+    else:
+        described["security"] = [{"bearer": [operation.scope]}, {"header": [operation.scope]}]
     parameters = _parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters

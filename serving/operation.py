@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from clickwise.access import Scope
 from serving.call import Call
 from serving.query import Parameter
 
@@ -17,11 +18,10 @@ Schema = dict[str, Any]
 class Operation:
     """A method on a path template.
 
-    `keyless` operations need no API key, `unbounded` ones take no place among the requests in
-    work. `answers` are the types of its own responses by status, a media type for what is not
-    JSON; the faults that every operation of its form can have are added by `openapi`.
-    `request` names the body's type, None where no body is read. `query_of` is the type whose
-    fields describe the query parameters.
+    `scope` is what a key has to have; None is said for what needs no key. `unbounded` operations
+    take no place among the requests in work. `answers` are the types of its own responses by
+    status, a media type for what is not JSON; the faults that every operation of its form can have
+    are added by `openapi`. `request` names the body's type, None where no body is read.
     """
 
     method: str
@@ -30,12 +30,17 @@ class Operation:
     tag: str
     summary: str
     answers: Mapping[int, type | str]
+    scope: Scope | None
     description: str = ""
     request: type | str | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
-    keyless: bool = False
     unbounded: bool = False
+
+    @property
+    def keyless(self) -> bool:
+        """Whether everybody may."""
+        return self.scope is None
 
     @property
     def label(self) -> str:

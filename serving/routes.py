@@ -1,8 +1,9 @@
-"""The one table of the interface: every address, method, type and status.
+"""The one table of the interface: every address, method, scope, type and status.
 
 The application is built from it and so is the OpenAPI document; a test compares both.
 """
 
+from clickwise.access import Scope
 from clickwise.items import Item
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest
 from clickwise.recommend.why import Why
@@ -33,7 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/users/{id}/recommendations", user_recommendations, "recommendations",
         "A page of a user's list",
-        answers={200: Answer}, parameters=PARAMETERS, faults=(429,),
+        answers={200: Answer}, scope=Scope.READ, parameters=PARAMETERS, faults=(429,),
         description=(
             "Rests on every event acknowledged before. Page on with `cursor` (no repeats even"
             " if events come in) or `offset`."
@@ -42,13 +43,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/v1/recommendations", post_recommendations, "recommendations",
         "A page of a list, asked for in a body",
-        answers={200: Answer}, request=RecommendRequest, faults=(429,),
+        answers={200: Answer}, scope=Scope.READ, request=RecommendRequest, faults=(429,),
         description="For many exclusions, and for guests: `context` tells their visit.",
     ),
     Operation(
         "GET", "/v1/users/{id}/stream", user_stream, "recommendations",
         "A user's list, and a new one after each change",
-        answers={200: "text/event-stream"}, parameters=PARAMETERS, faults=(429,),
+        answers={200: "text/event-stream"}, scope=Scope.READ, parameters=PARAMETERS, faults=(429,),
         unbounded=True,
         description=(
             "Server-sent events of type `recommendations`: `data` is an Answer, `id` the profile"
@@ -58,7 +59,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/recommendations/{id}/why", why_recommended, "recommendations",
         "Why a list was as it was",
-        answers={200: Why}, parameters=WHY_PARAMETERS, faults=(404, 429),
+        answers={200: Why}, scope=Scope.READ, parameters=WHY_PARAMETERS, faults=(404, 429),
         description=(
             "`id` is the `request_id` of an answer that was given, for as long as exposures are"
             " kept; it can be asked for a moment after the answer. Effects are measured: the"
@@ -68,17 +69,17 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/users/{id}/profile", user_profile, "recommendations",
         "What is known of a user",
-        answers={200: ProfileView}, faults=(404,),
+        answers={200: ProfileView}, scope=Scope.READ, faults=(404,),
     ),
     Operation(
         "GET", "/v1/items/{id}/similar", similar_items, "items",
         "Items near one item",
-        answers={200: SimilarItems}, parameters=SIMILAR_PARAMETERS, faults=(404,),
+        answers={200: SimilarItems}, scope=Scope.READ, parameters=SIMILAR_PARAMETERS, faults=(404,),
     ),
     Operation(
         "GET", "/v1/items/{id}/understanding", understood_item, "items",
         "What is understood of an item",
-        answers={200: ItemUnderstanding}, faults=(404,),
+        answers={200: ItemUnderstanding}, scope=Scope.READ, faults=(404,),
         description=(
             "Language, keywords, an extractive summary, topics and near-duplicates. It is made a"
             " moment after the item came, off the request path: until then `status` is `pending`."
@@ -87,8 +88,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/v1/events", post_events, "events",
         "Send one event or many",
-        answers={200: Results, 202: Results, 422: Refusal}, request="EventOrEvents",
-        faults=(429,),
+        answers={200: Results, 202: Results, 422: Refusal}, scope=Scope.EVENTS,
+        request="EventOrEvents", faults=(429,),
         description=(
             "A verdict for each event, in order: applied (it is in the profile), accepted (it is"
             " durable and will be applied), duplicate (its id was seen before), refused (with"
@@ -100,48 +101,48 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "PUT", "/v1/items/{id}", put_item, "items",
         "Create or replace an item",
-        answers={200: Result, 202: Result}, request="ItemPut", faults=(409, 429),
+        answers={200: Result, 202: Result}, scope=Scope.ITEMS, request="ItemPut", faults=(409, 429),
         description="Send `/` in an id as `%2F`. 200: it can be found now; 202: soon.",
     ),
     Operation(
         "GET", "/v1/items/{id}", get_item, "items",
-        "An item as it was last put", answers={200: Item}, faults=(404,),
+        "An item as it was last put", answers={200: Item}, scope=Scope.READ, faults=(404,),
     ),
     Operation(
         "DELETE", "/v1/items/{id}", delete_item, "items",
         "Delete an item",
-        answers={200: Result, 202: Result}, faults=(409, 429),
+        answers={200: Result, 202: Result}, scope=Scope.ITEMS, faults=(409, 429),
         description="It leaves every source of candidates. Deleting what is not there is fine.",
     ),
     Operation(
         "POST", "/v1/items", post_items, "items",
         "Create or replace many items",
-        answers={200: Results, 202: Results, 422: Refusal}, request="ItemBatch",
+        answers={200: Results, 202: Results, 422: Refusal}, scope=Scope.ITEMS, request="ItemBatch",
         faults=(409, 429),
         description="A verdict for each item, in order; refused ones cost the others nothing.",
     ),
     Operation(
         "GET", "/healthz", healthz, "service", "This process answers",
-        answers={200: Alive}, keyless=True, unbounded=True,
+        answers={200: Alive}, scope=None, unbounded=True,
     ),
     Operation(
         "GET", "/readyz", readyz, "service", "Whether this process can serve",
-        answers={200: Readiness, 503: Readiness}, keyless=True, unbounded=True,
+        answers={200: Readiness, 503: Readiness}, scope=None, unbounded=True,
     ),
     Operation(
         "GET", "/metrics", show_metrics, "service", "Figures in the Prometheus text format",
-        answers={200: "text/plain"}, unbounded=True,
+        answers={200: "text/plain"}, scope=Scope.OPERATE, unbounded=True,
     ),
     Operation(
         "GET", "/openapi.json", openapi_document, "service", "This document",
-        answers={200: "application/json"}, keyless=True, unbounded=True,
+        answers={200: "application/json"}, scope=None, unbounded=True,
     ),
     Operation(
         "GET", "/docs", docs_page, "service", "This document as a page to read and try",
-        answers={200: "text/html"}, keyless=True, unbounded=True,
+        answers={200: "text/html"}, scope=None, unbounded=True,
     ),
     Operation(
         "GET", "/", home, "service", "The way to /docs",
-        answers={307: ""}, keyless=True, unbounded=True,
+        answers={307: ""}, scope=None, unbounded=True,
     ),
 )  # fmt: skip
