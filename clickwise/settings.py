@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ".clickwise"
     host: Annotated[
         str,
-        Meta(description="Address to listen on. Beyond loopback only together with `api_keys`."),
+        Meta(description="Address to listen on. Beyond loopback only with `api_keys` or `access`."),
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="Port of the HTTP interface.")] = 8000
     workers: Annotated[
@@ -51,6 +51,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         ),
     ] = Secret("")
+    access: Annotated[
+        str,
+        Meta(
+            pattern="^(auto|keys)$",
+            description=(
+                "auto: while there is no key at all, this machine alone is answered. keys: never"
+                " without a key, for sites whose keys are all those of `clickwise keys`."
+            ),
+        ),
+    ] = "auto"
     tls_certificate: Annotated[
         str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")
     ] = ""
@@ -523,10 +533,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _check(settings: Settings) -> None:
-    if not is_loopback(settings.host) and not settings.keys:
+    if not is_loopback(settings.host) and not settings.keys and settings.access != "keys":
         raise ConfigurationError(
             f"CLICKWISE_HOST={settings.host} is reachable from other machines: set"
-            " CLICKWISE_API_KEYS, or listen on 127.0.0.1"
+            " CLICKWISE_API_KEYS, or CLICKWISE_ACCESS=keys with keys of `clickwise keys`, or listen"
+            " on 127.0.0.1"
         )
     if any(len(key.reveal()) < 16 for key in settings.keys):
         raise ConfigurationError("CLICKWISE_API_KEYS: each key needs 16 characters or more")

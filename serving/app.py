@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickwise import codec
 from serving.admission import Admission
-from serving.auth import Keys
 from serving.door import Door
 from serving.gate import Gate
 from serving.health import ReadyProbe
+from serving.keyring import KeyRing
 from serving.openapi import openapi
 from serving.operation import Operation
 from serving.parts import Parts
@@ -26,11 +26,17 @@ HEARTBEAT_SECONDS = 15.0
 
 
 def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> Starlette:
-    """The ASGI application of one serving process."""
+    """The ASGI application of one serving process.
+
+    Raises:
+        UnavailableError: the database does not tell its keys.
+    """
     settings = parts.settings
+    keys = KeyRing(settings.keys, parts.keys, clock=parts.clock, always=settings.access == "keys")
+    keys.refresh()
     door = Door(
         parts=parts,
-        keys=Keys(settings.keys),
+        keys=keys,
         admission=Admission(settings.max_in_flight),
         streams=StreamHub(
             parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
@@ -70,6 +76,7 @@ class AsSent:
 async def _lifespan(door: Door) -> AsyncIterator[None]:
     await door.parts.on_start()
     door.streams.begin()
+    door.keys.start()
     polling = asyncio.create_task(door.streams.poll())
     end_before_stop(door.streams.end)
     try:
@@ -78,4 +85,5 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         door.streams.end()
         polling.cancel()
         await asyncio.wait({polling})
+        await asyncio.to_thread(door.keys.stop)
         await door.parts.on_stop()

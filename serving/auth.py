@@ -1,25 +1,24 @@
-"""Who asks, and what they may do: API keys, compared in constant time, never logged.
-
-A key arrives as `Authorization: Bearer KEY` or `X-API-Key: KEY`. With no keys at all everything
-is open, which the settings allow on loopback only.
-"""
+"""Who asks, and what they may do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clickwise.access import ALL_SCOPES, SETTING_SCOPES, Scope
-from clickwise.secret import Secret
-from serving.errors import ForbiddenScopeError, UnknownKeyError
+from clickwise.access import ALL_SCOPES, Scope
+from serving.errors import ForbiddenScopeError
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose request it is: the id of the key (never the key), and its scopes."""
+    """Whose request it is: the id of the key (never the key), and its scopes.
+
+    `rate` is how many requests a second it may make of this process, 0 for what the settings say.
+    """
 
     key: str
     scopes: frozenset[Scope]
+    rate: float = 0.0
 
     def need(self, scope: Scope) -> None:
         """Return when `scope` is among its own.
@@ -41,41 +40,8 @@ LOCAL = Identity("local", ALL_SCOPES)
 NOBODY = Identity("none", frozenset())
 
 
-class Keys:
-    """The keys that open the door."""
-
-    def __init__(self, keys: Sequence[Secret]) -> None:
-        self._keys = tuple(keys)
-
-    @property
-    def asked(self) -> bool:
-        """Whether a key is asked for."""
-        return bool(self._keys)
-
-    def identify(self, headers: Headers) -> Identity:
-        """Whose key `headers` hold; `LOCAL` when none is asked for.
-
-        Raises:
-            UnknownKeyError: without saying how close the key was.
-        """
-        if not self.asked:
-            return LOCAL
-        presented = presented_key(headers)
-        if presented is None:
-            raise UnknownKeyError(
-                "send a key: Authorization: Bearer KEY, or X-API-Key: KEY", reason="no_key"
-            )
-        known = None
-        for number, key in enumerate(self._keys, 1):  # all: the time does not tell which was near
-            if key.matches(presented):
-                known = Identity(f"setting-{number}", SETTING_SCOPES)
-        if known is None:
-            raise UnknownKeyError("this key is not known", reason="unknown_key")
-        return known
-
-
 def presented_key(headers: Headers) -> str | None:
-    """The key in the headers, whatever it is."""
+    """The key in the headers, whatever it is: `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
     for name, value in headers:
         if name == b"x-api-key":
             return value.decode("latin-1").strip()

@@ -12,6 +12,7 @@ from clickwise.codec import JsonObject
 from clickwise.errors import InvalidInputError, UnauthorizedError
 from clickwise.ids import time_ordered_id
 from clickwise.limits import check_id
+from serving.auth import NOBODY
 from serving.body import read_body
 from serving.door import Door
 from serving.query import Parameter, read_query
@@ -20,14 +21,18 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
 
 class Call:
-    """A request in work. `request_id` is the client's own if that is plain, else a new one."""
+    """A request in work. `identity` is whose, once that is known.
 
-    __slots__ = ("_receive", "_scope", "door", "request_id")
+    `request_id` is the client's own if that is plain, else a new one.
+    """
+
+    __slots__ = ("_receive", "_scope", "door", "identity", "request_id")
 
     def __init__(self, door: Door, scope: Scope, receive: Receive) -> None:
         self.door = door
         self._scope = scope
         self._receive = receive
+        self.identity = NOBODY
         self.request_id = self._own_id() or time_ordered_id(door.parts.clock.now())
 
     def _own_id(self) -> str | None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from serving.admission import Admission
-from serving.auth import Keys
 from serving.health import ReadyProbe
+from serving.keyring import KeyRing
 from serving.parts import Parts
 from serving.stream import StreamHub
 
@@ -14,7 +14,7 @@ class Door:
     """The parts, and the bounds around them. `document` is the OpenAPI document as JSON."""
 
     parts: Parts
-    keys: Keys
+    keys: KeyRing
     admission: Admission
     streams: StreamHub
     ready: ReadyProbe

@@ -63,11 +63,11 @@ class Gate:
         placed = False
         try:
             try:
-                identity = self._admitted(scope["headers"])
+                call.identity = self._admitted(scope["headers"])
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
-                    identity.need(operation.scope)
+                    call.identity.need(operation.scope)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True

@@ -10,6 +10,7 @@ from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, S
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.recommend.why import Why
 from clickwise.settings import Settings
+from clickwise.state.key_port import NO_KEYS, KeyReader
 from clickwise.state.port import ItemRow
 from clickwise.state.understandings import UnderstandingStore
 from clickwise.types import ItemId, UserId
@@ -84,5 +85,6 @@ class Parts:
     exposures: ExposureLog
     clock: Clock
     health: Callable[[], Sequence[Health]]
+    keys: KeyReader = NO_KEYS
     on_start: Callable[[], Awaitable[None]] = nothing
     on_stop: Callable[[], Awaitable[None]] = nothing

@@ -137,7 +137,10 @@ class StreamHub:
 
 
 class EventStream(Response):
-    """The response: `first`, then `ask()` again after each change of the profile."""
+    """The response: `first`, then `ask()` again after each change of the profile.
+
+    It ends when `still_allowed()` is false: a key that is revoked gets no list more.
+    """
 
     media_type = "text/event-stream"
 
@@ -147,6 +150,7 @@ class EventStream(Response):
         *,
         ask: Callable[[], Answer],
         shown: Callable[[Answer], None],
+        still_allowed: Callable[[], bool],
         subscription: Subscription,
         hub: StreamHub,
         heartbeat_seconds: float,
@@ -160,6 +164,7 @@ class EventStream(Response):
         self._first = first
         self._ask = ask
         self._shown = shown
+        self._still_allowed = still_allowed
         self._subscription = subscription
         self._hub = hub
         self._heartbeat = heartbeat_seconds
@@ -193,7 +198,7 @@ class EventStream(Response):
         pause = self._heartbeat
         while True:
             changed = await subscription.change(pause)
-            if subscription.over:
+            if subscription.over or not self._still_allowed():
                 return
             if not changed and pause == self._heartbeat:
                 await _write(send, b": still here\n\n")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from clickwise.cli.exits import Exit, complain, exit_of
+from clickwise.cli.key_commands import keys
 from clickwise.cli.options import Home, Host, Json, Port, Url, Workers, settings_from
 from clickwise.cli.text_commands import texts
 from clickwise.cli.tuning_commands import tune
@@ -32,6 +33,7 @@ app.add_typer(index, name="index")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(models, name="models")
 app.add_typer(texts, name="texts")
+app.add_typer(keys, name="keys")
 train = typer.Typer(no_args_is_help=True, help="Training: from the log to a better model.")
 app.add_typer(docs, name="docs", hidden=True)
 app.add_typer(train, name="train")

@@ -62,6 +62,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
         exposures=exposures,
         clock=core.clock,
         health=lambda: _health(core),
+        keys=core.state.keys,
         on_start=start,
         on_stop=stop,
     )
@@ -101,6 +102,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         exposures=exposures,
         clock=core.clock,
         health=lambda: _health(core),
+        keys=core.state.keys,
         on_start=start,
         on_stop=stop,
     )

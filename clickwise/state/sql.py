@@ -13,6 +13,7 @@ from clickwise.state import schema, statements
 from clickwise.state.bulk import chunks
 from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
+from clickwise.state.keys import SqlKeys
 from clickwise.state.port import (
     ROLES,
     DeadLetter,
@@ -78,6 +79,7 @@ class SqlState:
         )
         self._rows = self._connections.rows
         self.texts = SqlTexts(self._connections, database.bulk)
+        self.keys = SqlKeys(self._connections)
         self.understandings = SqlUnderstandings(self._connections, database.bulk)
 
     @contextmanager

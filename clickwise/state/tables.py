@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -280,4 +280,20 @@ text_tokens = Table(
     Column("day", _words(), primary_key=True),
     Column("prompt", BigInteger, nullable=False),
     Column("completion", BigInteger, nullable=False),
+)
+
+# API keys. `digest` is SHA-256 of the key, whose 256 random bits nobody guesses; `scopes` are words
+# with commas between. The counter `api_keys` grows with each change.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _words(), primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("name", _words(), nullable=False),
+    Column("scopes", _words(), nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
+    Column("revoked", Instant),
+    Column("replaces", _words(), nullable=False),
 )

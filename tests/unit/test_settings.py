@@ -84,6 +84,7 @@ def test_beyond_loopback_it_wants_keys(host):
         load({"CLICKWISE_HOST": host})
 
     assert load({"CLICKWISE_HOST": host, "CLICKWISE_API_KEYS": KEY}).host == host
+    assert load({"CLICKWISE_HOST": host, "CLICKWISE_ACCESS": "keys"}).host == host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from clickwise.items import parse_item
 from clickwise.settings import load
 from clickwise.testing.doors import MemorySite, StoppedClock
+from clickwise.testing.keys import MemoryKeys
 from serving.app import create_app
 from serving.parts import Health, Parts, nothing
 
@@ -35,7 +36,13 @@ def health() -> list[Health]:
 
 
 @pytest.fixture
-def app_of(site: MemorySite, health: list[Health]) -> AppOf:
+def keys() -> MemoryKeys:
+    """The database's keys: none. The application reads them when it is made."""
+    return MemoryKeys()
+
+
+@pytest.fixture
+def app_of(site: MemorySite, health: list[Health], keys: MemoryKeys) -> AppOf:
     """Makes the application with some settings changed."""
 
     def make(on_start: Step = nothing, on_stop: Step = nothing, **overrides: object) -> Starlette:
@@ -48,6 +55,7 @@ def app_of(site: MemorySite, health: list[Health]) -> AppOf:
             exposures=site.exposures,
             clock=site.clock,
             health=lambda: health,
+            keys=keys,
             on_start=on_start,
             on_stop=on_stop,
         )

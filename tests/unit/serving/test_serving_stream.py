@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,9 +12,11 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 
+from clickwise.access import Scope
 from clickwise.errors import UnavailableError
 from clickwise.events import Event
 from clickwise.testing.doors import MemorySite
+from clickwise.testing.keys import MemoryKeys
 from clickwise.types import EventId, EventType, ItemId, UserId
 from serving.stream import StreamHub
 
@@ -26,7 +29,7 @@ DEADLINE = 5.0
 class Listener:
     """A client of one stream, spoken to in ASGI: the test says when it reads and leaves."""
 
-    def __init__(self, app: Starlette, path: str, query: str = "") -> None:
+    def __init__(self, app: Starlette, path: str, query: str = "", key: str = "") -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.reading = asyncio.Event()
@@ -43,7 +46,7 @@ class Listener:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "root_path": "",
-            "headers": [],
+            "headers": [(b"x-api-key", key.encode())] if key else [],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
         }
@@ -157,6 +160,26 @@ async def test_somebody_else_s_click_sends_nothing(app_of: AppOf, site: MemorySi
 
     assert number == "1"
     assert len(site.recommender.asked) == 2
+
+
+@pytest.mark.case(20)
+async def test_a_stream_ends_with_the_key_that_it_was_opened_with(
+    app_of: AppOf, site: MemorySite, keys: MemoryKeys
+) -> None:
+    now = site.clock.now()
+    key = keys.make(Scope.READ, now=now, expires=now + timedelta(hours=1))
+    async with running(app_of()) as app:
+        listener = Listener(app, "/v1/users/ann/stream", key=key)
+        await listener.answer()
+        await click(site, 1)
+        number, _ = await listener.answer()
+        site.clock.time = now + timedelta(hours=1)
+        await click(site, 2)
+        rest = await listener.rest()
+        await listener.leave()
+
+    assert number == "1"
+    assert not any("event: recommendations" in piece for piece in rest)
 
 
 async def test_a_quiet_stream_is_kept_open_by_comments(app_of: AppOf) -> None:

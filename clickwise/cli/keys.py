@@ -1,0 +1,175 @@
+"""`clickwise keys create|list|rotate|revoke`, on the database that servers follow."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+
+from rich.text import Text
+
+from clickwise.access import digest_of, new_key, parse_scopes
+from clickwise.cli import homes
+from clickwise.cli.exits import Exit
+from clickwise.cli.output import console, print_json, print_table, progress_console
+from clickwise.cli.wiring import state_of
+from clickwise.clock import SystemClock
+from clickwise.errors import InvalidInputError, NotFoundError
+from clickwise.limits import shown
+from clickwise.secret import Secret
+from clickwise.settings import Settings
+from clickwise.state.key_port import KeyStore, StoredKey
+
+MAX_NAME = 100
+
+
+def create_key(
+    settings: Settings, name: str, *, scopes: Sequence[str], days: float, rate: float, json: bool
+) -> int:
+    """Make a key and print it.
+
+    Raises:
+        InvalidInputError: an unknown scope, or a name that is empty, long or not printable.
+    """
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidInputError(f"expected 1 to {MAX_NAME} printable characters", field="name")
+    now = SystemClock().now()
+    key_id, key = new_key()
+    stored = StoredKey(
+        id=key_id,
+        digest=digest_of(key.reveal()),
+        name=name.strip(),
+        scopes=parse_scopes(scopes),
+        rate=rate,
+        created=now,
+        expires=now + timedelta(days=days) if days else None,
+    )
+    if not settings.database_url.reveal():
+        homes.make_home(settings)
+    with _opened(settings) as keys:
+        keys.add(stored)
+    _tell(stored, key, json=json)
+    return Exit.DONE
+
+
+def list_keys(settings: Settings, *, json: bool) -> int:
+    """List every key, oldest first, without what opens.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
+    homes.need_home(settings)
+    with _opened(settings) as keys:
+        found = keys.every()
+    now = SystemClock().now()
+    if json:
+        print_json([_told(key, now) for key in found])
+    elif not found:
+        console().print(Text("no keys"))
+    else:
+        print_table(
+            ("id", "name", "scopes", "rate", "created", "expires", "state"),
+            [
+                (
+                    key.id,
+                    key.name,
+                    " ".join(key.scopes),
+                    f"{key.rate:g}" if key.rate else "",
+                    _moment(key.created),
+                    _moment(key.expires),
+                    _condition(key, now),
+                )
+                for key in found
+            ],
+        )
+    return Exit.DONE
+
+
+def rotate_key(settings: Settings, key_id: str, *, grace_hours: float, json: bool) -> int:
+    """Make a key in place of another one and print it.
+
+    Raises:
+        NotFoundError: there is no such home, or no such key.
+        ConflictError: the key is revoked, or has another one in its place.
+    """
+    homes.need_home(settings)
+    now = SystemClock().now()
+    new_id, key = new_key()
+    with _opened(settings) as keys:
+        old = next((one for one in keys.every() if one.id == key_id), None)
+        if old is None:
+            raise NotFoundError(
+                f"there is no key {shown(key_id, 80)}: `clickwise keys list` names them"
+            )
+        stored = StoredKey(
+            id=new_id,
+            digest=digest_of(key.reveal()),
+            name=old.name,
+            scopes=old.scopes,
+            rate=old.rate,
+            created=now,
+            expires=now + (old.expires - old.created) if old.expires else None,
+            replaces=old.id,
+        )
+        keys.rotate(stored, until=now + timedelta(hours=grace_hours))
+    _tell(stored, key, json=json)
+    return Exit.DONE
+
+
+def revoke_key(settings: Settings, key_id: str) -> int:
+    """Let a key open nothing from now on.
+
+    Raises:
+        NotFoundError: there is no such home, or no such key.
+    """
+    homes.need_home(settings)
+    with _opened(settings) as keys:
+        keys.revoke(key_id, at=SystemClock().now())
+    console().print(Text(f"{key_id} is revoked; servers know within seconds"))
+    return Exit.DONE
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[KeyStore]:
+    with ExitStack() as stack:
+        state = state_of(settings, stack)
+        state.migrate()
+        yield state.keys
+
+
+def _tell(stored: StoredKey, key: Secret, *, json: bool) -> None:
+    """The key alone on standard output, so that it can be piped where it belongs."""
+    if json:
+        print_json(_told(stored, stored.created) | {"key": key.reveal()})
+        return
+    print(key.reveal())
+    until = f"until {_moment(stored.expires)}" if stored.expires else "for ever"
+    progress_console().print(
+        Text(
+            f"{stored.id}: {' '.join(stored.scopes)}, {until}. It is not shown again: a digest is"
+            " all that is kept."
+        ),
+        soft_wrap=True,
+    )
+
+
+def _told(key: StoredKey, now: datetime) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": key.scopes,
+        "rate": key.rate,
+        "created": key.created,
+        "expires": key.expires,
+        "revoked": key.revoked,
+        "replaces": key.replaces or None,
+        "state": _condition(key, now),
+    }
+
+
+def _condition(key: StoredKey, now: datetime) -> str:
+    if key.revoked is not None:
+        return "revoked"
+    return "expired" if key.expired(now) else "open"
+
+
+def _moment(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""

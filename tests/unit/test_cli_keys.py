@@ -1,0 +1,118 @@
+"""`clickwise keys`: a key is printed once, and what is kept of it opens the door."""
+
+import json
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from clickwise.access import digest_of, id_of
+from clickwise.cli import run
+from clickwise.cli.exits import Exit
+from clickwise.cli.wiring import state_of
+from clickwise.settings import load
+from clickwise.state.key_port import StoredKey
+
+SCOPES = ["--scope", "events", "--scope", "read"]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path) -> str:
+    folder = str(tmp_path / "home")
+    monkeypatch.setenv("CLICKWISE_HOME", folder)
+    return folder
+
+
+@pytest.fixture
+def created(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    assert run(["keys", "create", "shop", *SCOPES, "--days", "30", "--json"]) == Exit.DONE
+    made: dict[str, object] = json.loads(capsys.readouterr().out)
+    return made
+
+
+def kept(home: str) -> list[StoredKey]:
+    with ExitStack() as stack:
+        return state_of(load({}, home=home), stack).keys.every()
+
+
+def test_a_key_is_made_before_the_first_start_and_kept_as_a_digest(
+    home: str, created: dict[str, object]
+) -> None:
+    (stored,) = kept(home)
+
+    assert stored.digest == digest_of(str(created["key"]))
+    assert stored.id == created["id"] == id_of(str(created["key"]))
+    assert stored.scopes == ("events", "read")
+    assert stored.expires == stored.created + timedelta(days=30)
+
+
+def test_the_key_stands_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["keys", "create", "shop", *SCOPES])
+
+    said = capsys.readouterr()
+    assert id_of(said.out.strip()) is not None
+    assert said.out.strip() not in said.err
+
+
+def test_a_list_shows_what_it_is_for_and_nothing_that_opens(
+    capsys: pytest.CaptureFixture[str], created: dict[str, object]
+) -> None:
+    secret = str(created["key"]).rpartition("_")[2]
+
+    run(["keys", "list"])
+    table = capsys.readouterr().out
+    run(["keys", "list", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+
+    assert str(created["id"]) in table
+    assert secret not in table + json.dumps(row)
+    assert digest_of(str(created["key"])).hex() not in table + json.dumps(row)
+    assert (row["name"], row["scopes"], row["state"]) == ("shop", ["events", "read"], "open")
+
+
+def test_a_rotated_key_has_the_same_rights_and_an_end_for_the_old_one(
+    capsys: pytest.CaptureFixture[str], home: str, created: dict[str, object]
+) -> None:
+    code = run(["keys", "rotate", str(created["id"]), "--grace-hours", "1", "--json"])
+
+    new = json.loads(capsys.readouterr().out)
+    first, second = kept(home)
+    assert code == Exit.DONE
+    assert new["key"] != created["key"]
+    assert (second.name, second.scopes, second.replaces) == (first.name, first.scopes, first.id)
+    assert second.expires == second.created + timedelta(days=30)
+    assert first.expires == second.created + timedelta(hours=1)
+
+
+def test_a_revoked_key_is_told(
+    capsys: pytest.CaptureFixture[str], created: dict[str, object]
+) -> None:
+    assert run(["keys", "revoke", str(created["id"])]) == Exit.DONE
+
+    capsys.readouterr()
+    run(["keys", "list", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["state"] == "revoked"
+    assert run(["keys", "rotate", str(created["id"])]) == Exit.FAILED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["create", "shop", "--scope", "all"], "expected scopes"),
+        (["create", "", "--scope", "read"], "printable"),
+        (["create", "a\nb", "--scope", "read"], "printable"),
+        (["revoke", "nobody"], "there is no"),
+        (["rotate", "nobody"], "there is no"),
+        (["list"], "there is no site"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    code = run(["keys", *arguments])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert code == Exit.FAILED
+    assert len(lines) == 1
+    assert words in lines[0]
