@@ -81,3 +81,15 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+def unfiltered(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose lines pass whatever level is set: for what has to be on record."""
+    underlying = logging.getLogger(name)
+    underlying.setLevel(logging.INFO)
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        underlying,
+        processors=[*_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return logger

@@ -99,6 +99,12 @@ followed_events = Counter(
 requests = Counter(
     "clickwise_requests_total", "HTTP requests by route and status.", ["route", "status"]
 )
+refused_requests = Counter(
+    "clickwise_refused_requests_total",
+    "HTTP requests refused, by the scope that they needed and why (no_key, unknown_key, expired,"
+    " revoked, wrong_scope, rate_limited, too_large, invalid ...).",
+    ["scope", "reason"],
+)
 request_seconds = Histogram(
     "clickwise_request_seconds", "HTTP requests by route.", ["route"], buckets=SECONDS
 )

@@ -428,6 +428,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=30, description="Time of one recommendation, all stages.")
     ] = 0.25
 
+    key_rate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description=(
+                "Requests a second of an API key without a rate of its own, for each serving"
+                " process; beyond: 429. 0: as many as it likes."
+            ),
+        ),
+    ] = 0.0
     max_in_flight: Annotated[
         int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
     ] = 128

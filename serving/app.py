@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickwise import codec
+from clickwise.audit import SUM_SECONDS, AuditLog
 from serving.admission import Admission
 from serving.door import Door
 from serving.gate import Gate
@@ -18,6 +19,7 @@ from serving.keyring import KeyRing
 from serving.openapi import openapi
 from serving.operation import Operation
 from serving.parts import Parts
+from serving.rates import Rates
 from serving.routes import OPERATIONS
 from serving.shutdown import end_before_stop
 from serving.stream import StreamHub
@@ -37,6 +39,8 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
     door = Door(
         parts=parts,
         keys=keys,
+        rates=Rates(settings.key_rate, monotonic=parts.clock.monotonic),
+        audit=AuditLog(),
         admission=Admission(settings.max_in_flight),
         streams=StreamHub(
             parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
@@ -78,12 +82,21 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
     door.streams.begin()
     door.keys.start()
     polling = asyncio.create_task(door.streams.poll())
+    summing = asyncio.create_task(_sum_up(door.audit))
     end_before_stop(door.streams.end)
     try:
         yield
     finally:
         door.streams.end()
         polling.cancel()
-        await asyncio.wait({polling})
+        summing.cancel()
+        await asyncio.wait({polling, summing})
+        door.audit.flush()
         await asyncio.to_thread(door.keys.stop)
         await door.parts.on_stop()
+
+
+async def _sum_up(audit: AuditLog) -> None:
+    while True:
+        await asyncio.sleep(SUM_SECONDS)
+        audit.flush()

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from clickwise.audit import AuditLog
 from serving.admission import Admission
 from serving.health import ReadyProbe
 from serving.keyring import KeyRing
 from serving.parts import Parts
+from serving.rates import Rates
 from serving.stream import StreamHub
 
 
@@ -15,6 +17,8 @@ class Door:
 
     parts: Parts
     keys: KeyRing
+    rates: Rates
+    audit: AuditLog
     admission: Admission
     streams: StreamHub
     ready: ReadyProbe

@@ -1,9 +1,9 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key (or, without keys, that this machine asks), its scope, a
-place among the requests in work, the handler; and on the way out: faults as JSON, the headers
-that all answers share, the figures. One layer, because each wrapped layer costs a request tens
-of microseconds.
+In this order: a request id, the key (or, without keys, that this machine asks), its scope,
+how often it asks, a place among the requests in work, the handler; and on the way out: faults as
+JSON, the headers that all answers share, the figures, the audit log. One layer, because each
+wrapped layer costs a request tens of microseconds.
 """
 
 import asyncio
@@ -16,16 +16,20 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from clickwise import logs, metrics
+from clickwise.access import Scope as AccessScope
+from clickwise.audit import Deed, Outcome
 from clickwise.errors import ClickwiseError, NotFoundError
 from serving.auth import LOCAL, NOBODY, Headers, Identity
 from serving.call import Call
 from serving.door import Door
-from serving.errors import MethodNotAllowedError, error_response
+from serving.errors import MethodNotAllowedError, UnknownKeyError, error_response, reason_of
 from serving.local import check_local
 from serving.operation import Operation
 
 UNMATCHED = "unmatched"
 CLIENT_LEFT = 499  # nginx's word for it; no such answer is ever sent
+# Statuses of requests that were not let in, or not in this form.
+_REFUSED = frozenset({401, 403, 405, 408, 413, 415, 422, 429})
 _SHARED_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -60,7 +64,7 @@ class Gate:
         operation = self._operations.get(scope["method"])
         figures = self._figures.get(scope["method"], self._other)
         call = Call(self._door, scope, receive)
-        placed = False
+        placed, reason = False, ""
         try:
             try:
                 call.identity = self._admitted(scope["headers"])
@@ -68,6 +72,7 @@ class Gate:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
                     call.identity.need(operation.scope)
+                    self._door.rates.take(call.identity)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
@@ -81,10 +86,14 @@ class Gate:
                 figures.count(CLIENT_LEFT, time.perf_counter() - started)
                 return
             except Exception as error:  # noqa: BLE001  # the edge of the process: every fault is an answer
+                reason = reason_of(error)
                 response = _answer_to(error, call, figures.label)
+                if isinstance(error, UnknownKeyError):
+                    call.identity = _who(error)
             response.raw_headers.append((b"x-request-id", call.request_id.encode("latin-1")))
             response.raw_headers.extend(_SHARED_HEADERS)
             figures.count(response.status_code, time.perf_counter() - started)
+            self._record(call, operation, figures.label, response.status_code, reason)
             await response(scope, receive, send)
         finally:
             if placed:
@@ -101,6 +110,24 @@ class Gate:
             check_local(headers, linkable=self._keyless)
             return LOCAL
         return NOBODY if self._keyless else self._door.keys.identify(headers)
+
+    def _record(
+        self, call: Call, operation: Operation | None, label: str, status: int, reason: str
+    ) -> None:
+        """Count what was refused; note that, and every write."""
+        scope = operation.scope if operation is not None else None
+        refused = status in _REFUSED
+        if refused:
+            reason = reason or "invalid"  # a batch in which every entry was wrong
+            metrics.refused_requests.labels(scope or "none", reason).inc()
+        elif scope is None or not scope.writes:
+            return
+        outcome: Outcome = "refused" if refused else "failed" if reason else "done"
+        deed = Deed(call.identity.key, label, outcome, reason, status)
+        if outcome == "done" and scope is not AccessScope.EVENTS:
+            self._door.audit.note(deed, call.request_id)
+        else:
+            self._door.audit.note_summed(deed, call.request_id)
 
     def _no_operation(self, method: str) -> ClickwiseError:
         if self._operations:
@@ -124,6 +151,13 @@ class _Figures:
             self._by_status[status] = counting
         counting.inc()
         self._seconds.observe(seconds)
+
+
+def _who(error: UnknownKeyError) -> Identity:
+    """Whose key it was that opens nothing, as far as that is sure."""
+    if error.reason == "no_key":
+        return NOBODY
+    return Identity(error.key or "unknown", frozenset())
 
 
 def _answer_to(error: Exception, call: Call, where: str) -> Response:

@@ -42,7 +42,7 @@ _STATUS_TEXTS = {
     413: "Over a limit; the message names it.",
     415: "Not JSON in UTF-8.",
     422: "Something in the request is wrong; `field` says where.",
-    429: "A queue is full; come back after Retry-After seconds.",
+    429: "A queue is full, or the key asks too often; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
     503: "Too much in work, or a service behind does not answer.",
 }
@@ -156,7 +156,7 @@ def _fault_statuses(operation: Operation) -> set[int]:
     """Faults that follow from the operation's form, and its own."""
     if operation.keyless:
         return {403, *operation.faults}
-    statuses = {401, 403, 500, *operation.faults}
+    statuses = {401, 403, 429, 500, *operation.faults}
     if operation.tag != "service":
         statuses |= {422, 503}
     if operation.request is not None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
+from clickwise import audit, logs
 from clickwise.access import digest_of, new_key, parse_scopes
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
@@ -46,6 +47,7 @@ def create_key(
         homes.make_home(settings)
     with _opened(settings) as keys:
         keys.add(stored)
+    _note(settings, "keys create", stored.id)
     _tell(stored, key, json=json)
     return Exit.DONE
 
@@ -110,6 +112,7 @@ def rotate_key(settings: Settings, key_id: str, *, grace_hours: float, json: boo
             replaces=old.id,
         )
         keys.rotate(stored, until=now + timedelta(hours=grace_hours))
+    _note(settings, "keys rotate", old.id)
     _tell(stored, key, json=json)
     return Exit.DONE
 
@@ -123,6 +126,7 @@ def revoke_key(settings: Settings, key_id: str) -> int:
     homes.need_home(settings)
     with _opened(settings) as keys:
         keys.revoke(key_id, at=SystemClock().now())
+    _note(settings, "keys revoke", key_id)
     console().print(Text(f"{key_id} is revoked; servers know within seconds"))
     return Exit.DONE
 
@@ -133,6 +137,11 @@ def _opened(settings: Settings) -> Iterator[KeyStore]:
         state = state_of(settings, stack)
         state.migrate()
         yield state.keys
+
+
+def _note(settings: Settings, action: str, key_id: str) -> None:
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    audit.tell(audit.Deed("command", action, "done", subject=key_id))
 
 
 def _tell(stored: StoredKey, key: Secret, *, json: bool) -> None:
