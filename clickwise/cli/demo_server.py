@@ -100,6 +100,7 @@ def _settings(home: Path, port: int) -> Settings:
         port=claimable_port(default.host, port),
         workers=1,
         api_keys=default.api_keys,
+        access=default.access,
         tls_certificate="",
         tls_key="",
         database_url=default.database_url,

@@ -94,7 +94,7 @@ def announce(settings: Settings) -> None:
     for name, value in lines:
         out.print(Text.assemble((f"{name:<8}", "bold"), value), soft_wrap=True)
     out.print(Text(""))
-    for line in samples(address, keys=bool(settings.keys)):
+    for line in samples(address, keys=bool(settings.keys) or settings.access == "keys"):
         out.print(Text(line), soft_wrap=True)
     out.file.flush()
 

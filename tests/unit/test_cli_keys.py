@@ -3,6 +3,7 @@
 import json
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ SCOPES = ["--scope", "events", "--scope", "read"]
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path) -> str:
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     folder = str(tmp_path / "home")
     monkeypatch.setenv("CLICKWISE_HOME", folder)
     return folder

@@ -12,7 +12,7 @@ from clickwise.clock import ReplayClock
 from clickwise.errors import UnavailableError
 from clickwise.secret import Secret
 from clickwise.testing.keys import MemoryKeys
-from serving.auth import LOCAL, Headers
+from serving.auth import LOCAL, Headers, Identity
 from serving.errors import UnknownKeyError
 from serving.keyring import KeyRing
 from serving.parts import Health
@@ -50,7 +50,7 @@ def test_a_stored_key_is_named_by_its_id_and_has_its_scopes(keys: MemoryKeys) ->
 
     identity = ring_of(keys).identify(bearer(key))
 
-    assert (identity.key, identity.scopes, identity.rate) == (id_of(key), {Scope.EVENTS}, 3.0)
+    assert identity == Identity(id_of(key) or "", frozenset({Scope.EVENTS}), 3.0)
 
 
 def test_keys_of_settings_and_database_open_side_by_side(keys: MemoryKeys) -> None:

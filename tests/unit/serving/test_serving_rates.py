@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from clickwise.access import Scope
 from clickwise.clock import ReplayClock
-from clickwise.testing.doors import MemorySite
+from clickwise.testing.doors import MemorySite, StoppedClock
 from clickwise.testing.keys import MemoryKeys
 from serving.auth import LOCAL, Identity
 from serving.errors import RateError
@@ -84,6 +84,7 @@ def test_a_key_s_own_rate_goes_before_the_setting_and_this_machine_has_none() ->
 async def test_over_the_rate_it_is_429_with_retry_after_until_time_passed(
     app_of: AppOf, client_of: ClientOf, site: MemorySite, keys: MemoryKeys
 ) -> None:
+    assert isinstance(site.clock, StoppedClock)
     key = keys.make(Scope.READ, now=NOW)
     async with client_of(app_of(key_rate=2.0)) as client:
         client.headers["x-api-key"] = key

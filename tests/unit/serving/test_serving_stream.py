@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from clickwise.access import Scope
 from clickwise.errors import UnavailableError
 from clickwise.events import Event
-from clickwise.testing.doors import MemorySite
+from clickwise.testing.doors import MemorySite, StoppedClock
 from clickwise.testing.keys import MemoryKeys
 from clickwise.types import EventId, EventType, ItemId, UserId
 from serving.stream import StreamHub
@@ -166,6 +166,7 @@ async def test_somebody_else_s_click_sends_nothing(app_of: AppOf, site: MemorySi
 async def test_a_stream_ends_with_the_key_that_it_was_opened_with(
     app_of: AppOf, site: MemorySite, keys: MemoryKeys
 ) -> None:
+    assert isinstance(site.clock, StoppedClock)
     now = site.clock.now()
     key = keys.make(Scope.READ, now=now, expires=now + timedelta(hours=1))
     async with running(app_of()) as app:

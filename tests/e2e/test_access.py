@@ -1,0 +1,115 @@
+"""Keys and scopes on a running server, given by the command; and what its logs and files hold."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from clickwise.testing.processes import wait_until
+from clickwise.testing.running import COMMAND, HASHING, RunningSite
+
+SETTING = "a-key-of-the-settings"
+TRIED = "a-key-that-somebody-tried"
+USER = "ann-who-reads@mail.test"
+TEXT = "words that nobody else may read"
+
+
+def keys(home: Path, *arguments: str) -> tuple[str, str]:
+    """Standard output and error of `clickwise keys ...`."""
+    done = subprocess.run(
+        [*COMMAND, "keys", *arguments, "--home", str(home)],
+        env={**os.environ, **HASHING, "CLICKWISE_LOG_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.strip(), done.stderr
+
+
+def audited(log: str) -> list[dict[str, Any]]:
+    return [
+        line
+        for line in (json.loads(row) for row in log.splitlines() if row.startswith("{"))
+        if line.get("stream") == "audit"
+    ]
+
+
+@pytest.mark.case(20)
+@pytest.mark.parametrize("level", ["debug", "error"])
+def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
+    tmp_path: Path, level: str
+) -> None:
+    home = tmp_path / "home"
+    reading, said = keys(home, "create", "reader", "--scope", "read")
+    expired, more = keys(home, "create", "old", "--scope", "read", "--days", "0.0000001")
+    said += more
+    environment = {"CLICKWISE_API_KEYS": SETTING, "CLICKWISE_LOG_LEVEL": level}
+    with RunningSite(home, environment=environment) as site:
+
+        def status(method: str, path: str, key: str | None, **more: Any) -> int:
+            headers = {"x-api-key": key} if key else {}
+            url = f"{site.address}{path}"
+            return httpx.request(
+                method, url, headers=headers, trust_env=False, timeout=30.0, **more
+            ).status_code
+
+        event = {"user": USER, "item": "a", "type": "click", "context": TEXT}
+        made = [
+            status("PUT", "/v1/items/a", SETTING, json={"kind": "news", "title": TEXT}),
+            status("POST", "/v1/events", SETTING, json=event),
+            status("GET", f"/v1/users/{USER}/recommendations", reading),
+        ]
+        refused = [
+            status("GET", f"/v1/users/{USER}/profile", None),
+            status("GET", f"/v1/users/{USER}/profile", TRIED),
+            status("GET", f"/v1/users/{USER}/profile", expired),
+            status("POST", "/v1/events", reading, json=event),
+            status("POST", "/v1/events", SETTING, json={**event, "type": TEXT}),
+            status("POST", "/v1/events", SETTING, content=TEXT.encode()),
+        ]
+        renewed, more = keys(home, "rotate", reading.split("_")[1], "--grace-hours", "0")
+        said += more
+        wait_until(
+            lambda: (
+                status("GET", "/v1/items/a", renewed) == 200
+                and status("GET", "/v1/items/a", reading) == 401
+            ),
+            seconds=30.0,
+            what="the keys in their places",
+        )
+        _, more = keys(home, "revoke", renewed.split("_")[1])
+        said += more
+        wait_until(
+            lambda: status("GET", "/v1/items/a", renewed) == 401, seconds=30.0, what="revoked"
+        )
+        figures = httpx.get(
+            f"{site.address}/metrics", headers={"x-api-key": SETTING}, trust_env=False
+        ).text
+        site.stop()
+        log = site.program.output
+
+    lines = audited(log)
+    assert made == [200, 200, 200]
+    assert refused == [401, 401, 401, 403, 422, 415]
+    assert {line["reason"] for line in lines if line["outcome"] == "refused"} >= {
+        "no_key", "unknown_key", "expired", "revoked", "wrong_scope", "invalid",
+        "unsupported_media_type",
+    }  # fmt: skip
+    assert {"PUT /v1/items/{id}", "POST /v1/events"} <= {
+        line["action"] for line in lines if line["outcome"] == "done"
+    }
+    assert [line["action"] for line in audited(said)] == [
+        "keys create", "keys create", "keys rotate", "keys revoke",
+    ]  # fmt: skip
+    secrets = [SETTING, TRIED, *(key.split("_")[2] for key in (reading, expired, renewed))]
+    for word in [*secrets, USER, TEXT]:
+        assert word not in log + figures + said
+    for path in home.rglob("*"):
+        if path.is_file():
+            held = path.read_bytes()
+            assert not [word for word in secrets if word.encode() in held], path
