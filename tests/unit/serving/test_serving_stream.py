@@ -176,7 +176,8 @@ async def test_a_stream_ends_with_the_key_that_it_was_opened_with(
         number, _ = await listener.answer()
         site.clock.time = now + timedelta(hours=1)
         await click(site, 2)
-        rest = await listener.rest()
+        async with asyncio.timeout(DEADLINE):  # comments would go on
+            rest = await listener.rest()
         await listener.leave()
 
     assert number == "1"
