@@ -81,6 +81,7 @@ def openapi() -> Schema:
             {"name": "recommendations", "description": "What to show next, and why."},
             {"name": "events", "description": "What users did."},
             {"name": "items", "description": "What can be recommended."},
+            {"name": "users", "description": "What is known of a person, told or erased."},
             {"name": "service", "description": "For people and machines on call."},
         ],
         "paths": paths,

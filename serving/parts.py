@@ -1,11 +1,12 @@
 """What the HTTP door stands on: ports, given by whoever wires the process."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from clickwise.clock import Clock
 from clickwise.doors import EventDoor, ExposureLog, ItemDoor
+from clickwise.privacy import Receipt
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, SimilarItem
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.recommend.why import Why
@@ -65,6 +66,18 @@ class Lookups(Protocol):
         ...
 
 
+class People(Protocol):
+    """What is done for a person on request. Slow: every store is asked, in the caller's thread."""
+
+    def forget(self, user: UserId) -> Receipt:
+        """Erase everything of a user up to now."""
+        ...
+
+    def export(self, user: UserId) -> Iterator[bytes]:
+        """Everything known of a user, as JSON lines; NotFoundError when that is nothing."""
+        ...
+
+
 async def nothing() -> None:
     """Start or stop nothing."""
 
@@ -83,6 +96,7 @@ class Parts:
     events: EventDoor
     items: ItemDoor
     exposures: ExposureLog
+    people: People
     clock: Clock
     health: Callable[[], Sequence[Health]]
     keys: KeyReader = NO_KEYS

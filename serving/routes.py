@@ -5,6 +5,7 @@ The application is built from it and so is the OpenAPI document; a test compares
 
 from clickwise.access import Scope
 from clickwise.items import Item
+from clickwise.privacy import Receipt
 from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest
 from clickwise.recommend.why import Why
 from clickwise.understanding import ItemUnderstanding
@@ -20,6 +21,7 @@ from serving.routes_items import (
     similar_items,
     understood_item,
 )
+from serving.routes_people import export_user, forget_user
 from serving.routes_site import docs_page, healthz, home, openapi_document, readyz, show_metrics
 from serving.routes_users import (
     post_recommendations,
@@ -70,6 +72,22 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/v1/users/{id}/profile", user_profile, "recommendations",
         "What is known of a user",
         answers={200: ProfileView}, scope=Scope.READ, faults=(404,),
+    ),
+    Operation(
+        "GET", "/v1/users/{id}/export", export_user, "users",
+        "Everything that is known of a user",
+        answers={200: "application/x-ndjson"}, faults=(404, 429), unbounded=True,
+        description="A JSON object on each line; `store` says where it lies. One at a time.",
+    ),
+    Operation(
+        "DELETE", "/v1/users/{id}", forget_user, "users",
+        "Erase a user from every store",
+        answers={200: Receipt}, faults=(409, 429), unbounded=True,
+        description=(
+            "Answers with a receipt, which `clickwise forget --verify` takes: keep it. Events"
+            " from before are not taken again; later ones begin a new profile. Nobody with this"
+            " id is no fault. One at a time; it takes seconds and more."
+        ),
     ),
     Operation(
         "GET", "/v1/items/{id}/similar", similar_items, "items",

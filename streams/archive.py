@@ -5,10 +5,11 @@ write. So a crash at any point leaves a state of the archive in which every offs
 one file that counts, or in none and ahead of its mark; whatever else was written is litter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+import polars as pl
 
 from clickwise import logs, metrics
 from clickwise.archive import Archive, ArchivedFile, Gap, Manifest, Span, Stream
@@ -16,10 +17,13 @@ from clickwise.archive.columns import parquet_bytes
 from clickwise.archive.layout import part_name
 from clickwise.clock import Clock
 from clickwise.errors import ConflictError
+from clickwise.types import UserId
 from streams.archive_compaction import Compactor
 from streams.archive_source import Batch, Source
 
 TRIES = 5
+
+Forgotten = Callable[[Collection[UserId]], Mapping[UserId, datetime]]
 
 _log = logs.get(__name__)
 
@@ -51,14 +55,18 @@ class Archiver:
         clock: Clock,
         progress: Callable[[Summary], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
+        forgotten: Forgotten = lambda _: {},
     ) -> None:
-        """`progress` is told after every commit; `stopped` asked whether to end early."""
+        """`progress` is told after every commit; `stopped` asked whether to end early;
+        `forgotten` up to when some of these users are: nothing of theirs that is as old is written.
+        """
         self._archive = archive
         self._sources = sources
         self._compactor = Compactor(archive, file_rows=file_rows, clock=clock)
         self._clock = clock
         self._progress = progress
         self._stopped = stopped
+        self._forgotten = forgotten
 
     def run(self) -> Summary:
         """Archive what is new, and merge small files.
@@ -99,16 +107,17 @@ class Archiver:
             manifest = self._archive.newest()
             began = self._clock.now()
             reading = source.read(manifest, now=began)
+            batches = tuple(without_forgotten(one, self._forgotten) for one in reading.batches)
             try:
-                if reading.batches:
-                    self._commit(manifest, reading.batches, reading.gaps, began=began)
+                if batches:
+                    self._commit(manifest, batches, reading.gaps, began=began)
             except ConflictError:
                 refusals += 1
                 if refusals == TRIES:
                     raise
                 continue
             refusals = 0
-            self._tell(manifest, reading.batches, reading.gaps, summary)
+            self._tell(manifest, batches, reading.gaps, summary)
             if reading.done:
                 return
 
@@ -172,3 +181,20 @@ class Archiver:
             )  # fmt: skip
         if batches:
             self._progress(summary)
+
+
+def without_forgotten(batch: Batch, forgotten: Forgotten) -> Batch:
+    """The batch without what is older than its user's erasure."""
+    if batch.mark.stream is Stream.ITEMS or not batch.frame.height:
+        return batch
+    users = batch.frame["user"].drop_nulls().unique().to_list()
+    notes = forgotten([UserId(user) for user in users])
+    if not notes:
+        return batch
+    until = pl.col("user").replace_strict(
+        dict(notes), default=None, return_dtype=pl.Datetime("us", "UTC")
+    )
+    old = (pl.min_horizontal("time", "received") <= until).fill_null(value=False)
+    frame = batch.frame.filter(~old)
+    rows = batch.mark.rows - (batch.frame.height - frame.height)
+    return Batch(msgspec.structs.replace(batch.mark, rows=rows), batch.first, frame)

@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+
+import msgspec
 
 from clickwise import logs, metrics
 from clickwise.clock import Clock, SystemClock
@@ -29,7 +31,7 @@ from clickwise.ids import time_of
 from clickwise.items import Item
 from clickwise.recommend.exposures import is_of
 from clickwise.state.port import State
-from clickwise.types import ItemId
+from clickwise.types import ItemId, UserId
 from streams.handlers import Arrival, EventHandler
 from streams.items import ItemHandler, apply_each
 
@@ -47,7 +49,17 @@ _OUTCOMES = {
     "stale": Verdict.APPLIED,
     "duplicate": Verdict.DUPLICATE,
     "redelivered": Verdict.DUPLICATE,
+    "forgotten": Verdict.DUPLICATE,  # its user was erased: it has no effect any more
 }
+
+
+class _When(msgspec.Struct):
+    """The part of an exposure that says when it was."""
+
+    time: datetime
+
+
+_when = msgspec.json.Decoder(_When)
 
 
 @dataclass(slots=True)
@@ -237,7 +249,7 @@ class EmbeddedExposureLog:
         self._state = state
         self._bound = bound
         self._every_seconds = every_seconds
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Exposure] = deque()
         self._searching = asyncio.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clickwise-exposures", daemon=True)
@@ -256,7 +268,7 @@ class EmbeddedExposureLog:
         if len(self._waiting) >= self._bound:
             metrics.dropped.labels("exposures").inc()
             return
-        self._waiting.append(exposure.body)
+        self._waiting.append(exposure)
 
     async def find(self, request: str) -> bytes | None:
         """See ExposureLog; one search at a time, each reads a slice of time."""
@@ -285,12 +297,20 @@ class EmbeddedExposureLog:
     def _flush(self) -> None:
         metrics.queue_length.labels("exposures").set(len(self._waiting))
         while self._waiting:
-            bodies = [self._waiting[i] for i in range(min(500, len(self._waiting)))]
+            exposures = [self._waiting[i] for i in range(min(500, len(self._waiting)))]
             try:
                 with self._state.write() as write:
+                    notes = write.forgotten({UserId(one.user) for one in exposures})
+                    bodies = [one.body for one in exposures if not _is_forgotten(one, notes)]
                     write.add_exposures(bodies, received=SystemClock().now())
             except ClickwiseError as error:
                 metrics.errors.labels(error.kind, "exposures").inc()
                 return
-            for _ in bodies:
+            for _ in exposures:
                 self._waiting.popleft()
+
+
+def _is_forgotten(exposure: Exposure, notes: Mapping[UserId, datetime]) -> bool:
+    """True for what was shown to somebody before they were erased."""
+    until = notes.get(UserId(exposure.user))
+    return until is not None and _when.decode(exposure.body).time <= until

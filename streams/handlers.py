@@ -32,6 +32,7 @@ from streams.effects import Counted, effects, place
 
 ATTEMPTS = 5
 REDELIVERED = "redelivered"
+FORGOTTEN = "forgotten"
 _SINCE_EVENT = metrics.event_to_profile.labels("event")
 _SINCE_RECEIPT = metrics.event_to_profile.labels("receipt")
 T = TypeVar("T")
@@ -61,8 +62,9 @@ class Applied:
     or may have: those of redelivered arrivals, of whom nobody may have been told.
 
     Outcomes: applied, duplicate (known event id), stale (older than the window), redelivered
-    (its offset had been applied). Redelivered ones yield their increments again, since a crash
-    may have come between the commit and the sending; the receiver knows them by their offset.
+    (its offset had been applied), forgotten (of a user who was erased since). Redelivered ones
+    yield their increments again, since a crash may have come between the commit and the sending;
+    the receiver knows them by their offset.
     """
 
     outcomes: tuple[str, ...]
@@ -140,6 +142,7 @@ class EventHandler:
         with self._state.write() as write:
             offsets = write.offsets({a.partition for a in batch if a.partition is not None})
             outcomes = _redelivered(batch, offsets)
+            _leave_out_forgotten(batch, outcomes, write)
             fresh = [i for i, outcome in enumerate(outcomes) if not outcome]
             new = write.add_events(
                 [
@@ -353,6 +356,15 @@ def _retried(attempt: Callable[[], T], handler: str) -> T:
         except ConflictError:
             metrics.conflicts.labels(handler).inc()
     return attempt()
+
+
+def _leave_out_forgotten(batch: Sequence[Arrival], outcomes: list[str], write: Write) -> None:
+    """Give events that are older than their user's erasure the outcome `forgotten`."""
+    notes = write.forgotten({arrival.event.user for arrival in batch})
+    for i, arrival in enumerate(batch):
+        until = notes.get(arrival.event.user)
+        if until is not None and min(arrival.event.time, arrival.received) <= until:
+            outcomes[i] = FORGOTTEN
 
 
 def _redelivered(batch: Sequence[Arrival], offsets: Mapping[Partition, int]) -> list[str]:

@@ -153,6 +153,8 @@ class Publisher:
                 metrics.errors.labels("internal", "publish").inc()
                 metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
                 continue
+            if not answer.profile_version:
+                continue  # the user was erased since: a list would stand in the topic for ever
             if answer.degraded:
                 degraded.append(user)
                 continue

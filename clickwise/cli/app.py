@@ -289,6 +289,40 @@ def evaluate(
     )  # fmt: skip
 
 
+@app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="Id of the user.")] = "",
+    receipt: Annotated[Path | None, typer.Option(help="Write the receipt to this file.")] = None,
+    verify: Annotated[
+        Path | None, typer.Option(help="Search again for whom this receipt is about.")
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Erase a user from every store, and give a receipt; or verify one: 1 if anything is found."""
+    from clickwise.cli import people
+
+    settings = settings_from(home=home)
+    if verify is not None:
+        if user or receipt is not None:
+            raise typer.BadParameter("--verify takes a receipt, and no user")
+        return people.verify(settings, verify, json=json)
+    if not user:
+        raise typer.BadParameter("give the id of a user, or --verify RECEIPT")
+    return people.forget(settings, user, receipt=receipt, json=json)
+
+
+@app.command()
+def export(
+    user: Annotated[str, typer.Argument(help="Id of the user.")],
+    home: Home = None,
+) -> int:
+    """Print everything that is known of a user, as JSON lines."""
+    from clickwise.cli.people import export as run
+
+    return run(settings_from(home=home), user)
+
+
 @models.command("list")
 def models_list(json: Json = False, home: Home = None) -> int:
     """List the models that were trained, newest first."""

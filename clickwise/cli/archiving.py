@@ -102,6 +102,7 @@ def archiver_of(
         clock=SystemClock(),
         progress=progress,
         stopped=stopped,
+        forgotten=state.people.forgotten,
     )
 
 

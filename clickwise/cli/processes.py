@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from clickwise.cli import handlers
 from clickwise.cli.extras import kafka_extra
+from clickwise.cli.people import SitePeople
 from clickwise.cli.wiring import Core, open_core
 from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
@@ -60,6 +61,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
         events=engine,
         items=engine,
         exposures=exposures,
+        people=SitePeople(core.settings, core.state, core.clock),
         clock=core.clock,
         health=lambda: _health(core),
         keys=core.state.keys,
@@ -100,6 +102,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         events=events,
         items=items,
         exposures=exposures,
+        people=SitePeople(core.settings, core.state, core.clock),
         clock=core.clock,
         health=lambda: _health(core),
         keys=core.state.keys,

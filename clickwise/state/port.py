@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from clickwise.state.people_port import People
 from clickwise.state.text_port import Texts
 from clickwise.state.understandings import UnderstandingStore
 from clickwise.types import EventKey, ItemId, ItemKey, ModelVersion, UserId
@@ -247,6 +248,12 @@ class Write(Protocol):
         """Append exposure messages (embedded log)."""
         ...
 
+    def forgotten(self, users: Collection[UserId]) -> dict[UserId, datetime]:
+        """Up to when those of `users` are forgotten who are: nothing of theirs that is as old as
+        that may be stored again.
+        """
+        ...
+
     def put_pointer(self, named: Sequence[NamedRelease], *, expected: int) -> None:
         """Replace all of the pointer; ConflictError if its sequence is not `expected` by now."""
         ...
@@ -262,6 +269,11 @@ class State(Protocol):
     @property
     def understandings(self) -> UnderstandingStore:
         """What was understood of items."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """Whom the site was told to forget."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from clickwise.state.bulk import chunks
 from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
 from clickwise.state.keys import SqlKeys
+from clickwise.state.people import SqlPeople
 from clickwise.state.port import (
     ROLES,
     DeadLetter,
@@ -78,6 +79,7 @@ class SqlState:
             monotonic=monotonic,
         )
         self._rows = self._connections.rows
+        self.people = SqlPeople(self._connections, database)
         self.texts = SqlTexts(self._connections, database.bulk)
         self.keys = SqlKeys(self._connections)
         self.understandings = SqlUnderstandings(self._connections, database.bulk)
@@ -86,7 +88,7 @@ class SqlState:
     def write(self) -> Iterator[SqlWrite]:
         """See State. Also rolls back, and raises, when a failed call's error was swallowed."""
         with self._connections.transaction() as connection:
-            write = SqlWrite(connection, self._many)
+            write = SqlWrite(connection, self._many, self.people)
             yield write
             if write.failure is not None:
                 raise write.failure

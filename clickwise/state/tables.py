@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -296,4 +296,20 @@ api_keys = Table(
     Column("expires", Instant),
     Column("revoked", Instant),
     Column("replaces", _words(), nullable=False),
+)
+
+# Whom the site was told to forget, and up to when. `user` is a keyed hash of the id.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("user", _words(), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+# Random numbers made with the database, that its own hashes are keyed with.
+hash_keys = Table(
+    "hash_keys",
+    metadata,
+    Column("name", _words(), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )

@@ -15,6 +15,7 @@ from clickwise.errors import ClickwiseError, ConflictError
 from clickwise.state import statements
 from clickwise.state.bulk import chunks
 from clickwise.state.faults import translate
+from clickwise.state.people import SqlPeople
 from clickwise.state.port import (
     DeadLetter,
     EventRow,
@@ -47,9 +48,10 @@ class SqlWrite:
     whether or not the caller lets the error through.
     """
 
-    def __init__(self, connection: Connection, many: BulkStatements) -> None:
+    def __init__(self, connection: Connection, many: BulkStatements, people: SqlPeople) -> None:
         self._connection = connection
         self._many = many
+        self._people = people
         self._keys = many.bulk.keys
         self.failure: ClickwiseError | None = None
 
@@ -239,6 +241,10 @@ class SqlWrite:
         self._run(statements.hold_exposures)
         rows = [{"received": received, "body": body} for body in bodies]
         self._run_many(self._many.add_exposure, rows)
+
+    def forgotten(self, users: Collection[UserId]) -> dict[UserId, datetime]:
+        """See Write."""
+        return self._people.found(users, self._run)
 
     def put_pointer(self, named: Sequence[NamedRelease], *, expected: int) -> None:
         """See Write."""

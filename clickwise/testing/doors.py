@@ -5,7 +5,7 @@ deduplicated, all or nothing when the log is away, an exposure log that never wa
 `fault` makes the next calls raise it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from clickwise import codec, metrics
@@ -14,6 +14,7 @@ from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ClickwiseError, NotFoundError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.privacy import Erased, Receipt
 from clickwise.recommend.answers import (
     Answer,
     Because,
@@ -279,6 +280,33 @@ class FakeRecommender:
         )
 
 
+class MemoryPeople:
+    """Erases and tells what the event door has taken; `fault` plays a store that is away."""
+
+    def __init__(self, events: MemoryEventDoor, clock: Clock) -> None:
+        self.fault: ClickwiseError | None = None
+        self._events = events
+        self._clock = clock
+
+    def forget(self, user: UserId) -> Receipt:
+        """See People."""
+        if self.fault is not None:
+            raise self.fault
+        own = self._events.of(user)
+        self._events.events = [one for one in self._events.events if one.user != user]
+        erased = Erased(store="events", records=len(own))
+        return Receipt(user="hashed", forgotten=self._clock.now(), stores=(erased,), seal="sealed")
+
+    def export(self, user: UserId) -> Iterator[bytes]:
+        """See People."""
+        if self.fault is not None:
+            raise self.fault
+        own = self._events.of(user)
+        if not own:
+            raise NotFoundError(f"nothing is known of user {user!a}")
+        return (codec.encode(event) + b"\n" for event in own)
+
+
 class MemorySite:
     """All of it wired together, as one site."""
 
@@ -289,6 +317,7 @@ class MemorySite:
         self.exposures = MemoryExposureLog()
         self.lookups = MemoryLookups(self.events, self.items)
         self.recommender = FakeRecommender(self.events, self.items, clock)
+        self.people = MemoryPeople(self.events, clock)
 
 
 class StoppedClock:

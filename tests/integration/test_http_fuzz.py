@@ -40,6 +40,7 @@ def application() -> Starlette:
         events=site.events,
         items=site.items,
         exposures=site.exposures,
+        people=site.people,
         clock=site.clock,
         health=list,
     )

@@ -34,7 +34,8 @@ app = create_app(
     Parts(
         settings=load({}, stream_poll_seconds=0.01, max_in_flight=8),
         recommender=site.recommender, state=site.lookups, events=site.events, items=site.items,
-        exposures=site.exposures, clock=site.clock, health=list, on_stop=stopped,
+        exposures=site.exposures, people=site.people, clock=site.clock, health=list,
+        on_stop=stopped,
     )
 )
 """

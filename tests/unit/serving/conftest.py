@@ -53,6 +53,7 @@ def app_of(site: MemorySite, health: list[Health], keys: MemoryKeys) -> AppOf:
             events=site.events,
             items=site.items,
             exposures=site.exposures,
+            people=site.people,
             clock=site.clock,
             health=lambda: health,
             keys=keys,

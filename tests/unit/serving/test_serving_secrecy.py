@@ -27,7 +27,8 @@ async def main():
     settings = load({"CLICKWISE_API_KEYS": os.environ["GIVEN_KEY"]})
     parts = Parts(
         settings=settings, recommender=site.recommender, state=site.lookups, events=site.events,
-        items=site.items, exposures=site.exposures, clock=site.clock, health=list,
+        items=site.items, exposures=site.exposures, people=site.people,
+        clock=site.clock, health=list,
     )
     transport = httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

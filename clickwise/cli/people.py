@@ -1,0 +1,152 @@
+"""`clickwise forget` and `clickwise export`, and the same for a serving process."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+from rich.text import Text
+
+from clickwise.cli import homes
+from clickwise.cli.exits import Exit
+from clickwise.cli.extras import kafka_extra
+from clickwise.cli.output import console, print_json
+from clickwise.cli.wiring import state_of
+from clickwise.clock import Clock, SystemClock
+from clickwise.errors import ConfigurationError, InvalidInputError
+from clickwise.limits import check_id
+from clickwise.privacy import People, PersonalStore, Receipt, Verification
+from clickwise.settings import Settings
+from clickwise.state.port import State
+from clickwise.types import UserId
+
+LARGEST_RECEIPT_BYTES = 1_000_000
+
+
+def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
+    """Every store of these settings, in the order of an erasure: what feeds others comes first."""
+    from clickwise.archive import open_archive
+    from clickwise.privacy.archive import ArchiveFiles
+    from clickwise.privacy.copies import ArchiveCopies
+    from clickwise.privacy.tables import embedded_tables, shared_tables
+
+    stores: list[PersonalStore] = []
+    if settings.embedded:
+        stores += embedded_tables(state)
+    else:
+        with kafka_extra():
+            from streams.personal_topics import topic_stores
+        stores += shared_tables(state, ids_kept=timedelta(days=settings.dedupe_days))
+        stores += topic_stores(settings)
+    archive = open_archive(settings.archive_url, home=settings.folder)
+    stores.append(ArchiveFiles(archive, clock))
+    stores.append(ArchiveCopies(settings.folder / "training" / "archive-cache"))
+    return People(state, stores, clock=clock)
+
+
+class SitePeople:
+    """What a serving process does for a person: the stores are opened when they are needed."""
+
+    def __init__(self, settings: Settings, state: State, clock: Clock) -> None:
+        self._settings = settings
+        self._state = state
+        self._clock = clock
+
+    def forget(self, user: UserId) -> Receipt:
+        """See People."""
+        return people_of(self._settings, self._state, clock=self._clock).forget(user)
+
+    def export(self, user: UserId) -> Iterator[bytes]:
+        """See People."""
+        return people_of(self._settings, self._state, clock=self._clock).export(user)
+
+
+def forget(settings: Settings, user: str, *, receipt: Path | None, json: bool) -> int:
+    """Erase a user; the receipt goes to standard output, or to a file.
+
+    Raises:
+        NotFoundError: there is no such home.
+    """
+    with ExitStack() as stack:
+        given = _opened(settings, stack).forget(UserId(check_id(user, "user")))
+    if receipt is not None:
+        _write(receipt, given)
+    if json or receipt is None:
+        print_json(given)
+        return Exit.DONE
+    for one in given.stores:
+        console().print(Text(f"{one.store}: {one.records} erased{_left(one.left, one.left_until)}"))
+    return Exit.DONE
+
+
+def verify(settings: Settings, receipt: Path, *, json: bool) -> int:
+    """Search every store again for whom a receipt is about; 1 if something is found.
+
+    Raises:
+        InvalidInputError: it cannot be read, or is no receipt of this site.
+    """
+    try:
+        with receipt.open("rb") as file:
+            data = file.read(LARGEST_RECEIPT_BYTES)
+    except OSError as error:
+        raise InvalidInputError(f"{receipt} cannot be read: {error.strerror}") from error
+    with ExitStack() as stack:
+        found = _opened(settings, stack).verify(data)
+    if json:
+        print_json(found)
+    else:
+        _show(found)
+    return Exit.FAILED if found.found else Exit.DONE
+
+
+def export(settings: Settings, user: str) -> int:
+    """Everything that is known of a user, as JSON lines.
+
+    Raises:
+        NotFoundError: nothing is, or there is no such home.
+    """
+    with ExitStack() as stack:
+        for line in _opened(settings, stack).export(UserId(check_id(user, "user"))):
+            sys.stdout.write(line.decode())
+    return Exit.DONE
+
+
+def _opened(settings: Settings, stack: ExitStack) -> People:
+    homes.need_home(settings)
+    state = state_of(settings, stack)
+    state.migrate()
+    return people_of(settings, state, clock=SystemClock())
+
+
+def _write(path: Path, receipt: Receipt) -> None:
+    import msgspec
+
+    content = msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        # What was erased is; the same command gives another receipt.
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}; forget again for a receipt"
+        ) from error
+
+
+def _show(found: Verification) -> None:
+    receipt = found.receipt
+    if not found.found:
+        console().print(Text(f"nothing found from before {receipt.forgotten.isoformat()}"))
+    for name, number in found.found.items():
+        console().print(Text(f"{name}: {number} found"))
+    for one in receipt.stores:
+        if one.left:
+            console().print(Text(f"{one.store}{_left(one.left, one.left_until)}"))
+
+
+def _left(what: str, until: object) -> str:
+    if not what:
+        return ""
+    return f"; left: {what}" + (f" ({until} at the latest)" if until else "")

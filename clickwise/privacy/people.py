@@ -1,0 +1,81 @@
+"""One person in every store: erased, told, or looked for again."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from clickwise import codec
+from clickwise.clock import Clock
+from clickwise.errors import NotFoundError
+from clickwise.privacy.port import PersonalStore
+from clickwise.privacy.receipt import Receipt, receipt_of, sealed
+from clickwise.state.port import State
+from clickwise.types import UserId
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What a second look found: records in each store that still has some."""
+
+    receipt: Receipt
+    found: dict[str, int]
+
+
+class People:
+    """Every place that keeps people's data. The first of them notes who is forgotten."""
+
+    def __init__(self, state: State, stores: Sequence[PersonalStore], *, clock: Clock) -> None:
+        self._state = state
+        self._stores = tuple(stores)
+        self._clock = clock
+
+    def forget(self, user: UserId) -> Receipt:
+        """Erase everything of `user` up to now; a fault half-way leaves work for a repetition.
+
+        Raises:
+            UnavailableError: a store does not answer.
+        """
+        until = self._clock.now()
+        stores = tuple(store.erase(user, until=until) for store in self._stores)
+        self._state.people.scrub()
+        name = self._state.people.name_of(user)
+        return sealed(Receipt(user=name, forgotten=until, stores=stores), self._state.people)
+
+    def export(self, user: UserId) -> Iterator[bytes]:
+        """Everything that is known of `user`, one JSON line for each record.
+
+        Raises:
+            NotFoundError: before the first line, when there is nothing.
+        """
+        records = (
+            {"store": store.name, **record}
+            for store in self._stores
+            for record in store.export(user)
+        )
+        first = next(records, None)
+        if first is None:
+            raise NotFoundError(f"nothing is known of user {user!a}")
+        yield codec.encode(first) + b"\n"
+        for record in records:
+            yield codec.encode(record) + b"\n"
+
+    def verify(self, data: bytes) -> Verification:
+        """Look again in every store for whom a receipt is about.
+
+        Raises:
+            InvalidInputError: it is no receipt of this site.
+        """
+        people = self._state.people
+        receipt = receipt_of(data, people)
+        known: dict[str, bool] = {}
+
+        def whose(user: str) -> bool:
+            if user not in known:
+                if len(known) > 1_000_000:
+                    known.clear()
+                known[user] = people.name_of(user) == receipt.user
+            return known[user]
+
+        found = {s.name: s.holds(whose, until=receipt.forgotten) for s in self._stores}
+        return Verification(
+            receipt=receipt, found={name: number for name, number in found.items() if number}
+        )

@@ -1,0 +1,160 @@
+"""Kafka's topics as a place that keeps people's data.
+
+A compacted topic takes a tombstone, which its broker obeys when it compacts. From the others no
+single message can be taken: they go by age, and a receipt says when at the latest.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from clickwise.codec import JsonObject, decode_object
+from clickwise.privacy.port import Erased, Whose
+from clickwise.settings import Settings
+from clickwise.topics import DEAD_LETTERS, EVENTS, EXPOSURES, RECOMMENDATIONS, Topic
+from clickwise.types import UserId
+from streams.kafka import (
+    FoundTopic,
+    Message,
+    Producer,
+    connection_options,
+    describe_topics,
+    translated,
+)
+
+_RETENTION = "retention.ms"
+_SEGMENT = "segment.ms"
+# What a broker does where nobody says otherwise: a segment is begun anew after so long, and only
+# those that are closed are deleted or compacted.
+_DEFAULT_SEGMENT = timedelta(days=7)
+_POLL_SECONDS = 0.5
+_AGED = (EVENTS, EXPOSURES, DEAD_LETTERS)
+
+
+class RecommendationsTopic:
+    """The lists of users, compacted by user. See PersonalStore."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.name = RECOMMENDATIONS.full_name(settings.kafka_topic_prefix)
+
+    def erase(self, user: UserId, *, until: datetime) -> Erased:
+        """See PersonalStore. Writes a tombstone."""
+        del until
+        asyncio.run(self._write_tombstone(user))
+        return Erased(
+            store=self.name,
+            records=1,
+            left="lists from before the tombstone, until the broker compacts the topic",
+        )
+
+    def export(self, user: UserId) -> Iterator[JsonObject]:
+        """See PersonalStore."""
+        newest = asyncio.run(self._newest(user.__eq__))
+        return iter([decode_object(value) for value in newest.values() if value is not None])
+
+    def holds(self, whose: Whose, *, until: datetime) -> int:
+        """See PersonalStore: lists that no tombstone follows. Those made since do not count."""
+        newest = asyncio.run(self._newest(whose, until=until))
+        return sum(value is not None for value in newest.values())
+
+    async def _write_tombstone(self, user: UserId) -> None:
+        producer = Producer(self._settings)
+        await producer.start()
+        try:
+            await producer.write([Message(self.name, user.encode(), None)])
+        finally:
+            await producer.stop()
+
+    async def _newest(
+        self, whose: Whose, *, until: datetime | None = None
+    ) -> dict[bytes, bytes | None]:
+        """The newest value of each key that is meant, read from the whole topic.
+
+        A list that is newer than `until` counts as none.
+        """
+        found = (await describe_topics(self._settings, [self.name])).get(self.name)
+        if found is None:
+            return {}
+        client = AIOKafkaConsumer(**connection_options(self._settings), enable_auto_commit=False)
+        try:
+            await client.start()
+            places = [TopicPartition(self.name, number) for number in range(found.partitions)]
+            ends = await client.end_offsets(places)
+            client.assign(places)
+            await client.seek_to_beginning(*places)
+            return await _read(client, ends, whose, until)
+        except KafkaError as error:
+            raise translated(error, f"reading {self.name}") from error
+        finally:
+            await client.stop()
+
+
+class AgedTopics:
+    """Topics whose messages go by age: nothing can be done but to say when. See PersonalStore."""
+
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        self._settings = settings
+        self.name = topic.full_name(settings.kafka_topic_prefix)
+
+    def erase(self, user: UserId, *, until: datetime) -> Erased:
+        """See PersonalStore."""
+        del user
+        described = asyncio.run(describe_topics(self._settings, [self.name]))
+        found = described.get(self.name)
+        if found is None:
+            return Erased(store=self.name, records=0)
+        return Erased(
+            store=self.name,
+            records=0,
+            left="messages, until the topic's retention deletes them",
+            left_until=_gone_by(found, until),
+        )
+
+    def export(self, user: UserId) -> Iterator[JsonObject]:
+        """See PersonalStore. The archive has the same messages."""
+        del user
+        return iter(())
+
+    def holds(self, whose: Whose, *, until: datetime) -> int:
+        """See PersonalStore. Not looked at: the receipt says when its messages have gone."""
+        del whose, until
+        return 0
+
+
+def topic_stores(settings: Settings) -> list[RecommendationsTopic | AgedTopics]:
+    """Every topic that is keyed by a user, or may hold what one sent."""
+    return [RecommendationsTopic(settings), *(AgedTopics(settings, topic) for topic in _AGED)]
+
+
+async def _read(
+    client: AIOKafkaConsumer,
+    ends: dict[TopicPartition, int],
+    whose: Whose,
+    until: datetime | None,
+) -> dict[bytes, bytes | None]:
+    newest: dict[bytes, bytes | None] = {}
+    latest = None if until is None else until.timestamp() * 1000
+    left = {place: end for place, end in ends.items() if end}
+    while left:
+        batches = await client.getmany(timeout_ms=round(_POLL_SECONDS * 1000))
+        for record in (record for batch in batches.values() for record in batch):
+            if record.key is None or not whose(record.key.decode(errors="replace")):
+                continue
+            made_since = latest is not None and record.timestamp > latest
+            newest[record.key] = None if made_since else record.value
+        left = {place: end for place, end in left.items() if await client.position(place) < end}
+    return newest
+
+
+def _gone_by(found: FoundTopic, until: datetime) -> datetime | None:
+    """When the last message from before `until` is deleted at the latest; None: never."""
+    kept = int(found.configuration.get(_RETENTION) or -1)
+    if kept < 0:
+        return None
+    segment = int(found.configuration.get(_SEGMENT) or -1)
+    closed = timedelta(milliseconds=segment) if segment > 0 else _DEFAULT_SEGMENT
+    return until + closed + timedelta(milliseconds=kept)
