@@ -9,6 +9,7 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConflictError, InvalidInputError, NotFoundError
 from clickwise.items import Item
 from clickwise.state.port import DeadLetter, Partition, State
+from clickwise.topics import EVENTS
 from clickwise.types import ItemId, UserId
 from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import letter_message
@@ -65,8 +67,20 @@ class SetAside:
         self._clock = clock
 
     def letter(self, record: Record, error: ClickwiseError) -> DeadLetter:
-        """The dead letter of a record that `error` refused."""
-        return dead_letter(record, error, at=self._clock.now())
+        """The dead letter of a record that `error` refused; without its bytes if it is an event
+        of a user who was erased since.
+        """
+        letter = dead_letter(record, error, at=self._clock.now())
+        if not self._is_forgotten(record):
+            return letter
+        return replace(letter, key=None, value=None, detail="its user was erased since")
+
+    def _is_forgotten(self, record: Record) -> bool:
+        if _short(record.topic) != EVENTS.name or record.key is None:
+            return False
+        user = UserId(record.key.decode(errors="replace"))
+        until = self._state.people.forgotten([user]).get(user)
+        return until is not None and record.received <= until
 
     def store(self, letters: Sequence[DeadLetter]) -> None:
         """Keep letters in the state; the same place is kept once."""

@@ -1,16 +1,24 @@
 """A person is erased, told and looked for again, on a site as a user runs it."""
 
+import asyncio
 import json
 import os
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
+from aiokafka import AIOKafkaConsumer
+from sqlalchemy import create_engine, inspect
 
-from clickwise.testing.processes import wait_until
+from clickwise.settings import Settings, load
+from clickwise.testing.kafka import KafkaServer
+from clickwise.testing.processes import Program, wait_until
 from clickwise.testing.running import COMMAND, HASHING, RunningSite
+from streams import topics_admin
+from streams.kafka import Message, Producer, connection_options
 
 USER = "rosalind-ellery-7"
 SESSION = "session-of-rosalind"
@@ -166,3 +174,126 @@ def test_a_user_is_told_all_that_is_known_of_them_and_of_nobody_else(site: Runni
     assert OTHER not in by_http.text
     assert nobody.returncode != 0
     assert "nothing is known" in nobody.stderr
+
+
+@pytest.fixture
+def environment(
+    kafka: KafkaServer, postgres_url: str, topic_prefix: str, tmp_path: Path
+) -> dict[str, str]:
+    return {
+        **HASHING,
+        "CLICKWISE_HOME": str(tmp_path / "home"),
+        "CLICKWISE_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "CLICKWISE_KAFKA_TOPIC_PREFIX": topic_prefix,
+        "CLICKWISE_KAFKA_GROUP": topic_prefix,
+        "CLICKWISE_KAFKA_PARTITIONS": "1",
+        "CLICKWISE_DATABASE_URL": postgres_url,
+        "CLICKWISE_STARTUP_TIMEOUT_SECONDS": "30",
+    }
+
+
+def rows_that_speak_of(url: str, user: str) -> dict[str, int]:
+    """Rows of every table, as text, with the id in them."""
+    engine = create_engine(url)
+    found = {}
+    with engine.connect() as connection:
+        for table in inspect(connection).get_table_names():
+            rows = connection.exec_driver_sql(f'SELECT * FROM "{table}"').all()  # noqa: S608
+            number = sum(user.encode() in cell for row in rows for cell in map(_bytes, row))
+            if number:
+                found[table] = number
+    engine.dispose()
+    return found
+
+
+def _bytes(cell: object) -> bytes:
+    return bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+
+
+async def newest_list(settings: Settings, user: str) -> tuple[int, bytes | None]:
+    """How many messages of the user the compacted topic has, and the last one's value."""
+    topic = f"{settings.kafka_topic_prefix}.recommendations"
+    client = AIOKafkaConsumer(topic, **connection_options(settings), auto_offset_reset="earliest")
+    await client.start()
+    try:
+        batches = await client.getmany(timeout_ms=3_000)
+    finally:
+        await client.stop()
+    own = [r.value for rs in batches.values() for r in rs if r.key == user.encode()]
+    return len(own), own[-1] if own else None
+
+
+async def send_broken(settings: Settings) -> None:
+    producer = Producer(settings)
+    await producer.start()
+    topic = f"{settings.kafka_topic_prefix}.events"
+    await producer.write([Message(topic, USER.encode(), b'{"user": "' + USER.encode())])
+    await producer.stop()
+
+
+def test_a_user_is_erased_from_postgresql_and_the_archive_and_kafka_gets_a_tombstone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    settings = load(environment)
+    url = environment["CLICKWISE_DATABASE_URL"]
+    topics_admin.create_topics(settings)
+    stream = Program([*COMMAND, "stream"], environment=environment, log=tmp_path / "stream.log")
+    site = RunningSite(tmp_path / "home", command="serve", environment=environment)
+    receipt = tmp_path / "receipt.json"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=inherited | environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    with stream, site:
+        stream.wait_for("partitions assigned")
+        site.put({"id": f"n{i}", "kind": "news", "title": f"Title {i}"} for i in range(12))
+        wait_until(lambda: len(site.shown_to("zoe")) == 10, seconds=60, what="items indexed")
+        site.send(*(event(USER, i) for i in range(6)), *(event(OTHER, i) for i in range(6)))
+        asyncio.run(send_broken(settings))
+        wait_until(
+            lambda: (
+                asyncio.run(newest_list(settings, USER))[1] is not None
+                and rows_that_speak_of(url, USER).keys() == {"profiles", "dead_letters"}
+            ),
+            seconds=60,
+            what="profile, dead letter and list",
+        )
+        assert run("archive", "--once").returncode == 0
+        assert any("archive/events" in path for path in traces(site))
+
+        erased = run("forget", USER, "--receipt", str(receipt), "--json")
+
+        assert erased.returncode == 0, erased.stderr
+        assert rows_that_speak_of(url, USER) == {}
+        assert asyncio.run(newest_list(settings, USER))[1] is None
+        assert traces(site) == []
+        assert run("forget", "--verify", str(receipt)).returncode == 0
+        stores = {one["store"]: one for one in json.loads(receipt.read_text())["stores"]}
+        left = stores[f"{settings.kafka_topic_prefix}.events"]
+        assert datetime.fromisoformat(left["left_until"]) > datetime.now(UTC) + timedelta(days=7)
+
+        stream.terminate()
+    # The log still has the events: a consumer that begins anew, and the next archive, leave
+    # them out.
+    again = environment | {
+        "CLICKWISE_KAFKA_GROUP": f"{settings.kafka_group}-again",
+        "CLICKWISE_ARCHIVE_URL": str(tmp_path / "home" / "second"),
+    }
+    environment.update(again)
+    with (
+        Program([*COMMAND, "stream"], environment=again, log=tmp_path / "again.log") as stream,
+        RunningSite(tmp_path / "home", command="serve", environment=again) as site,
+    ):
+        stream.wait_for("partitions assigned")
+        site.send(event("a-third-person", 1))
+        wait_until(
+            lambda: bool(rows_that_speak_of(url, "a-third-person")), seconds=60, what="read again"
+        )
+        assert run("archive", "--once").returncode == 0
+
+        assert rows_that_speak_of(url, USER) == {}
+        assert traces(site) == []

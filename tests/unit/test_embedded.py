@@ -9,6 +9,7 @@ from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ConflictError, OverloadedError, UnavailableError
 from clickwise.ids import time_ordered_id
 from clickwise.items import parse_item
+from clickwise.types import UserId
 from streams.embedded import EmbeddedEngine, EmbeddedExposureLog
 from tests.site import NOW, Site, three_topics
 
@@ -166,3 +167,20 @@ async def test_an_exposure_is_found_again_by_the_time_in_its_request_id(site):
     assert await log.find(wanted) == b'{"request_id":"%b","user":"anna"}' % wanted.encode()
     assert await log.find(time_ordered_id(SystemClock().now())) is None
     assert await log.find("anna") is None  # not an id of ours
+
+
+async def test_an_exposure_that_waited_while_its_user_was_erased_is_not_written(site):
+    log = EmbeddedExposureLog(state=site.state, every_seconds=0.01)
+    moment = site.clock.now()
+    for user, time in (
+        ("anna", "2020-01-01T00:00:00Z"),
+        ("anna", "2099-01-01T00:00:00Z"),
+        ("b", ""),
+    ):
+        log.add(Exposure(user, b'{"time":"%b"}' % time.encode()))
+    site.state.people.forget(UserId("anna"), until=moment, events_of=lambda _: ())
+    await log.start()
+    await log.stop()
+
+    written = [body for _, body in site.state.exposures()]
+    assert written == [b'{"time":"2099-01-01T00:00:00Z"}', b'{"time":""}']

@@ -259,3 +259,33 @@ def test_impressions_are_counted_for_the_item_and_leave_interest_alone(site):
     assert activity.counts(row) == {EventType.IMPRESSION: 1}
     assert len(site.profile("anna").history) == 0
     assert "sport0" in site.listed("anna", limit=60)
+
+
+def forget(site, user):
+    site.state.people.forget(UserId(user), until=site.clock.now(), events_of=lambda _: ())
+
+
+def test_events_from_before_their_users_erasure_have_no_effect_and_are_passed_over(site):
+    batch = arrivals(site, [site.event("anna", "sport0"), site.event("boris", "sport1")])
+    worker(site).apply(batch)
+    forget(site, "anna")
+    site.clock.advance(seconds=60)
+    late = site.event("anna", "sport2", time=(site.clock.now().timestamp() - 3_600))
+
+    again = worker(site).apply([*batch, *arrivals(site, [late], first=2)])
+
+    assert again.outcomes == ("forgotten", "redelivered", "forgotten")
+    assert "anna" not in again.users
+    assert site.state.profile(UserId("anna"))[0] is None
+    assert site.state.offsets(CONSUMER)[Partition(CONSUMER, "events", 0)] == 3
+
+
+def test_events_from_after_their_users_erasure_begin_a_new_profile(site):
+    worker(site).apply(arrivals(site, [site.event("anna", "sport0")]))
+    forget(site, "anna")
+    site.clock.advance(seconds=1)
+
+    applied = worker(site).apply(arrivals(site, [site.event("anna", "sport1")], first=1))
+
+    assert applied.outcomes == ("applied",)
+    assert site.profile("anna").events_applied == 1

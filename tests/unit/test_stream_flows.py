@@ -425,3 +425,16 @@ def _as(kind: type[EventHandler], deployment: Deployment) -> EventHandler:
         clock=SystemClock(),
         keep_bodies=False,
     )
+
+
+def test_a_broken_event_of_an_erased_user_is_set_aside_without_its_bytes(
+    deployment: Deployment,
+) -> None:
+    deployment.state.people.forget(UserId("u1"), until=NOW, events_of=lambda _: ())
+
+    take(deployment.events(), record(0, b'{"user": "u1"', b"u1"), record(1, b"{", b"u2"))
+
+    newest, oldest = deployment.state.dead_letters()
+    assert (newest.key, newest.value) == (b"u2", b"{")
+    assert (oldest.key, oldest.value, oldest.reason) == (None, None, "invalid")
+    assert "u1" not in oldest.detail
