@@ -32,7 +32,10 @@ def letter_message(topic: str, letter: DeadLetter) -> Message:
         headers.append(("cut", str(len(letter.value or b"")).encode()))
     # A key alone could already be too large; it is part of what the state keeps.
     key = letter.key if len(letter.key or b"") <= MAX_COPIED_BYTES else None
-    return Message(topic, key, None if cut else letter.value, headers=tuple(headers))
+    value = None if cut else letter.value
+    if key is None and value is None:
+        value = b""  # Kafka's client takes no message with neither
+    return Message(topic, key, value, headers=tuple(headers))
 
 
 def replay_message(letter: DeadLetter, *, topics: frozenset[str]) -> Message:

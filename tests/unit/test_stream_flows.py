@@ -438,3 +438,11 @@ def test_a_broken_event_of_an_erased_user_is_set_aside_without_its_bytes(
     assert (newest.key, newest.value) == (b"u2", b"{")
     assert (oldest.key, oldest.value, oldest.reason) == (None, None, "invalid")
     assert "u1" not in oldest.detail
+
+
+def test_a_copy_of_a_letter_always_has_a_key_or_a_value() -> None:
+    letter = dead_letter(record(0, None, None), InvalidInputError("empty"), at=NOW)
+    large = dead_letter(record(0, None, b"k" * 2_000_000), InvalidInputError("empty"), at=NOW)
+
+    assert letter_message("dead-letters", letter).value == b""
+    assert letter_message("dead-letters", large).value == b""
