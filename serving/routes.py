@@ -76,13 +76,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/users/{id}/export", export_user, "users",
         "Everything that is known of a user",
-        answers={200: "application/x-ndjson"}, faults=(404, 429), unbounded=True,
+        answers={200: "application/x-ndjson"}, scope=Scope.ADMIN, faults=(404, 429), unbounded=True,
         description="A JSON object on each line; `store` says where it lies. One at a time.",
     ),
     Operation(
         "DELETE", "/v1/users/{id}", forget_user, "users",
         "Erase a user from every store",
-        answers={200: Receipt}, faults=(409, 429), unbounded=True,
+        answers={200: Receipt}, scope=Scope.ADMIN, faults=(409, 429), unbounded=True,
         description=(
             "Answers with a receipt, which `clickwise forget --verify` takes: keep it. Events"
             " from before are not taken again; later ones begin a new profile. Nobody with this"

@@ -51,6 +51,12 @@ ROWS = (
                 (f"sum by (status) (rate(clickwise_requests_total{{{_API}}}[$__rate_interval]))",
                  "{{status}}"),
             ),
+            lines(
+                "Refused requests", "No key, a wrong one, too much, malformed: the audit log names who",
+                "reqps",
+                ("sum by (reason) (rate(clickwise_refused_requests_total[$__rate_interval]))"
+                 " or vector(0)", "{{reason}}"),
+            ),
             quantiles(
                 "Time to answer a list", "The promise: 99 % within 100 ms",
                 "clickwise_request_seconds", only='{route=~".*recommendations"}',

@@ -1,17 +1,13 @@
 """Whom the site was told to forget, and the key of the hashes that say so."""
 
 import secrets
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.types import TypeEngine
 
 revision = "0006"
-# Of the migrations beside this one, the newest that is older.
-down_revision = max(
-    path.name[1:5] for path in Path(__file__).parent.glob("v*.py") if path.name[1:5] < revision
-)
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
