@@ -52,10 +52,9 @@ ROWS = (
                  "{{status}}"),
             ),
             lines(
-                "Refused requests", "No key, a wrong one, too much, malformed: the audit log names who",
-                "reqps",
-                ("sum by (reason) (rate(clickwise_refused_requests_total[$__rate_interval]))"
-                 " or vector(0)", "{{reason}}"),
+                "Refused requests", "No key, a wrong one, too much, malformed: see the audit log", "reqps",
+                ("sum by (reason) (rate(clickwise_refused_requests_total[$__rate_interval]))",
+                 "{{reason}}"),
             ),
             quantiles(
                 "Time to answer a list", "The promise: 99 % within 100 ms",

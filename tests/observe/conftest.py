@@ -170,6 +170,7 @@ class Load:
         number, user = self._number, f"reader-{self._number % 24}"
         if number % 7 == 0:
             client.get(f"/v1/users/{user}/recommendations", params={"offset": 900})
+            client.post("/v1/events", content=b"{")
         shown = client.get(f"/v1/users/{user}/recommendations").json()
         item = shown["items"][0]["item"] if shown.get("items") else f"item-{number % 60}"
         event = {
