@@ -52,7 +52,8 @@ ROWS = (
                  "{{status}}"),
             ),
             lines(
-                "Refused requests", "No key, a wrong one, too much, malformed: see the audit log", "reqps",
+                "Refused requests", "No key, a wrong one, too much, malformed: the audit log",
+                "reqps",
                 ("sum by (reason) (rate(clickwise_refused_requests_total[$__rate_interval]))",
                  "{{reason}}"),
             ),
