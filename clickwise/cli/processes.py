@@ -6,15 +6,23 @@ No Kafka client is imported where none is set: the base install has none.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Protocol
 
+from clickwise import logs
 from clickwise.cli import handlers
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.people import SitePeople
 from clickwise.cli.wiring import Core, open_core
-from clickwise.errors import ClickwiseError
+from clickwise.errors import ClickwiseError, UnavailableError
 from clickwise.settings import Settings
 from serving.parts import Health, Parts
 from streams.embedded import EmbeddedExposureLog
+
+_log = logs.get(__name__)
+
+
+class _Door(Protocol):
+    async def start(self) -> None: ...
 
 
 def serving_parts(settings: Settings) -> Parts:
@@ -83,8 +91,8 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         core.releases.start()
         start_shelf(core)
         shadow.start()
-        await events.start()
-        await items.start()
+        await connect(events)
+        await connect(items)
         await exposures.start()
 
     async def stop() -> None:
@@ -109,6 +117,14 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         on_start=start,
         on_stop=stop,
     )
+
+
+async def connect(door: _Door) -> None:
+    """Connect; where Kafka went away since it was asked, a later write does it. Lists need none."""
+    try:
+        await door.start()
+    except UnavailableError as error:
+        _log.warning("Kafka went away at the start", reason=str(error))
 
 
 def start_shelf(core: Core) -> None:
