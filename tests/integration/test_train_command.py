@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -107,8 +108,10 @@ def test_a_training_that_is_stopped_says_so_and_is_taken_up(tmp_path):
             seconds=300.0,
             what="a checkpoint",
         )
+        first.send_signal(signal.SIGSTOP)  # or it may have ended before the other has begun
         busy = clickwise("train", "once", home=home)
         first.terminate()
+        first.send_signal(signal.SIGCONT)
         _, said = first.communicate(timeout=300)
 
     assert busy.returncode == 1
