@@ -42,7 +42,8 @@ async def servers(url: str) -> AsyncIterator[list[httpx.AsyncClient]]:
             Parts(
                 settings=load({}, access="keys"), recommender=site.recommender,
                 state=site.lookups, events=site.events, items=site.items,
-                exposures=site.exposures, clock=site.clock, health=list, keys=state.keys,
+                exposures=site.exposures, people=site.people, clock=site.clock, health=list,
+                keys=state.keys,
             )
         )
         for state in states
