@@ -300,6 +300,7 @@ def test_a_worker_that_stands_still_begins_anew(site: Site, tmp_path: Path) -> N
         worker.wait_for("partitions assigned")
         traffic.more(200)
         file.touch()
+        worker.wait_for('"event": "deaf"')
         traffic.more(200)
 
     site.check()
