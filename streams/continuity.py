@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from clickwise.settings import Settings
-from streams.kafka import REQUEST_SECONDS, connection_options, translated
+from streams.kafka import REQUEST_SECONDS, topic_reader, translated
 from streams.records import Record
 from streams.waiting import persistently
 
@@ -100,10 +100,6 @@ class Continuity:
 
     async def _opened(self) -> AIOKafkaConsumer:
         if self._client is None:
-            self._client = AIOKafkaConsumer(
-                **connection_options(self._settings),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",  # where it is being deleted: what comes after
-            )
+            self._client = topic_reader(self._settings)
             await self._client.start()
         return self._client

@@ -372,6 +372,15 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
+def topic_reader(settings: Settings) -> AIOKafkaConsumer:
+    """A client outside the group, not started, for a look at records by their offsets."""
+    return AIOKafkaConsumer(
+        **connection_options(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # where it is being deleted: what comes after
+    )
+
+
 def connection_options(settings: Settings) -> dict[str, object]:
     """What every client of aiokafka is opened with."""
     options: dict[str, object] = {

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from clickwise import logs
 from clickwise.settings import Settings
-from streams.kafka import REQUEST_SECONDS, connection_options
+from streams.kafka import REQUEST_SECONDS, topic_reader
 
 PROOF_SECONDS = 5.0
 
@@ -128,10 +128,6 @@ class Watch:
 
     async def _opened(self) -> AIOKafkaConsumer:
         if self._client is None:
-            self._client = AIOKafkaConsumer(
-                **connection_options(self._settings),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-            )
+            self._client = topic_reader(self._settings)
             await self._client.start()
         return self._client
