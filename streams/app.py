@@ -26,7 +26,7 @@ from streams.exits import end_process
 from streams.kafka import REQUEST_SECONDS, bootstrap_servers, ssl_context
 from streams.progress import Progress
 from streams.records import REPLAY_HEADER, Record
-from streams.transport import SeekingTransport
+from streams.transport import Kept, Offsets, SeekingTransport
 
 LAG_SECONDS = 1.0
 ITEM_BATCH = 64
@@ -46,11 +46,15 @@ class Flow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """What the agents feed, and what runs beside them until the end."""
+    """What the agents feed, and what runs beside them until the end.
+
+    `applied`: the next offset that the database would apply, of partitions of events and items.
+    """
 
     events: Flow
     items: Flow
     activity: Flow
+    applied: Callable[[], Offsets]
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     at_end: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
@@ -85,6 +89,11 @@ def create_app(settings: Settings, flows: Flows) -> tuple[faust.App, Progress]:
     )
     app.transport = SeekingTransport(app.conf.broker_consumer, app)
     prefix = settings.kafka_topic_prefix
+    app.transport.kept = Kept(
+        read=flows.applied,
+        topics=(EVENTS.full_name(prefix), ITEMS.full_name(prefix)),
+        after=ITEM_ACTIVITY.full_name(prefix),
+    )
     progress = Progress(app)
     continuity = Continuity(settings, progress.following)
     linger = settings.stream_linger_seconds

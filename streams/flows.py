@@ -88,6 +88,19 @@ class SetAside:
             with self._state.write() as write:
                 write.add_dead_letters(letters)
 
+    def passed(self, consumer: str, records: Sequence[Record]) -> None:
+        """Note that all up to these records is done, where the last ones were set aside: else
+        the database's offsets would stay behind those of the log.
+        """
+        ends: dict[Partition, int] = {}
+        for one in records:
+            place = Partition(consumer, one.topic, one.partition)
+            ends[place] = max(ends.get(place, 0), one.offset + 1)
+        with self._state.write() as write:
+            stored = write.offsets(ends)
+            ahead = {place: end for place, end in ends.items() if end > stored.get(place, 0)}
+            write.put_offsets(ahead)
+
     async def send(self, letters: Sequence[DeadLetter]) -> None:
         """Copy stored letters to the dead letters topic, and count them."""
         if not letters:
@@ -168,6 +181,8 @@ class EventFlow:
             self._aside,
             _EVENT_FAULTS,
         )
+        if letters:
+            self._aside.passed(self._consumer, records)
         return applied, letters
 
     def _arrival(self, record: Record) -> Arrival:
@@ -204,6 +219,8 @@ class ItemFlow:
             self._aside,
             _ITEM_FAULTS,
         )
+        if letters:
+            self._aside.passed(self._consumer, records)
         return letters
 
     def _change(self, record: Record) -> tuple[tuple[ItemId, Item | None], tuple[Partition, int]]:

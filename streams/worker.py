@@ -187,6 +187,11 @@ def _flows(
             consumer=settings.kafka_group,
         ),
         activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
+        applied=lambda: {
+            (place.topic, place.partition): offset
+            for place, offset in parts.state.offsets(settings.kafka_group).items()
+            if place.source < 0
+        },
         beside=(
             partial(watch_replication, settings),
             *((publisher.run,) if publisher is not None else ()),

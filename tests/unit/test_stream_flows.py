@@ -446,3 +446,24 @@ def test_a_copy_of_a_letter_always_has_a_key_or_a_value() -> None:
 
     assert letter_message("dead-letters", letter).value == b""
     assert letter_message("dead-letters", large).value == b""
+
+
+def test_the_databases_offsets_pass_over_what_was_set_aside(deployment: Deployment) -> None:
+    take(deployment.events(), click(0), record(1, b"{"), record(2, None))
+    take(deployment.items(Items()), item_record(4, "bad", b"{"))
+
+    offsets = deployment.state.offsets("workers")
+    assert {(place.topic, offset) for place, offset in offsets.items()} == {
+        ("events", 3), ("items", 5),
+    }  # fmt: skip
+
+
+def test_an_older_batch_that_is_set_aside_again_moves_no_offset_back(
+    deployment: Deployment,
+) -> None:
+    take(deployment.events(), record(0, b"{"), click(5))
+
+    take(deployment.events(), record(0, b"{"))
+
+    assert set(deployment.state.offsets("workers").values()) == {6}
+    assert len(deployment.state.dead_letters()) == 1
