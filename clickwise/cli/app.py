@@ -97,11 +97,50 @@ def stream(home: Home = None) -> int:
 
 
 @app.command()
-def migrate(home: Home = None) -> int:
+def migrate(
+    back_to: Annotated[
+        str,
+        typer.Option(
+            help="An older schema (0005, say), for the older version that is started next."
+        ),
+    ] = "",
+    home: Home = None,
+) -> int:
     """Bring the database's tables to this version; every process does so when it starts, too."""
-    from clickwise.cli.migrating import migrate as run
+    from clickwise.cli import migrating
 
-    return run(settings_from(home=home))
+    settings = settings_from(home=home)
+    if back_to:
+        return migrating.migrate_back(settings, back_to)
+    return migrating.migrate(settings)
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="Folder to make, or an empty one.")],
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Copy an embedded site while it runs: state, log, archive, models; checked when restored."""
+    from clickwise.cli.backing_up import backup as run
+
+    return run(settings_from(home=home), path, json=json)
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="A folder that `clickwise backup` made.")],
+    receipts: Annotated[
+        Path | None,
+        typer.Option(help="Receipts of people who were forgotten since: a file, or a folder."),
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Make a site of a backup, in a home that is empty; people who were forgotten stay so."""
+    from clickwise.cli.restoring import restore as run
+
+    return run(settings_from(home=home), path, receipts=receipts, json=json)
 
 
 @app.command()
@@ -296,6 +335,10 @@ def forget(
     verify: Annotated[
         Path | None, typer.Option(help="Search again for whom this receipt is about.")
     ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(help="Erase once more whom this receipt, or a folder of them, is about."),
+    ] = None,
     json: Json = False,
     home: Home = None,
 ) -> int:
@@ -303,12 +346,16 @@ def forget(
     from clickwise.cli import people
 
     settings = settings_from(home=home)
+    if again is not None:
+        if user or receipt is not None or verify is not None:
+            raise typer.BadParameter("--again takes receipts, and nothing else")
+        return people.again(settings, people.receipts_in(again), json=json)
     if verify is not None:
         if user or receipt is not None:
             raise typer.BadParameter("--verify takes a receipt, and no user")
         return people.verify(settings, verify, json=json)
     if not user:
-        raise typer.BadParameter("give the id of a user, or --verify RECEIPT")
+        raise typer.BadParameter("give the id of a user, or --verify or --again RECEIPT")
     return people.forget(settings, user, receipt=receipt, json=json)
 
 

@@ -11,9 +11,31 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.output import console
 from clickwise.cli.waiting import database_answers
 from clickwise.cli.wiring import state_of
+from clickwise.errors import ConflictError
 from clickwise.settings import Settings
 from clickwise.state.tables import SCHEMA_VERSION
 from streams.waiting import wait_for_services
+
+
+def migrate_back(settings: Settings, version: str) -> int:
+    """Bring the database's tables back to the schema of an older version, which is then started.
+
+    This program does it, since the older one does not know what to undo. No process of it may
+    run: it would miss its tables. What only they hold is lost, so a backup comes first.
+
+    Raises:
+        UnavailableError: the database did not answer.
+        ConfigurationError: there is no such schema, or the database is not ahead of it.
+    """
+    logs.configure(level=settings.log_level, output=settings.log_format)
+    homes.need_home(settings)
+    running = homes.ServerLock(settings).address()
+    if running:
+        raise ConflictError(f"a server runs on {settings.folder}, at {running}: stop it first")
+    with ExitStack() as stack:
+        before = state_of(settings, stack).migrate_back(version)
+    console().print(Text(f"the database has the tables of schema {version}, and had {before}"))
+    return Exit.DONE
 
 
 def migrate(settings: Settings) -> int:

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.text import Text
@@ -87,11 +87,7 @@ def verify(settings: Settings, receipt: Path, *, json: bool) -> int:
     Raises:
         InvalidInputError: it cannot be read, or is no receipt of this site.
     """
-    try:
-        with receipt.open("rb") as file:
-            data = file.read(LARGEST_RECEIPT_BYTES)
-    except OSError as error:
-        raise InvalidInputError(f"{receipt} cannot be read: {error.strerror}") from error
+    data = _content(receipt)
     with ExitStack() as stack:
         found = _opened(settings, stack).verify(data)
     if json:
@@ -99,6 +95,44 @@ def verify(settings: Settings, receipt: Path, *, json: bool) -> int:
     else:
         _show(found)
     return Exit.FAILED if found.found else Exit.DONE
+
+
+def again(settings: Settings, receipts: Sequence[Path], *, json: bool) -> int:
+    """Erase once more whom these receipts are about: after a backup was put back.
+
+    Raises:
+        InvalidInputError: one cannot be read, or is no receipt of this site; nobody was erased.
+    """
+    contents = [_content(path) for path in receipts]
+    with ExitStack() as stack:
+        people = _opened(settings, stack)
+        given = people.again(newest_of(people.read(data) for data in contents))
+    if json:
+        print_json(given)
+    else:
+        records = sum(store.records for one in given for store in one.stores)
+        console().print(Text(f"{len(given)} looked for again, {records} records erased"))
+    return Exit.DONE
+
+
+def newest_of(receipts: Iterable[Receipt]) -> dict[str, datetime]:
+    """Up to when each of those whom these receipts are about is forgotten."""
+    notes: dict[str, datetime] = {}
+    for one in receipts:
+        notes[one.user] = max(one.forgotten, notes.get(one.user, one.forgotten))
+    return notes
+
+
+def receipts_in(folder: Path) -> list[Path]:
+    """The receipts that a folder holds, or the one that is a file.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    found = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
+    if not found:
+        raise InvalidInputError(f"{folder} holds no receipt (*.json)")
+    return found
 
 
 def export(settings: Settings, user: str) -> int:
@@ -111,6 +145,14 @@ def export(settings: Settings, user: str) -> int:
         for line in _opened(settings, stack).export(UserId(check_id(user, "user"))):
             sys.stdout.write(line.decode())
     return Exit.DONE
+
+
+def _content(receipt: Path) -> bytes:
+    try:
+        with receipt.open("rb") as file:
+            return file.read(LARGEST_RECEIPT_BYTES)
+    except OSError as error:
+        raise InvalidInputError(f"{receipt} cannot be read: {error.strerror}") from error
 
 
 def _opened(settings: Settings, stack: ExitStack) -> People:

@@ -1,13 +1,14 @@
 """One person in every store: erased, told, or looked for again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
 from clickwise import codec
 from clickwise.clock import Clock
 from clickwise.errors import NotFoundError
-from clickwise.privacy.port import PersonalStore
+from clickwise.privacy.port import Erased, PersonalStore
 from clickwise.privacy.receipt import Receipt, receipt_of, sealed
 from clickwise.state.port import State
 from clickwise.types import UserId
@@ -40,6 +41,45 @@ class People:
         name = self._state.people.name_of(user)
         return sealed(Receipt(user=name, forgotten=until, stores=stores), self._state.people)
 
+    def again(self, notes: Mapping[str, datetime]) -> list[Receipt]:
+        """Erase once more whoever has one of these hashes, each up to its moment: a backup was
+        put back that is older. What the log delivers of them later has no effect either.
+
+        Raises:
+            UnavailableError: a store does not answer.
+        """
+        people = self._state.people
+        for name, until in notes.items():
+            people.note(name, until)
+        done: dict[str, list[Erased]] = {name: [] for name in notes}
+        for store in self._stores if notes else ():
+            for user, name in self._seen_in(store, notes):
+                until = notes[name]
+                if store.holds(user.__eq__, until=until):
+                    done[name].append(store.erase(user, until=until))
+        if any(done.values()):
+            people.scrub()
+        return [
+            sealed(Receipt(user=name, forgotten=notes[name], stores=tuple(stores)), people)
+            for name, stores in done.items()
+        ]
+
+    def _seen_in(
+        self, store: PersonalStore, notes: Mapping[str, datetime]
+    ) -> list[tuple[UserId, str]]:
+        """The ids in a store, of whatever age, that have one of these hashes, with the hash."""
+        people = self._state.people
+        seen: dict[UserId, str] = {}
+
+        def whose(user: str) -> bool:
+            name = people.name_of(user)
+            if name in notes:
+                seen[UserId(user)] = name
+            return name in notes
+
+        store.holds(whose, until=max(notes.values()))
+        return list(seen.items())
+
     def export(self, user: UserId) -> Iterator[bytes]:
         """Everything that is known of `user`, one JSON line for each record.
 
@@ -57,6 +97,14 @@ class People:
         yield codec.encode(first) + b"\n"
         for record in records:
             yield codec.encode(record) + b"\n"
+
+    def read(self, data: bytes) -> Receipt:
+        """A receipt that this site gave.
+
+        Raises:
+            InvalidInputError: it is none, or not this site's.
+        """
+        return receipt_of(data, self._state.people)
 
     def verify(self, data: bytes) -> Verification:
         """Look again in every store for whom a receipt is about.

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     delete,
     literal_column,
     select,
@@ -43,6 +44,7 @@ _key: Select[*tuple[Any, ...]] = select(hash_keys.c.value).where(
     hash_keys.c.name == literal_column("'people'")
 )
 _any: Select[*tuple[Any, ...]] = select(literal_column("1")).select_from(forgotten).limit(1)
+_all: Select[*tuple[Any, ...]] = select(forgotten.c.user, forgotten.c.at)
 _profile: Select[*tuple[Any, ...]] = select(profiles.c.body).where(
     profiles.c.user == bindparam("of_user")
 )
@@ -74,7 +76,13 @@ class SqlPeople:
         }
         note = bulk.insert(forgotten).values(user=bindparam("user"), at=bindparam("at"))
         self._put = note.on_conflict_do_update(
-            index_elements=[forgotten.c.user], set_={"at": note.excluded["at"]}
+            index_elements=[forgotten.c.user],
+            set_={
+                "at": case(
+                    (note.excluded["at"] > forgotten.c.at, note.excluded["at"]),
+                    else_=forgotten.c.at,
+                )
+            },
         )
 
     @cached_property
@@ -127,6 +135,20 @@ class SqlPeople:
             except DBAPIError as error:
                 raise translate(error) from error
         return ErasedProfile(gone, erased)
+
+    def note(self, name: str, until: datetime) -> None:
+        """See People."""
+        with self._connections.transaction() as connection:
+            try:
+                if not self._bulk.one_writer:
+                    connection.exec_driver_sql(_ALONE)
+                connection.execute(self._put, {"user": name, "at": until})
+            except DBAPIError as error:
+                raise translate(error) from error
+
+    def notes(self) -> dict[str, datetime]:
+        """See People."""
+        return {str(name): at for name, at in self._connections.rows(_all)}
 
     def erase_rows(self, table: Erasable, numbers: Collection[int]) -> int:
         """See People. In several transactions, so that writers wait for none of them long."""

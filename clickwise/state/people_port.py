@@ -47,6 +47,14 @@ class People(Protocol):
         """
         ...
 
+    def note(self, name: str, until: datetime) -> None:
+        """Note again that whoever has this hash (`name_of`) is forgotten; a later note stays."""
+        ...
+
+    def notes(self) -> dict[str, datetime]:
+        """Everybody who is forgotten, by the hash, and up to when."""
+        ...
+
     def erase_rows(self, table: Erasable, numbers: Collection[int]) -> int:
         """Delete rows by their sequence numbers (dead letters: ids); how many."""
         ...

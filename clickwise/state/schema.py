@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
@@ -47,6 +49,44 @@ def migrate(engine: Engine, *, begin: Callable[[Connection], None], version: str
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
             raise translate(error) from error
+
+
+def migrate_back(engine: Engine, *, begin: Callable[[Connection], None], version: str) -> str:
+    """Downgrade to the older `version`, in one transaction likewise; the version before.
+
+    What only newer tables hold is lost (each migration's `downgrade` says which go).
+
+    Raises:
+        ConfigurationError: there is no such version, or the database is not ahead of it.
+        UnavailableError: it did not answer, or another migration held it for too long.
+    """
+    with _one_at_a_time:
+        try:
+            with engine.connect() as connection:
+                known = {one.revision for one in _scripts(connection).walk_revisions()}
+                if version not in known:
+                    raise ConfigurationError(
+                        f"there is no schema {version!a}: {', '.join(sorted(known))} are known"
+                    )
+                begin(connection)
+                if engine.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                check(connection)
+                before = MigrationContext.configure(connection).get_current_revision() or ""
+                if version >= before:
+                    raise ConfigurationError(
+                        f"the database has schema {before or 'none'}, which is not newer than"
+                        f" {version}"
+                    )
+                command.downgrade(configuration(connection), version)
+                connection.exec_driver_sql("COMMIT")
+        except DBAPIError as error:
+            raise translate(error) from error
+    return before
+
+
+def _scripts(connection: Connection) -> ScriptDirectory:
+    return ScriptDirectory.from_config(configuration(connection))
 
 
 def check(connection: Connection) -> None:

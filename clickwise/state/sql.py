@@ -253,6 +253,14 @@ class SqlState:
         finally:
             engine.dispose()
 
+    def migrate_back(self, version: str) -> str:
+        """Bring the schema back to an older program's; the version it had. See `schema`."""
+        engine = self._database.patient_engine()
+        try:
+            return schema.migrate_back(engine, begin=self._database.begin, version=version)
+        finally:
+            engine.dispose()
+
     def close(self) -> None:
         """See State."""
         self._connections.close()

@@ -17,6 +17,7 @@ from clickwise.state.sql import SqlState, open_state
 from clickwise.types import UserId, event_key
 
 NOW = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)
+DAY = timedelta(days=1)
 ANN, BOB = UserId("ann-of-the-test"), UserId("bob")
 
 
@@ -58,6 +59,36 @@ def test_a_transaction_sees_up_to_when_a_user_is_forgotten(state: SqlState) -> N
     with state.write() as write:
         assert write.forgotten([ANN, BOB]) == {ANN: NOW}
     assert state.people.any_forgotten()
+
+
+def test_a_note_is_put_back_by_its_hash_and_never_moves_back(state: SqlState) -> None:
+    name = state.people.name_of(ANN)
+
+    state.people.note(name, NOW)
+    state.people.note(name, NOW - timedelta(days=1))
+
+    assert state.people.notes() == {name: NOW}
+    assert state.people.forgotten([ANN, BOB]) == {ANN: NOW}
+
+
+def test_whoever_is_found_again_by_the_hash_is_erased_and_nobody_else(state: SqlState) -> None:
+    clock = SystemClock()
+    people = People(state, embedded_tables(state), clock=clock)
+    with state.write() as write:
+        write.add_events(
+            [
+                EventRow(event_key("a"), NOW, b'{"id":"a","user":"ann-of-the-test"}'),
+                EventRow(event_key("b"), NOW, b'{"id":"b","user":"bob"}'),
+                EventRow(event_key("c"), NOW + DAY, b'{"id":"c","user":"ann-of-the-test"}'),
+            ]
+        )
+
+    (receipt,) = people.again({state.people.name_of(ANN): NOW})
+
+    assert [(one.store, one.records) for one in receipt.stores] == [("events", 1)]
+    assert len(state.events()) == 2
+    assert state.people.forgotten([ANN]) == {ANN: NOW}
+    assert people.read(codec.encode(receipt)) == receipt
 
 
 def test_the_profile_and_the_events_that_it_kept_go_and_others_stay(state: SqlState) -> None:

@@ -973,6 +973,35 @@ class TestSchema:
         with state.write() as write:
             write.put_items([put("i")])
 
+    @pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005"])
+    def test_every_migration_goes_back_and_forward_with_the_data_of_older_tables(
+        self, state: SqlState, engine: Engine, version: str
+    ) -> None:
+        place = Partition("c", "events", 0)
+        with state.write() as write:
+            write.put_items([put("i")])
+            write.put_profiles([ProfileWrite(UserId("u"), 0, b"body")])
+            write.add_events([event("e")])
+            write.put_offsets({place: 7})
+
+        before = state.migrate_back(version)
+        with engine.connect() as connection:
+            reached = MigrationContext.configure(connection).get_current_revision()
+        state.migrate()
+
+        assert (before, reached) == (SCHEMA_VERSION, version)
+        stored, change = state.profile(UserId("u"))
+        assert (stored, change) == (StoredProfile(1, b"body"), 1)
+        assert state.offsets("c") == {place: 7}
+        assert [body for _, body in state.events()] == [b"{}"]
+        assert state.count_items() == 1
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+        with state.write() as write:
+            write.put_items([put("i"), put("j")])
+            write.put_offsets({place: 8})
+
     def test_processes_that_start_at_once_migrate_once(self, url: str) -> None:
         program = (
             "import sys; from clickwise.state.sql import open_state;"

@@ -61,3 +61,24 @@ def test_a_database_that_is_away_is_waited_for_and_then_told(monkeypatch, capsys
     assert run(["migrate"]) == Exit.UNAVAILABLE
 
     assert "CLICKWISE_STARTUP_TIMEOUT_SECONDS" in capsys.readouterr().err
+
+
+def test_it_goes_back_for_an_older_version_and_forward_again(version, capsys):
+    run(["migrate"])
+
+    assert run(["migrate", "--back-to", "0005"]) == Exit.DONE
+
+    assert "schema 0005" in capsys.readouterr().out
+    assert version() == "0005"
+    assert run(["migrate"]) == Exit.DONE
+    assert version() == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("wanted", ["0042", SCHEMA_VERSION, "head"])
+def test_it_goes_back_to_nothing_but_an_older_version(version, capsys, wanted):
+    run(["migrate"])
+
+    assert run(["migrate", "--back-to", wanted]) == Exit.USAGE
+
+    assert "schema" in capsys.readouterr().err
+    assert version() == SCHEMA_VERSION
