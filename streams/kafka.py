@@ -358,6 +358,28 @@ async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[i
     return {place.partition: offset for place, offset in found.items()}
 
 
+async def committed_offsets(settings: Settings, topic: str, partitions: int) -> dict[int, int]:
+    """What the workers' group has told Kafka, of partitions where it has; nobody joins it.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    client = AIOKafkaConsumer(
+        **connection_options(settings), group_id=settings.kafka_group, enable_auto_commit=False
+    )
+    found = {}
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await client.start()
+            for number in range(partitions):
+                found[number] = await client.committed(TopicPartition(topic, number))
+    except (KafkaError, TimeoutError) as error:
+        raise translated(error, f"reading what is committed of {topic}") from error
+    finally:
+        await client.stop()
+    return {number: offset for number, offset in found.items() if offset is not None}
+
+
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(**connection_options(settings))

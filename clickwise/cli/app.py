@@ -269,11 +269,20 @@ def understand(
 
 
 @app.command()
-def check(json: Json = False, home: Home = None, host: Host = None, port: Port = None) -> int:
+def check(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every row and file, too; changes nothing.")
+    ] = False,
+    json: Json = False,
+    home: Home = None,
+    host: Host = None,
+    port: Port = None,
+) -> int:
     """Look at settings, machine and services, and say what to do."""
-    from clickwise.cli.checking import check as run
+    from clickwise.cli import checking
 
-    return run({"home": home, "host": host, "port": port}, json=json)
+    look = checking.check_deep if deep else checking.check
+    return look({"home": home, "host": host, "port": port}, json=json)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """`clickwise check`: everything that can be wrong around a process, and what to do about it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,18 @@ Check = Callable[[Settings], Iterable[checks.Seen]]
 
 def check(overrides: Mapping[str, object], *, json: bool) -> int:
     """Look at everything; 1 if something fails."""
-    findings = list(findings_for(overrides))
+    return _told(list(findings_for(overrides)), json=json)
+
+
+def check_deep(overrides: Mapping[str, object], *, json: bool) -> int:
+    """The same, and every stored thing is read; 1 if something fails."""
+    from clickwise.cli import deep_checks, deep_kafka
+
+    more = deep_checks.ALL | deep_kafka.ALL
+    return _told(list(findings_for(overrides, more)), json=json)
+
+
+def _told(findings: Sequence[Finding], *, json: bool) -> int:
     if json:
         print_json({"ok": all(one.level != "fail" for one in findings), "findings": findings})
     else:
@@ -39,8 +50,12 @@ def check(overrides: Mapping[str, object], *, json: bool) -> int:
     return Exit.FAILED if any(one.level == "fail" for one in findings) else Exit.DONE
 
 
-def findings_for(overrides: Mapping[str, object]) -> Iterable[Finding]:
-    """Findings one by one; without sound settings there is nothing else to look at."""
+def findings_for(
+    overrides: Mapping[str, object], more: Mapping[str, Check] | None = None
+) -> Iterable[Finding]:
+    """Findings one by one, of `more` checks at the end; without sound settings there is nothing
+    else to look at.
+    """
     home, host, port = (overrides.get(name) for name in ("home", "host", "port"))
     try:
         settings = settings_from(
@@ -52,7 +67,7 @@ def findings_for(overrides: Mapping[str, object]) -> Iterable[Finding]:
         yield Finding("settings", "fail", str(error), "correct it in the environment")
         return
     yield Finding("settings", "ok", "all known and within their bounds")
-    for name, look in checks.ALL.items():
+    for name, look in {**checks.ALL, **(more or {})}.items():
         try:
             for seen in look(settings):
                 yield Finding(name, seen.level, seen.text, seen.advice)

@@ -72,7 +72,7 @@ def migrate_back(engine: Engine, *, begin: Callable[[Connection], None], version
                 if engine.dialect.name == "postgresql":
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
                 check(connection)
-                before = MigrationContext.configure(connection).get_current_revision() or ""
+                before = version_of(connection)
                 if version >= before:
                     raise ConfigurationError(
                         f"the database has schema {before or 'none'}, which is not newer than"
@@ -83,6 +83,11 @@ def migrate_back(engine: Engine, *, begin: Callable[[Connection], None], version
         except DBAPIError as error:
             raise translate(error) from error
     return before
+
+
+def version_of(connection: Connection) -> str:
+    """The schema that a database has; empty before the first migration."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def _scripts(connection: Connection) -> ScriptDirectory:

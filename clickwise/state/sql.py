@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
 from clickwise.errors import NotFoundError
 from clickwise.state import schema, statements
 from clickwise.state.bulk import chunks
 from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
+from clickwise.state.faults import translate
 from clickwise.state.keys import SqlKeys
 from clickwise.state.people import SqlPeople
 from clickwise.state.port import (
@@ -252,6 +254,39 @@ class SqlState:
             schema.migrate(engine, begin=self._database.begin)
         finally:
             engine.dispose()
+
+    def schema_version(self) -> str:
+        """The schema that the database has; empty before the first migration."""
+        with self._database.engine.connect() as connection:
+            try:
+                return schema.version_of(connection)
+            except DBAPIError as error:
+                raise translate(error) from error
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong in its file, a few lines; a server looks after its own."""
+        if self._database.engine.dialect.name != "sqlite":
+            return []
+        with self._database.engine.connect() as connection:
+            try:
+                rows = connection.exec_driver_sql("PRAGMA quick_check(5)").all()
+            except DBAPIError as error:
+                return [str(error.orig)]
+        return [str(line) for (line,) in rows if line != "ok"]
+
+    def clock_skew_seconds(self) -> float:
+        """A server's clock less this machine's; 0 in the same machine's file."""
+        if self._database.engine.dialect.name == "sqlite":
+            return 0.0
+        before = time.time()
+        with self._database.engine.connect() as connection:
+            try:
+                (there,) = connection.exec_driver_sql(
+                    "SELECT extract(epoch FROM clock_timestamp())"
+                ).one()
+            except DBAPIError as error:
+                raise translate(error) from error
+        return float(there) - (before + time.time()) / 2
 
     def migrate_back(self, version: str) -> str:
         """Bring the schema back to an older program's; the version it had. See `schema`."""
