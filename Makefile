@@ -7,10 +7,10 @@ ARGS ?=
 # One thread per process: under load two OpenMP threads can be slower than one.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench lock clean
+.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench lock sbom licenses audit release-files verify clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-13s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## install everything into .venv
 
@@ -83,6 +83,29 @@ bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md
 
 lock: $(STAMP)  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude clickwise | LC_ALL=C sort -f > constraints.txt
+
+sbom: $(STAMP)  ## what the program is made of, as CycloneDX: dist/clickwise.cdx.json
+	$(BIN)/python -m deploy.supply sbom dist/clickwise.cdx.json
+
+licenses: $(STAMP)  ## the license of every package; fails on one that is not allowed
+	$(BIN)/python -m deploy.supply licenses
+
+# In an environment of its own, so that what it needs is no part of ours.
+audit: $(STAMP)  ## known vulnerabilities of what is pinned; asks a database in the network
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/python -m pip install --quiet pip-audit
+	.cache/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
+
+# KEY: a private key of ssh-keygen. Nothing of an earlier build is signed with this one.
+release-files: licenses  ## wheel, sdist, bill of materials, checksums, signed (KEY=~/.ssh/release)
+	@test -n "$(KEY)" || { echo "Say with what to sign: make release-files KEY=~/.ssh/release" >&2; exit 1; }
+	rm -rf dist
+	$(BIN)/python -m deploy.supply build dist
+	$(BIN)/python -m deploy.supply sbom dist/clickwise.cdx.json
+	$(BIN)/python -m deploy.supply sign dist --key $(KEY)
+
+verify: $(STAMP)  ## dist as it was signed (SIGNERS=allowed_signers)
+	$(BIN)/python -m deploy.supply verify dist --signers $(SIGNERS)
 
 clean:  ## remove what can be made again
 	rm -rf .venv .cache .clickwise build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
