@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Self
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -38,17 +40,25 @@ from clickwise.testing.postgres import PostgresServer
 from clickwise.testing.processes import Program, wait_until
 from clickwise.testing.releases import fixed_releases
 from clickwise.types import EventId, EventType, ItemId, ItemKey, UserId, item_key
-from streams.exits import EX_SOFTWARE
+from streams.exits import EX_CONFIG, EX_SOFTWARE
 from streams.handlers import Arrival, EventHandler
 from streams.kafka import Message, Producer
 from streams.waiting import persistently
 
 # More of them: CLICKWISE_TEST_FAULT_SEEDS=11,12,13
 SEEDS = [int(seed) for seed in os.environ.get("CLICKWISE_TEST_FAULT_SEEDS", "11").split(",")]
+NEWER = "0999"
 NUM_USERS = 40
 NUM_ITEMS = 60
 TYPES = (EventType.CLICK, EventType.LIKE, EventType.VIEW, EventType.HIDE, EventType.IMPRESSION)
-POISON = (b"{", b"\xff\xfe", b"[]", b'{"id":"x","user":"u1","item":"i","type":"no"}', None)
+POISON = (
+    b"{",
+    b"\xff\xfe",
+    b"[]",
+    b'{"id":"x","user":"u1","item":"i","type":"no"}',
+    b'{"id":"x","user":"u1","item":"i","type":"click","schema_version":2}',
+    None,
+)
 
 
 @dataclass
@@ -191,7 +201,10 @@ class Traffic(Thread):
         topic = f"{site.settings.kafka_topic_prefix}.events"
         event = random_event(draw, f"{site.seed}-{number}")
         site.sent.append(event)
-        message = Message(topic, event.user.encode(), encode(event))
+        body = encode(event)
+        if number % 10 == 1:  # a producer that knows more fields than the workers
+            body = body.removesuffix(b"}") + b',"mood":{"calm":1}}'
+        message = Message(topic, event.user.encode(), body)
         messages = [(producers[0], message)]
         if number % 10 == 3:  # the same event again, at once
             messages.append((producers[0], message))
@@ -328,6 +341,63 @@ def test_a_database_restarted_and_killed_loses_and_repeats_nothing(
 
 
 @pytest.mark.case(17)
+@pytest.mark.case(18)
+def test_a_database_put_back_from_a_dump_catches_up_from_the_log(
+    site: Site, postgres: PostgresServer
+) -> None:
+    url = site.settings.database_url.reveal()
+    workers = [site.worker("one"), site.worker("two")]
+    with site.traffic() as traffic:
+        workers[0].wait_for("partitions assigned")
+        traffic.more(300)
+        dump = dumped(postgres, url)
+        traffic.more(300)
+        assert [worker.terminate() for worker in workers] == [0, 0]
+        name = url.rpartition("/")[2]
+        postgres.drop_database(name)
+        postgres.create_database(name)
+        put_back(postgres, url, dump)
+        traffic.more(100)
+        again = site.worker("after")
+
+    site.check()
+    assert "the database has lost offsets" in again.output
+    assert again.running
+
+
+@pytest.mark.case(17)
+def test_a_newer_version_beside_an_old_one_loses_and_repeats_nothing(
+    site: Site,
+) -> None:
+    """A rolling update: migrations first, as the chart's hook does, then one worker at a time."""
+    old = [site.worker("old"), site.worker("also old")]
+    with site.traffic() as traffic:
+        old[0].wait_for("partitions assigned")
+        traffic.more(200)
+        site.state.ping()  # an old process, which has looked at the schema
+        migrated_by_a_newer_version(site.settings.database_url.reveal())
+        traffic.more(100)
+        newer = site.worker("newer", CLICKWISE_TEST_SCHEMA=NEWER)
+        newer.wait_for("partitions assigned")
+        traffic.more(200)
+        assert old[0].terminate() == 0
+        started_too_late = site.worker("old once more")
+        assert started_too_late.wait(seconds=60.0) == EX_CONFIG
+        traffic.more(100)
+
+    site.check()
+    assert old[1].running
+    assert newer.running
+    assert f"schema {NEWER} is newer than" in started_too_late.output
+    versions = [one for one in site.state.dead_letters(limit=10_000) if "version 2" in one.detail]
+    assert versions
+    assert all(
+        (one.reason, b"schema_version" in (one.value or b"")) == ("invalid", True)
+        for one in versions
+    )
+
+
+@pytest.mark.case(17)
 @pytest.mark.parametrize("site", SEEDS, indirect=True)
 def test_random_faults_lose_and_repeat_nothing(
     site: Site, kafka: KafkaServer, postgres: PostgresServer
@@ -394,6 +464,29 @@ def item_counts(state: State, events: list[Event]) -> Counter[tuple[ItemKey, Eve
 
 def expected_counts(events: list[Event]) -> Counter[tuple[ItemKey, EventType]]:
     return Counter((item_key(event.item), event.type) for event in events)
+
+
+def migrated_by_a_newer_version(url: str) -> None:
+    """A table and a column more, as migrations that old processes live with add them."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as opened:
+        opened.execute("CREATE TABLE moods (name TEXT PRIMARY KEY)")
+        opened.execute("ALTER TABLE profiles ADD COLUMN mood TEXT")
+        opened.execute("UPDATE alembic_version SET version_num = %s", (NEWER,))
+
+
+def dumped(postgres: PostgresServer, url: str) -> bytes:
+    """A database as pg_dump writes it, while it is in use."""
+    command = [postgres._binaries / "pg_dump", "--format=custom", url.replace("+psycopg", "")]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout
+
+
+def put_back(postgres: PostgresServer, url: str, dump: bytes) -> None:
+    """A dump into a database that is empty."""
+    command = [
+        postgres._binaries / "pg_restore", "--exit-on-error", "--single-transaction",
+        "--dbname", url.replace("+psycopg", ""),
+    ]  # fmt: skip
+    subprocess.run(command, input=dump, check=True, timeout=120)
 
 
 def bounced(service: KafkaServer | PostgresServer) -> None:

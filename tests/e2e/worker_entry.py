@@ -12,6 +12,7 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   which is removed then: a fresh process hears again.
 - CLICKWISE_TEST_HOLD=FILE holds the start of Faust, once the services have answered, for as long
   as there is such a file.
+- CLICKWISE_TEST_SCHEMA=VERSION makes it a newer program, whose database has that schema already.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
 """
 
@@ -36,6 +37,7 @@ from clickwise.clock import SystemClock
 from clickwise.items import Item
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.settings import Settings, load
+from clickwise.state import schema
 from clickwise.state.port import State, Write
 from clickwise.state.sql import SqlState, open_state
 from clickwise.testing.hashed_index import HashedIndex
@@ -173,6 +175,11 @@ def hold_start(file: Path) -> None:
     App.start = held
 
 
+def be_newer(version: str) -> None:
+    schema.SCHEMA_VERSION = version
+    schema.migrate = lambda *_, **__: None
+
+
 HANDLERS: dict[str, type[EventHandler]] = {
     "after-commit": DyingHandler,
     "raise": FailingHandler,
@@ -243,6 +250,8 @@ if __name__ == "__main__":
         go_deaf(Path(os.environ["CLICKWISE_TEST_DEAF"]))
     if "CLICKWISE_TEST_HOLD" in os.environ:
         hold_start(Path(os.environ["CLICKWISE_TEST_HOLD"]))
+    if "CLICKWISE_TEST_SCHEMA" in os.environ:
+        be_newer(os.environ["CLICKWISE_TEST_SCHEMA"])
     chosen = load(os.environ)
     logs.configure(level=chosen.log_level, output=chosen.log_format)
     sys.exit(worker.run(chosen, make_parts))
