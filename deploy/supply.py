@@ -35,11 +35,12 @@ NAMESPACE = "clickwise-release"  # a signature for another purpose is none of a 
 SIGNER = "release"
 
 # What may be passed on with, or beside, a program under Apache-2.0.
-ALLOWED = frozenset(
-    "0BSD AFL-2.1 Apache-2.0 BSD BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 CNRI-Python HPND ISC"
-    " LGPL-3.0 LGPL-3.0-only LGPL-3.0-or-later LLVM-exception MIT MIT-0 MIT-CMU MPL-2.0 NCSA"
-    " PSF-2.0 Python-2.0 Unlicense Zlib".split()  # noqa: SIM905  # read as words
-)
+ALLOWED = {
+    "0BSD", "AFL-2.1", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
+    "CC0-1.0", "CNRI-Python", "HPND", "ISC", "LGPL-3.0", "LGPL-3.0-only", "LGPL-3.0-or-later",
+    "LLVM-exception", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "NCSA", "PSF-2.0", "Python-2.0",
+    "Unlicense", "Zlib",
+}  # fmt: skip
 # Not for redistribution with the program: libraries of the card's vendor, which torch asks for.
 VENDOR = re.compile(r"(nvidia|cuda)[-_]|cuda-(bindings|pathfinder|toolkit)\Z")
 # Packages that do not say it in words that a program reads; from the license in each.
