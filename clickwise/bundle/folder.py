@@ -6,6 +6,7 @@ Written beside its place and renamed, so that it is there whole or not at all; c
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -52,6 +53,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[str, ...] = FACTS
     files: dict[str, str] = {}
     format: int = FORMAT
+
+
+class _Version(msgspec.Struct):
+    format: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,16 @@ def read_manifest(path: Path) -> Manifest:
         BundleError: it is missing or damaged.
     """
     try:
-        return msgspec.json.decode((path / "manifest.json").read_bytes(), type=Manifest)
+        data = (path / "manifest.json").read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: manifest.json cannot be read") from error
+    try:
+        return msgspec.json.decode(data, type=Manifest)
     except msgspec.DecodeError as error:
+        with suppress(msgspec.DecodeError):
+            found = msgspec.json.decode(data, type=_Version).format
+            if found != FORMAT:
+                raise BundleError(f"{path}: format {found}, expected {FORMAT}") from error
         raise BundleError(f"{path}: manifest.json is damaged: {error}") from error
 
 
