@@ -118,9 +118,9 @@ def license_of(installed: metadata.Distribution) -> str:
     ]
     first = (told["License"] or "").strip().splitlines()[:1]
     for text in (*classified, *first):
-        for pattern, name in _WORDS:
+        for pattern, license_name in _WORDS:
             if re.search(pattern, text, re.IGNORECASE):
-                return name
+                return license_name
     return ""
 
 
@@ -187,9 +187,10 @@ def write_sums(folder: Path) -> Path:
 
 def wrong_files(folder: Path) -> list[str]:
     """Files that the checksums do not fit, lack, or name without there being one."""
-    listed = dict(
-        reversed(line.split("  ", 1)) for line in (folder / SUMS).read_text().splitlines()
-    )
+    listed: dict[str, str] = {}
+    for line in (folder / SUMS).read_text().splitlines():
+        checksum, _, name = line.partition("  ")
+        listed[name] = checksum
     there = {path.name for path in folder.iterdir() if path.is_file()} - {SUMS, SIGNATURE}
     return sorted(
         name

@@ -1,4 +1,4 @@
-"""docs/deploy.md names what there is: settings, commands, files, values of the chart."""
+"""docs/deploy.md and docs/care.md name what there is: settings, commands, files, values of the chart."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import yaml
 from clickwise.settings import PREFIX, Settings
 from tests.deploy.files import DEPLOY, ROOT, refusal
 
-TEXT = (ROOT / "docs" / "deploy.md").read_text()
+TEXT = "\n".join((ROOT / "docs" / name).read_text() for name in ("deploy.md", "care.md"))
 # What Kubernetes would set: named as the reason why service links are off.
 NO_SETTING = {"CLICKWISE_SERVE_SERVICE_HOST"}
 
