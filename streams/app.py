@@ -48,13 +48,14 @@ class Flow(Protocol):
 class Flows:
     """What the agents feed, and what runs beside them until the end.
 
-    `applied`: the next offset that the database would apply, of partitions of events and items.
+    `applied`: the next offset that the database would apply, of partitions of events and items;
+    None where no database keeps any.
     """
 
     events: Flow
     items: Flow
     activity: Flow
-    applied: Callable[[], Offsets]
+    applied: Callable[[], Offsets] | None
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     at_end: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
@@ -89,11 +90,12 @@ def create_app(settings: Settings, flows: Flows) -> tuple[faust.App, Progress]:
     )
     app.transport = SeekingTransport(app.conf.broker_consumer, app)
     prefix = settings.kafka_topic_prefix
-    app.transport.kept = Kept(
-        read=flows.applied,
-        topics=(EVENTS.full_name(prefix), ITEMS.full_name(prefix)),
-        after=ITEM_ACTIVITY.full_name(prefix),
-    )
+    if flows.applied is not None:
+        app.transport.kept = Kept(
+            read=flows.applied,
+            topics=(EVENTS.full_name(prefix), ITEMS.full_name(prefix)),
+            after=ITEM_ACTIVITY.full_name(prefix),
+        )
     progress = Progress(app)
     continuity = Continuity(settings, progress.following)
     linger = settings.stream_linger_seconds

@@ -68,7 +68,7 @@ def main() -> int:
     """Read the plan, take events, write the result; the worker's exit code."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     counting, nothing = Counting(plan.events), Nothing()
-    flows = Flows(events=counting, items=nothing, activity=nothing)
+    flows = Flows(events=counting, items=nothing, activity=nothing, applied=None)
     code = run_flows(load(os.environ), lambda: flows)
     result = Floor(events_per_second=counting.per_second)
     sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result) + b"\n")

@@ -43,24 +43,16 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust has
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition: to its committed offset, else to its beginning."""
         consumer = self._ensure_consumer()
-        kept: Kept = self.consumer.transport.kept
+        kept: Kept | None = self.consumer.transport.kept
         return cast("Mapping[TP, int]", await self.call_thread(_seek_all, consumer, kept))
 
 
-async def _seek_all(consumer: aiokafka.AIOKafkaConsumer, kept: Kept) -> Mapping[TP, int | None]:
-    # In this order: whoever applies on commits to the database first.
+async def _seek_all(
+    consumer: aiokafka.AIOKafkaConsumer, kept: Kept | None
+) -> Mapping[TP, int | None]:
     committed = await consumer.seek_to_committed()
-    applied = await persistently(lambda: asyncio.to_thread(kept.read), dependency="database")
-    lost = lost_places(committed, applied, kept)
-    for place, offset in lost.items():
-        _log.warning(
-            "the database has lost offsets that Kafka was told of: read again",
-            topic=place.topic, partition=place.partition,
-            committed=committed[place], applied=offset,
-        )  # fmt: skip
-        if offset:
-            consumer.seek(place, offset)
-    committed = {**committed, **lost}
+    if kept is not None:
+        committed = {**committed, **await _seek_back(consumer, committed, kept)}
     # It leaves alone what is at 0, too.
     if fresh := [place for place, offset in committed.items() if not offset]:
         # Not `seek_to_beginning`: it leaves a partition without a position for a while, which
@@ -68,6 +60,27 @@ async def _seek_all(consumer: aiokafka.AIOKafkaConsumer, kept: Kept) -> Mapping[
         for place, begin in (await consumer.beginning_offsets(fresh)).items():
             consumer.seek(place, begin)
     return cast("Mapping[TP, int | None]", committed)
+
+
+async def _seek_back(
+    consumer: aiokafka.AIOKafkaConsumer, committed: Mapping[TP, int | None], kept: Kept
+) -> Mapping[TP, int]:
+    """Seek the partitions that the database is behind in; where to. Asked after Kafka was: whoever
+    applies on commits to the database first.
+    """
+    applied = await persistently(lambda: asyncio.to_thread(kept.read), dependency="database")
+    lost = lost_places(committed, applied, kept)
+    for place, offset in lost.items():
+        _log.warning(
+            "the database has lost offsets that Kafka was told of: read again",
+            topic=place.topic,
+            partition=place.partition,
+            committed=committed[place],
+            applied=offset,
+        )
+        if offset:
+            consumer.seek(place, offset)
+    return lost
 
 
 def lost_places(committed: Mapping[TP, int | None], applied: Offsets, kept: Kept) -> dict[TP, int]:
@@ -96,4 +109,4 @@ class SeekingTransport(driver.Transport):  # type: ignore[misc]  # Faust has no 
     """See the module."""
 
     Consumer = _Consumer
-    kept: Kept
+    kept: Kept | None = None

@@ -68,7 +68,7 @@ def schema(settings: Settings) -> Iterable[Seen]:
 
 def profiles(settings: Settings) -> Iterable[Seen]:
     """Every profile can be read and fits the model that it names."""
-    models = {one.version: one for one in _bundles(settings)}
+    models: dict[str, BundleManifest] = {one.version: one for one in _bundles(settings)}
     number = 0
 
     def faults(state: State) -> Iterator[str]:
@@ -228,8 +228,8 @@ def _ahead(settings: Settings, manifest: Manifest) -> Iterable[Seen]:
             mark = manifest.mark(Stream(log), DATABASE, 0)
             if mark is None or mark.next < 2 or state.people.any_forgotten():
                 continue
-            rows = state.log_rows(log, after=mark.next - 2, limit=1)  # type: ignore[arg-type]  # its two names
-            if not rows and state.forgotten(log) < mark.next - 1:  # type: ignore[arg-type]  # likewise
+            rows = state.log_rows(log, after=mark.next - 2, limit=1)
+            if not rows and state.forgotten(log) < mark.next - 1:
                 yield Seen(
                     "fail",
                     f"{log} are archived up to number {mark.next - 1}, expected the log to reach"

@@ -1,4 +1,4 @@
-"""docs/deploy.md and docs/care.md name what there is: settings, commands, files, values of the chart."""
+"""docs/deploy.md and docs/care.md name what there is: settings, commands, files, values."""
 
 import re
 import shlex
