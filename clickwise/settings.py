@@ -11,16 +11,21 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from clickwise.errors import ConfigurationError
+from clickwise.access import scopes_by_value
+from clickwise.errors import ClickwiseError, ConfigurationError
 from clickwise.secret import Secret
 
 PREFIX = "CLICKWISE_"
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+):[0-9]{1,5}\Z")
 _ENDPOINT = re.compile(r"https?://[^\s@/?#]+(/[^\s@?#]*)?\Z")
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?\Z"
+)
 _QDRANT = re.compile(r"https?://[^\s@/]+(/[^\s@]*)?\Z")
 # Read by the test suite and the release tooling, not by the program.
 FOREIGN = ("CLICKWISE_TEST_", "CLICKWISE_REQUIRE_SERVICES")
@@ -61,8 +66,58 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         ),
     ] = "auto"
+    oidc_issuer: Annotated[
+        str,
+        Meta(
+            description=(
+                "https address of an OpenID Connect issuer, exactly as its tokens name it: they"
+                " open beside keys (docs/access.md). Empty: keys alone."
+            )
+        ),
+    ] = ""
+    oidc_audience: Annotated[
+        str, Meta(description="Audience (`aud`) that a token has to name. With `oidc_issuer`.")
+    ] = ""
+    oidc_scope_claim: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description=(
+                "Claim whose words (or list) say what a token allows; with dots, into objects:"
+                " realm_access.roles."
+            ),
+        ),
+    ] = "scope"
+    oidc_scopes: Annotated[
+        str,
+        Meta(
+            description=(
+                "What those words allow: shop-admins=admin,shop-app=read,... Empty:"
+                " clickwise:read allows `read`, and so on."
+            )
+        ),
+    ] = ""
+    oidc_ca_file: Annotated[
+        str,
+        Meta(description="PEM file of the authority that signed the issuer's certificate."),
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Meta(
+            description=(
+                "Comma-separated origins, such as https://shop.example, whose pages a browser may"
+                " let ask here. Empty: none."
+            )
+        ),
+    ] = ""
     tls_certificate: Annotated[
-        str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")
+        str,
+        Meta(
+            description=(
+                "PEM certificate chain of the HTTP interface, for TLS 1.2 and 1.3. Workers are"
+                " renewed when the file changes. Empty: plain HTTP."
+            )
+        ),
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM private key that goes with it.")] = ""
     log_level: Annotated[
@@ -175,6 +230,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Qdrant server. Empty: Qdrant Edge, in process, in `home`.")
     ] = ""
     qdrant_api_key: Annotated[Secret, Meta(description="Key of the Qdrant server.")] = Secret("")
+    qdrant_ca_file: Annotated[
+        str,
+        Meta(description="PEM file of the authority that signed the Qdrant server's certificate."),
+    ] = ""
     qdrant_timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="Longest wait for a vector query.")
     ] = 1.0
@@ -470,6 +529,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not self.kafka_bootstrap
 
     @property
+    def closed(self) -> bool:
+        """True when nobody is answered without a key or a token, whatever keys there are."""
+        return self.access == "keys" or bool(self.oidc_issuer)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose pages may ask, one by one."""
+        return tuple(one.strip() for one in self.cors_origins.split(",") if one.strip())
+
+    @property
     def keys(self) -> tuple[Secret, ...]:
         """The API keys, one by one."""
         return tuple(Secret(k.strip()) for k in self.api_keys.reveal().split(",") if k.strip())
@@ -544,7 +613,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _check(settings: Settings) -> None:
-    if not is_loopback(settings.host) and not settings.keys and settings.access != "keys":
+    if not is_loopback(settings.host) and not settings.keys and not settings.closed:
         raise ConfigurationError(
             f"CLICKWISE_HOST={settings.host} is reachable from other machines: set"
             " CLICKWISE_API_KEYS, or CLICKWISE_ACCESS=keys with keys of `clickwise keys`, or listen"
@@ -583,6 +652,7 @@ def _check(settings: Settings) -> None:
             " goes into CLICKWISE_QDRANT_API_KEY"
         )
     _check_texts(settings)
+    _check_callers(settings)
 
 
 def _check_texts(settings: Settings) -> None:
@@ -595,3 +665,31 @@ def _check_texts(settings: Settings) -> None:
         raise ConfigurationError(
             "CLICKWISE_TEXTS=url needs CLICKWISE_TEXTS_URL and CLICKWISE_TEXTS_MODEL"
         )
+
+
+def _check_callers(settings: Settings) -> None:
+    if settings.oidc_issuer and not settings.oidc_audience:
+        raise ConfigurationError(
+            "CLICKWISE_OIDC_ISSUER is set: set CLICKWISE_OIDC_AUDIENCE too, or tokens for other"
+            " services would open this one"
+        )
+    if settings.oidc_issuer and not _is_issuer(settings.oidc_issuer):
+        raise ConfigurationError(  # not quoted: there may be a password in it
+            "CLICKWISE_OIDC_ISSUER: expected https://HOST[:PORT][/PATH] (http on loopback alone)"
+        )
+    try:
+        scopes_by_value(settings.oidc_scopes)
+    except ClickwiseError as error:
+        raise ConfigurationError(f"CLICKWISE_OIDC_SCOPES: {error}") from error
+    for origin in settings.origins:
+        if not _ORIGIN.match(origin):
+            raise ConfigurationError(
+                f"CLICKWISE_CORS_ORIGINS: {origin} is no origin; expected https://HOST[:PORT],"
+                " in small letters and without a path, and no *"
+            )
+
+
+def _is_issuer(issuer: str) -> bool:
+    if not _ENDPOINT.match(issuer):
+        return False
+    return issuer.startswith("https://") or is_loopback(urlsplit(issuer).hostname or "")

@@ -1,6 +1,6 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key (or, without keys, that this machine asks), its scope,
+In this order: a request id, the key or token (or, without keys, that this machine asks), its scope,
 how often it asks, a place among the requests in work, the handler; and on the way out: faults as
 JSON, the headers that all answers share, the figures, the audit log. One layer, because each
 wrapped layer costs a request tens of microseconds.
@@ -67,7 +67,7 @@ class Gate:
         placed, reason = False, ""
         try:
             try:
-                call.identity = self._admitted(scope["headers"])
+                call.identity = await self._admitted(scope["headers"])
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
@@ -99,17 +99,18 @@ class Gate:
             if placed:
                 self._door.admission.leave()
 
-    def _admitted(self, headers: Headers) -> Identity:
+    async def _admitted(self, headers: Headers) -> Identity:
         """Who asks; whoever it is where everybody may.
 
         Raises:
             ForeignError: no key is set, and this machine did not ask.
-            UnauthorizedError: no key that opens.
+            UnauthorizedError: no key and no token that opens.
+            UnavailableError: a token came, and the keys of its issuer are not known.
         """
-        if not self._door.keys.asked:
+        if not self._door.callers.asked:
             check_local(headers, linkable=self._keyless)
             return LOCAL
-        return NOBODY if self._keyless else self._door.keys.identify(headers)
+        return NOBODY if self._keyless else await self._door.callers.identify(headers)
 
     def _record(
         self, call: Call, operation: Operation | None, label: str, status: int, reason: str
