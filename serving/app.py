@@ -55,7 +55,7 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         ),
         ready=ReadyProbe(parts.health),
         heartbeat_seconds=heartbeat_seconds,
-        document=codec.encode(openapi()),
+        document=codec.encode(openapi(settings.oidc_issuer)),
     )
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
