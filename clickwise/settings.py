@@ -498,6 +498,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         ),
     ] = 0.0
+    idle_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3_600,
+            description=(
+                "Longest wait for a request's headers, and for the next request of an open"
+                " connection. Longer than a proxy in front keeps its own open."
+            ),
+        ),
+    ] = 30.0
     max_in_flight: Annotated[
         int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
     ] = 128
