@@ -17,6 +17,7 @@ from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
 from clickwise.settings import Settings
 from clickwise.state.port import State
+from clickwise.tls import trusting
 from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
 from streams import kafka, topics_admin
 from streams.app import Flows
@@ -132,7 +133,10 @@ async def _check_log(settings: Settings, state: State) -> None:
 async def _ping_qdrant(settings: Settings) -> None:
     key = settings.qdrant_api_key.reveal()
     try:
-        async with httpx.AsyncClient(timeout=settings.qdrant_timeout_seconds) as client:
+        async with httpx.AsyncClient(
+            timeout=settings.qdrant_timeout_seconds,
+            verify=trusting(settings.qdrant_ca_file, "CLICKWISE_QDRANT_CA_FILE"),
+        ) as client:
             answer = await client.get(
                 f"{settings.qdrant_url.rstrip('/')}/readyz",
                 headers={"api-key": key} if key else {},

@@ -5,6 +5,9 @@
         broker.kill()               # SIGKILL: what was acknowledged must still be there
         broker.start()              # same ports, same data
 
+With `login` there is a listener beside it for clients that come over TLS with a name and a
+password, whose rights are ACLs; the plain one is then its administrator's.
+
 The jars (about 45 MB) are copied once into `.cache/kafka-<version>` below the working directory, or
 where CLICKWISE_TEST_KAFKA_LIBS points. Java 17 and Maven have to be installed.
 """
@@ -15,10 +18,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from clickwise.testing.certificates import Issued
 
 LIBS_VARIABLE = "CLICKWISE_TEST_KAFKA_LIBS"
 START_SECONDS = 90.0
@@ -52,6 +59,25 @@ broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
+"""
+
+# What a client without TLS asks, a test for one, is asked by the administrator.
+_LOGIN_PROPERTIES = """\
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},\
+SECURE://127.0.0.1:{secure_port}
+advertised.listeners=CLIENT://127.0.0.1:{port},SECURE://127.0.0.1:{secure_port}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secure.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required {plain_users};
+listener.name.secure.scram-sha-256.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={keystore}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 """
 
 _LOGGING = """\
@@ -124,20 +150,41 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerLogin:
+    """What the listener with TLS shows, and the passwords of its users by name."""
+
+    certificate: Issued
+    passwords: Mapping[str, str]
+
+
 class KafkaServer:
     """One broker that can be stopped, killed and started again on the same ports and data."""
 
-    def __init__(self, folder: Path, *, properties: str = "", heap: str = "384m") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: str = "",
+        heap: str = "384m",
+        login: BrokerLogin | None = None,
+    ) -> None:
         self._data = folder.resolve()
         self._extra = properties
         self._heap = heap
-        self._port, self._controller_port = free_ports(2)
+        self._login = login
+        self._port, self._controller_port, self._secure_port = free_ports(3)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def secure_bootstrap(self) -> str:
+        """Where clients with a login connect."""
+        return f"127.0.0.1:{self._secure_port}"
 
     @property
     def log(self) -> Path:
@@ -220,17 +267,35 @@ class KafkaServer:
             _PROPERTIES.format(
                 port=self._port, controller_port=self._controller_port, data=self._data
             )
+            + (self._login_properties(self._login) if self._login is not None else "")
             + self._extra
         )
         if (self._data / "log" / "meta.properties").exists():
             return
         arguments = ("format", "--standalone", "--cluster-id", "Y2xpY2t3aXNlLXRlc3RzLQ")
-        tool = ("kafka.tools.StorageTool", *arguments, "--config", str(self._properties))
+        tool = ["kafka.tools.StorageTool", *arguments, "--config", str(self._properties)]
+        for name, password in (self._login.passwords if self._login is not None else {}).items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                tool += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
         done = subprocess.run(  # noqa: S603  # fixed command
             self._java(libs, *tool, heap="128m"), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"Kafka's storage could not be formatted:\n{done.stderr[-2000:]}")
+
+    def _login_properties(self, login: BrokerLogin) -> str:
+        keystore = self._data / "keystore.pem"
+        pem = login.certificate.key.read_bytes() + login.certificate.certificate.read_bytes()
+        keystore.touch(mode=0o600)
+        keystore.write_bytes(pem)
+        users = [f'user_{name}="{password}"' for name, password in login.passwords.items()]
+        return _LOGIN_PROPERTIES.format(
+            port=self._port,
+            controller_port=self._controller_port,
+            secure_port=self._secure_port,
+            keystore=keystore,
+            plain_users=" ".join(users),
+        )
 
     def _java(self, libs: Path, main: str, *arguments: str, heap: str) -> list[str]:
         return [
