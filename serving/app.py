@@ -16,6 +16,7 @@ from clickwise.audit import SUM_SECONDS, AuditLog
 from clickwise.tls import trusting
 from serving.admission import Admission
 from serving.callers import Callers, Tokens
+from serving.cors import AllowedOrigins
 from serving.discovery import OIDC_CA_FILE, fetch_keys
 from serving.door import Door
 from serving.gate import Gate
@@ -67,6 +68,8 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
     app.router.redirect_slashes = False
     app.router.default = Gate(door, {})
     app.add_middleware(AsSent)
+    if settings.origins:
+        app.add_middleware(AllowedOrigins, origins=settings.origins)
     return app
 
 
