@@ -4,7 +4,10 @@ Nothing of a private key is ever in a message.
 """
 
 import ssl
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from clickwise.errors import ConfigurationError
 
@@ -60,6 +63,12 @@ def check_pair(certificate: str, key: str) -> None:
         raise ConfigurationError(
             f"CLICKWISE_TLS_CERTIFICATE={certificate} and CLICKWISE_TLS_KEY={key}: {reason}"
         ) from error
+
+
+def ends_of(certificate: str) -> datetime:
+    """Until when the first certificate of a PEM file is good."""
+    first = x509.load_pem_x509_certificates(Path(certificate).read_bytes())[0]
+    return first.not_valid_after_utc
 
 
 def _told(error: Exception) -> str:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.applications import Starlette
 
 from clickwise.access import Scope, scopes_by_value
+from clickwise.cli.access_checks import issuer as checked
 from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.settings import Settings, load
@@ -355,3 +356,13 @@ def test_keys_without_tls_are_not_taken(
 
     with pytest.raises(ConfigurationError, match="no https jwks_uri"):
         fetch_keys(load(issuer.environment))
+
+
+def test_check_asks_the_issuer_and_says_what_is_wrong(issuer: OidcIssuer) -> None:
+    (seen,) = checked(load(issuer.environment))
+
+    assert seen.level == "ok"
+    assert seen.text.endswith("answers, with 1 keys")
+    issuer.status = 404
+    with pytest.raises(UnavailableError, match="status 404"):
+        list(checked(load(issuer.environment)))

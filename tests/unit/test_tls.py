@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from clickwise.cli.access_checks import certificate
 from clickwise.cli.renewing import CertificateWatch
 from clickwise.errors import ConfigurationError
 from clickwise.settings import load
@@ -76,6 +77,15 @@ def test_an_authority_is_read_and_older_protocols_are_not_spoken(
     for wrong in (tmp_path / "absent", empty):
         with pytest.raises(ConfigurationError, match=f"CLICKWISE_KAFKA_CA_FILE={wrong} cannot"):
             trusting(str(wrong), "CLICKWISE_KAFKA_CA_FILE")
+
+
+def test_check_tells_how_long_the_certificate_is_good(authority: Authority) -> None:
+    pair = authority.issue("server")  # for a day
+
+    (seen,) = certificate(load({}, tls_certificate=str(pair.certificate), tls_key=str(pair.key)))
+
+    assert seen.level == "warn"
+    assert seen.text.startswith("good until 20")
 
 
 def test_workers_are_renewed_when_both_files_are_new_and_not_before(authority: Authority) -> None:
