@@ -4,9 +4,13 @@ Workers read the files when they start. A pair that is not good (one file is wri
 not yet, say) is told once and waited out: what runs goes on with the certificate that it has.
 """
 
+import contextlib
 import hashlib
+import sys
 import threading
+import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from clickwise import logs
@@ -15,6 +19,9 @@ from clickwise.settings import Settings
 from clickwise.tls import check_pair
 
 LOOK_SECONDS = 10.0
+# Elsewhere than on Linux workers share a socket, in whose queue clients wait meanwhile.
+_ELSEWHERE_SECONDS = 10.0
+_LISTENING = "0A"  # of /proc/net/tcp
 
 _log = logs.get(__name__)
 
@@ -67,3 +74,31 @@ class CertificateWatch:
             except OSError:
                 digest.update(path.encode())
         return digest.digest()
+
+
+def wait_for_listener(process: BaseProcess, *, seconds: float, ended: Callable[[], bool]) -> None:
+    """Return when a worker listens, is dead or has had `seconds`, or when nobody waits any more."""
+    if sys.platform != "linux":
+        time.sleep(_ELSEWHERE_SECONDS)
+        return
+    deadline = time.monotonic() + seconds
+    while not listens(process.pid or 0) and process.is_alive() and not ended():
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
+
+
+def listens(pid: int) -> bool:
+    """Whether a process has a socket that takes connections (Linux)."""
+    sockets = set()
+    with contextlib.suppress(OSError):  # it may end meanwhile
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets.add(str(file.readlink()))
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for row in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+                columns = row.split()
+                if columns[3] == _LISTENING and f"socket:[{columns[9]}]" in sockets:
+                    return True
+    return False

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import httpx
@@ -22,13 +22,13 @@ from clickwise.cli import homes
 from clickwise.cli.children import Child
 from clickwise.cli.exits import Exit
 from clickwise.cli.pruning import Pruner
-from clickwise.cli.renewing import CertificateWatch
+from clickwise.cli.renewing import CertificateWatch, wait_for_listener
 from clickwise.errors import ConfigurationError
 from clickwise.settings import PREFIX, Settings, environment_of
 
 STOP_SECONDS = 15
-# A new worker has this long to load before the old one of its place is stopped.
-RENEW_SECONDS = 10.0
+# A new worker has this long to load before the old one of its place is stopped in any case.
+RENEW_SECONDS = 120.0
 # Of a request's line and headers together; there may be a hundred headers.
 MAX_HEADER_BYTES = 65_536
 ONE_THREAD = {
@@ -122,6 +122,30 @@ def _serve(settings: Settings) -> int:
         def shutdown(self, exit_code: int = 0) -> None:
             self.worker_codes = tuple(one.inner.exitcode or 0 for one in self.wrks)
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian's
+
+        def _respawn_workers(
+            self,
+            workers: Sequence[int],
+            spawn_target: object,
+            target_loader: object,
+            delay: float = 0,
+        ) -> None:
+            """One after the other: each is stopped once its successor listens, where granian would
+            wait for a fixed time; no more of them when the server is to stop.
+            """
+            for place in workers:
+                if self.interrupt_signal:
+                    return
+                old = self.wrks[place]
+                new = self._spawn_worker(place, spawn_target, target_loader)
+                new.start()  # type: ignore[no-untyped-call]  # granian's
+                self.wrks[place] = new
+                wait_for_listener(new.inner, seconds=delay, ended=lambda: self.interrupt_signal)
+                old.terminate()  # type: ignore[no-untyped-call]  # granian's
+                old.inner.join(STOP_SECONDS)
+                if old.inner.is_alive():
+                    old.inner.kill()
+                    old.inner.join()
 
     server = Server(
         "clickwise.cli.asgi:app",

@@ -1,5 +1,8 @@
 """Certificates that settings name: which are refused, and with which words."""
 
+import os
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from clickwise.cli.access_checks import certificate
-from clickwise.cli.renewing import CertificateWatch
+from clickwise.cli.renewing import CertificateWatch, listens
 from clickwise.errors import ConfigurationError
 from clickwise.settings import load
 from clickwise.testing.certificates import Authority
@@ -105,3 +108,15 @@ def test_workers_are_renewed_when_both_files_are_new_and_not_before(authority: A
 
     assert before == []
     assert renewed == [True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_listens_once_its_socket_does() -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        before = listens(os.getpid())
+        one.listen()
+
+        assert listens(os.getpid())
+    assert not before
+    assert not listens(os.getpid())
