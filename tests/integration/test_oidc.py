@@ -168,7 +168,8 @@ async def test_a_token_that_is_not_good_is_refused_with_its_reason(
     figures = (await get(client, issuer.token(scope="clickwise:operate"), "/metrics")).text
     assert f'refused_requests_total{{reason="{reason}",scope="read"}}' in figures
     assert token not in told.out + told.err + answer.text
-    assert token.split(".")[-1] not in told.err or not token.split(".")[-1]
+    signature = token.rpartition(".")[2]
+    assert len(signature) < 20 or signature not in told.out + told.err
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
