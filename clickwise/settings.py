@@ -19,6 +19,7 @@ from msgspec import Meta
 from clickwise.access import scopes_by_value
 from clickwise.errors import ClickwiseError, ConfigurationError
 from clickwise.secret import Secret
+from clickwise.sites import share_of
 
 PREFIX = "CLICKWISE_"
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+):[0-9]{1,5}\Z")
@@ -38,6 +39,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Folder of the embedded database, vectors and caches. One per site."),
     ] = ".clickwise"
+    site: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z][a-z0-9-]{0,29})?$",
+            description=(
+                "Name of one of several sites on the same services: gives its processes topics, a"
+                " database schema, collections and folders of their own (docs/access.md)."
+            ),
+        ),
+    ] = ""
     host: Annotated[
         str,
         Meta(description="Address to listen on. Beyond loopback only with `api_keys` or `access`."),
@@ -355,6 +366,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="MLflow server of runs and models. Empty: SQLite in `home`."),
     ] = ""
+    mlflow_name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]{1,100}$",
+            description="Experiment and registered model in MLflow.",
+        ),
+    ] = "clickwise"
     train_threads: Annotated[
         int, Meta(ge=1, le=256, description="CPU threads of a training; serving needs cores too.")
     ] = 1
@@ -561,6 +579,8 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
     Raises:
         ConfigurationError: unknown name (with a suggestion), wrong type, out of bounds, or a
             combination that cannot work.
+
+    Where `site` is set it is resolved: see `clickwise.sites`.
     """
     names = Settings.__struct_fields__
     raw: dict[str, Any] = {}
@@ -577,7 +597,7 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
     except msgspec.ValidationError as error:
         raise ConfigurationError(_explained(str(error))) from error
     _check(settings)
-    return settings
+    return share_of(settings)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -647,6 +667,11 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             "CLICKWISE_DATABASE_URL: expected sqlite:///PATH or"
             " postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        )
+    if settings.site and url.startswith("sqlite"):
+        raise ConfigurationError(
+            "CLICKWISE_SITE and CLICKWISE_DATABASE_URL=sqlite:///... do not go together: one file"
+            " holds one site. Leave the URL empty (a file in each site's home), or use PostgreSQL"
         )
     if settings.kafka_bootstrap and not url:
         raise ConfigurationError(
