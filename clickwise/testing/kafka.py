@@ -5,16 +5,21 @@
         broker.kill()               # SIGKILL: what was acknowledged must still be there
         broker.start()              # same ports, same data
 
+A broker tells its clients where to connect. So whoever is to reach it through a proxy needs a
+listener of its own, which names the proxy (`by_way_of`).
+
 The jars (about 45 MB) are copied once into `.cache/kafka-<version>` below the working directory, or
 where CLICKWISE_TEST_KAFKA_LIBS points. Java 17 and Maven have to be installed.
 """
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import TracebackType
@@ -127,17 +132,30 @@ def free_ports(count: int) -> list[int]:
 class KafkaServer:
     """One broker that can be stopped, killed and started again on the same ports and data."""
 
-    def __init__(self, folder: Path, *, properties: str = "", heap: str = "384m") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: str = "",
+        heap: str = "384m",
+        by_way_of: Sequence[int] = (),
+    ) -> None:
+        """`by_way_of`: ports of loopback, each of a proxy to `port_behind` that port."""
         self._data = folder.resolve()
         self._extra = properties
         self._heap = heap
-        self._port, self._controller_port = free_ports(2)
+        self._port, self._controller_port, *behind = free_ports(2 + len(by_way_of))
+        self._behind = dict(zip(by_way_of, behind, strict=True))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self._port}"
+
+    def port_behind(self, proxy: int) -> int:
+        """Where the proxy that listens on this port has to lead."""
+        return self._behind[proxy]
 
     @property
     def log(self) -> Path:
@@ -187,6 +205,21 @@ class KafkaServer:
             self._process.wait(STOP_SECONDS)
             self._process = None
 
+    def pause(self) -> None:
+        """Let it stand still: connections stay, answers do not come."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def ready(self) -> bool:
         """True once the broker answers requests."""
         try:
@@ -220,6 +253,7 @@ class KafkaServer:
             _PROPERTIES.format(
                 port=self._port, controller_port=self._controller_port, data=self._data
             )
+            + self._more_listeners()
             + self._extra
         )
         if (self._data / "log" / "meta.properties").exists():
@@ -231,6 +265,21 @@ class KafkaServer:
         )
         if done.returncode:
             raise RuntimeError(f"Kafka's storage could not be formatted:\n{done.stderr[-2000:]}")
+
+    def _more_listeners(self) -> str:
+        """Properties that take the place of those above; none where nobody uses a proxy."""
+        if not self._behind:
+            return ""
+        ways = {f"WAY{number}": ports for number, ports in enumerate(self._behind.items())}
+        own = f"CLIENT://127.0.0.1:{self._port}"
+        listen = [own, *(f"{name}://127.0.0.1:{behind}" for name, (_, behind) in ways.items())]
+        told = [own, *(f"{name}://127.0.0.1:{proxy}" for name, (proxy, _) in ways.items())]
+        names = ",".join(f"{name}:PLAINTEXT" for name in ("CLIENT", "CONTROLLER", *ways))
+        return (
+            f"listeners={','.join(listen)},CONTROLLER://127.0.0.1:{self._controller_port}\n"
+            f"advertised.listeners={','.join(told)}\n"
+            f"listener.security.protocol.map={names}\n"
+        )
 
     def _java(self, libs: Path, main: str, *arguments: str, heap: str) -> list[str]:
         return [

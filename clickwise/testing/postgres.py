@@ -44,11 +44,12 @@ class PostgresServer:
     for the disk as production does.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, under: Path | None = None) -> None:
+        """`under`: where its folder is made; None: where temporary files are."""
         self._binaries = _newest_binaries()
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-", dir=under))
         self._port = _free_port()
         wait = "on" if durable else "off"
         self._settings = {
@@ -59,6 +60,16 @@ class PostgresServer:
             "fsync": wait,
             "full_page_writes": wait,
         }
+
+    @property
+    def port(self) -> int:
+        """Of loopback."""
+        return self._port
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def url(self) -> str:
