@@ -6,6 +6,7 @@ Ends with 0 when nothing was lost, counted twice or wrong, and with 1 when somet
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.chaos.schedule import kinds, schedule
 
 def main() -> int:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
     folder = Path(tempfile.mkdtemp(prefix="clickwise-chaos-"))
     folder.chmod(0o755)  # PostgreSQL may run as another user
     of = [

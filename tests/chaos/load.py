@@ -193,7 +193,7 @@ class Load:
         with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             while not self._over.wait(pause):
                 user = f"u{draw.choice(users)}"
-                _, address = draw.choice(sorted(self._servers.items()))
+                name, address = draw.choice(sorted(self._servers.items()))
                 self._ask(client, name, address, user)
 
     def _ask(self, client: httpx.Client, name: str, address: str, user: str) -> None:
