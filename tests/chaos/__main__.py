@@ -5,6 +5,7 @@ Ends with 0 when nothing was lost, counted twice or wrong, and with 1 when somet
 """
 
 import argparse
+import logging
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ from tests.chaos.schedule import kinds, schedule
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what the broker does is wanted
     folder = Path(tempfile.mkdtemp(prefix="clickwise-chaos-"))
     folder.chmod(0o755)  # PostgreSQL may run as another user
     of = [

@@ -204,12 +204,13 @@ def check_exposures(
     """
     known: dict[str, ExposureMessage] = {}
     for one in exposures:
-        first = known.setdefault(one.request_id, one)
-        if first is not one:
-            if first == one:
-                findings.add("exposures written twice", one.request_id)
-            else:
-                findings.add("exposures wrong", f"{one.request_id}: two that differ")
+        first = known.get(one.request_id)
+        if first is None:
+            known[one.request_id] = one
+        elif first == one:
+            findings.add("exposures written twice", one.request_id)
+        else:
+            findings.add("exposures wrong", f"{one.request_id}: two that differ")
     for answer in answers:
         shown = known.get(answer.request)
         if shown is None:

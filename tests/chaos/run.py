@@ -29,6 +29,7 @@ STILL_SECONDS = 6.0
 PROBES = 8  # users, so that every partition has one in all likelihood
 # An exposure is written within that much of its answer, while Kafka can be reached.
 EXPOSURE_SECONDS = 3.0
+ENDING = ("kill", "kill-group", "terminate")
 
 Say = Callable[[str], None]
 
@@ -107,6 +108,26 @@ class Run:
         at = time.monotonic()
         words = tuple(fault.words for fault in step.faults)
         self.say(f"{at - self.began:6.0f} s  {' and '.join(words)}")
+        processes = self.deployment.processes
+        ended = [f.target for f in step.faults if f.kind in ENDING and f.target in processes]
+        lives = {name: len(processes[name].lives) for name in ended}
+        left_out = self._held(step, at)
+        undone = time.monotonic()
+        recovered = self._recovered(undone, lives)
+        self.troubles.append((at, recovered if recovered is not None else time.monotonic()))
+        struck = Struck(
+            faults=words,
+            at=round(at - self.began, 1),
+            undone=round(undone - self.began, 1),
+            recovered=None if recovered is None else round(recovered - self.began, 1),
+            left_out=left_out,
+        )
+        self.steps.append(struck)
+        after = struck.recovery_seconds
+        self.say(f"          {'NOT whole in time' if after is None else f'whole in {after:g} s'}")
+
+    def _held(self, step: Step, at: float) -> tuple[str, ...]:
+        """Make the faults, hold each as long as it says, undo them; what could not be made."""
         undo, left_out = [], []
         for fault in step.faults:
             try:
@@ -116,27 +137,17 @@ class Run:
         for seconds, call in sorted(undo, key=lambda one: one[0]):
             time.sleep(max(0.0, at + seconds - time.monotonic()))
             call()
-        undone = time.monotonic()
-        recovered = self._recovered(undone)
-        self.troubles.append((at, recovered if recovered is not None else time.monotonic()))
-        self.steps.append(
-            Struck(
-                faults=words,
-                at=round(at - self.began, 1),
-                undone=round(undone - self.began, 1),
-                recovered=None if recovered is None else round(recovered - self.began, 1),
-                left_out=tuple(left_out),
-            )
-        )
-        told = (
-            "not whole again in time"
-            if recovered is None
-            else f"whole in {recovered - undone:.1f} s"
-        )
-        self.say(f"          {told}")
+        return tuple(left_out)
 
-    def _recovered(self, undone: float) -> float | None:
+    def _recovered(self, undone: float, lives: dict[str, int]) -> float | None:
+        """When the system was whole again, those that were ended in their next lives."""
+        processes = self.deployment.processes
         try:
+            wait_until(
+                lambda: all(len(processes[name].lives) > n for name, n in lives.items()),
+                seconds=RECOVERY_SECONDS,
+                what=f"started again: {', '.join(lives)}",
+            )
             self._wait_whole(RECOVERY_SECONDS)
             self._wait_applied(RECOVERY_SECONDS)
         except TimeoutError as error:
