@@ -7,7 +7,7 @@ ARGS ?=
 # One thread per process: under load two OpenMP threads can be slower than one.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench lock clean
+.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench soak lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -80,6 +80,11 @@ down:  ## stop the containers; their data stays (ARGS=--volumes throws it away)
 
 bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md
 	$(BIN)/clickwise bench $(ARGS)
+
+SEED ?= 1
+MINUTES ?= 60
+soak: services  ## faults on the whole system (SEED=1 MINUTES=60 ARGS="--json out.json"); docs/faults.md
+	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) $(ARGS)
 
 lock: $(STAMP)  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude clickwise | LC_ALL=C sort -f > constraints.txt

@@ -8,7 +8,7 @@ long run shows whether memory, file handles and threads grow.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MACHINES = ("a", "b")
 PROCESSES = tuple(f"{role}-{machine}" for machine in MACHINES for role in ("stream", "serve"))
@@ -77,6 +77,30 @@ def kinds(*, session_seconds: float) -> tuple[Kind, ...]:
         Kind("disk-full", DISKS, (4.0, 8.0)),
         Kind("clock", MACHINES, (5.0, 12.0), (-50.0, -10.0, -1.0, 1.0, 10.0, 50.0)),
     )
+
+
+def short_kinds(*, session_seconds: float) -> tuple[Kind, ...]:
+    """The main kinds, each held for hardly longer than it takes: a pass of them is a minute's."""
+    by_name = {kind.name: kind for kind in kinds(session_seconds=session_seconds)}
+    targets = {
+        "kill": PROCESSES,
+        "terminate": PROCESSES,
+        "freeze-long": PROCESSES,
+        "kill-service": ("kafka",),
+        "stop-service": ("database",),
+        "delay": LINKS,
+        "partition-long": LINKS,
+        "disk-full": ("database",),
+        "clock": MACHINES,
+    }
+    return tuple(
+        replace(by_name[name], targets=chosen, seconds=_shorter(by_name[name].seconds))
+        for name, chosen in targets.items()
+    )
+
+
+def _shorter(seconds: tuple[float, float]) -> tuple[float, float]:
+    return seconds[0], 1.2 * seconds[0]
 
 
 def schedule(seed: int, of: Sequence[Kind]) -> Iterator[Step]:
