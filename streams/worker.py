@@ -191,5 +191,5 @@ def _flows(
             partial(watch_replication, settings),
             *((publisher.run,) if publisher is not None else ()),
         ),
-        at_end=(producer.stop,),
+        at_end=(*((publisher.finish,) if publisher is not None else ()), producer.stop),
     )
