@@ -17,7 +17,7 @@ import msgspec
 from tests.chaos.deployment import SESSION_SECONDS
 from tests.chaos.report import markdown
 from tests.chaos.run import run_in
-from tests.chaos.schedule import kinds, schedule
+from tests.chaos.schedule import kinds, schedule, short_kinds
 
 
 def main() -> int:
@@ -26,11 +26,8 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what the broker does is wanted
     folder = Path(tempfile.mkdtemp(prefix="clickwise-chaos-"))
     folder.chmod(0o755)  # PostgreSQL may run as another user
-    of = [
-        kind
-        for kind in kinds(session_seconds=SESSION_SECONDS)
-        if not arguments.only or kind.name in arguments.only.split(",")
-    ]
+    known = (short_kinds if arguments.short else kinds)(session_seconds=SESSION_SECONDS)
+    of = [kind for kind in known if not arguments.only or kind.name in arguments.only.split(",")]
     try:
         report = run_in(
             folder,
@@ -58,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--per-second", type=float, default=40.0, help="events; half as many lists")
+    parser.add_argument("--short", action="store_true", help="the kinds of the test suite's run")
     parser.add_argument("--only", default="", help="kinds of faults, comma-separated")
     parser.add_argument("--json", type=Path, help="report; a page of the same name goes beside it")
     parser.add_argument("--keep", action="store_true", help="keep the logs of the processes")

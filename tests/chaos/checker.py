@@ -63,6 +63,7 @@ class StoredProfile:
 
 
 Replay = Callable[[Sequence[Event]], StoredProfile]
+Tell = Callable[[bytes, bytes], str]  # in what two bodies differ, for people
 
 
 @dataclass
@@ -153,6 +154,7 @@ def check_profiles(
     expected: Expected,
     stored: Mapping[str, StoredProfile],
     replay: Replay,
+    tell: Tell,
 ) -> None:
     """Every profile is what a replay of its user's events gives."""
     for user in sorted(expected.users.keys() | stored.keys()):
@@ -165,8 +167,8 @@ def check_profiles(
         elif counted > len(events):
             told = f"{user}: {counted} instead of {len(events)} events"
             findings.add("events counted twice", told, counted - len(events))
-        if found is not None and found.body != replay(events).body:
-            findings.add("profiles wrong", user)
+        if found is not None and found.body != (body := replay(events).body):
+            findings.add("profiles wrong", f"{user}: {tell(found.body, body)}")
 
 
 def check_counts(

@@ -1,17 +1,19 @@
 """Everything there is at the end, read as values: topics from their beginnings, tables whole."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from clickwise.activity import counts
 from clickwise.cli.wiring import open_core
 from clickwise.events import Event
-from clickwise.profile import from_stored, interaction_of, profile_bytes, stored_body
+from clickwise.profile import from_bytes, from_stored, interaction_of, profile_bytes, stored_body
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.releases import Release
 from clickwise.settings import Settings
@@ -118,7 +120,9 @@ def check_all(settings: Settings, told: Told, may_be_lost) -> tuple[Findings, Ex
         release.catalog.refresh(core.state.newest_change())
         stored = _profiles(core.state)
         check_told(findings, told.events, expected)
-        check_profiles(findings, expected, stored, lambda events: replayed(release, events))
+        check_profiles(
+            findings, expected, stored, lambda events: replayed(release, events), differences
+        )
         check_counts(findings, expected, _counts(core.state))
         _check_items(findings, core.state, told)
         letters = [
@@ -153,6 +157,26 @@ def replayed(release: Release, events: Sequence[Event]) -> StoredProfile:
     profile = release.fold(release.bundle.empty_profile(), interactions).profile
     body = profile_bytes(stored_body(profile, received=0.0))
     return StoredProfile(events=profile.events_applied, version=0, body=body)
+
+
+def differences(stored: bytes, due: bytes) -> str:
+    """Fields of two profiles that are not the same, and how far numbers are apart."""
+    one, other = from_bytes(stored), from_bytes(due)
+    told = []
+    for field in dataclasses.fields(one):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            if a.tobytes() != b.tobytes():
+                apart = ""
+                if field.name == "history":
+                    names = [n for n in a.dtype.names if a.shape != b.shape or (a[n] != b[n]).any()]
+                    apart = f" {len(a)} and {len(b)} in {','.join(names)}"
+                elif a.shape == b.shape:
+                    apart = f" by {float(np.abs(a - b).max()):.1e}"
+                told.append(field.name + apart)
+        elif a != b:
+            told.append(field.name)
+    return ", ".join(told)
 
 
 def _profiles(state: State) -> dict[str, StoredProfile]:

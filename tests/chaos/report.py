@@ -1,5 +1,7 @@
 """What a run says: a JSON file for machines, tables for people."""
 
+import signal
+
 import msgspec
 
 from tests.chaos.checker import FAULTS, Finding
@@ -49,7 +51,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             for step in self.steps
             if step.recovered is None
         ]
-        found += [f"{name} ended with {code}" for name, code in self.exit_codes.items() if code]
+        found += [
+            f"{name} ended with {code}"
+            for name, code in self.exit_codes.items()
+            if code not in (0, -signal.SIGTERM)  # of one that has just begun: it was not at work
+        ]
         return found
 
 

@@ -67,6 +67,7 @@ class Run:
         settling = time.monotonic()
         self._settle()
         settled = time.monotonic() - settling
+        self._wait_whole(RECOVERY_SECONDS)
         usage = watcher.stop()
         codes = self.deployment.end()
         self.say("reading the topics from their beginnings")
@@ -88,6 +89,9 @@ class Run:
             starts={name: len(one.lives) for name, one in self.deployment.processes.items()},
             usage=usage,
         )
+
+    def close(self) -> None:
+        self._client.close()
 
     def _first_items(self) -> None:
         """Items that events are about are known before the first event."""
@@ -144,9 +148,9 @@ class Run:
         processes = self.deployment.processes
         try:
             wait_until(
-                lambda: all(len(processes[name].lives) > n for name, n in lives.items()),
+                lambda: all(_again(processes[name], before) for name, before in lives.items()),
                 seconds=RECOVERY_SECONDS,
-                what=f"started again: {', '.join(lives)}",
+                what=f"started again and at work: {', '.join(lives)}",
             )
             self._wait_whole(RECOVERY_SECONDS)
             self._wait_applied(RECOVERY_SECONDS)
@@ -246,6 +250,12 @@ class Run:
         }
 
 
+def _again(one: Supervised, before: int) -> bool:
+    """Whether it is in a later life than the one before; a worker has to have its partitions."""
+    at_work = one.name.startswith("serve") or "partitions assigned" in one.output
+    return len(one.lives) > before and at_work
+
+
 def _alive(one: Supervised) -> bool:
     return bool(one.lives) and one.lives[-1].ended is None
 
@@ -267,4 +277,8 @@ def run_in(
 ) -> Report:
     """A whole run in an empty folder."""
     with Deployment(folder) as deployment:
-        return Run(deployment, seed=seed, per_second=per_second, say=say).go(steps, seconds=seconds)
+        run = Run(deployment, seed=seed, per_second=per_second, say=say)
+        try:
+            return run.go(steps, seconds=seconds)
+        finally:
+            run.close()

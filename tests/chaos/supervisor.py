@@ -31,12 +31,19 @@ class Supervised:
     name: str
     program: Program
     lives: list[Life] = field(default_factory=list)
+    _said_before: int = 0
+
+    @property
+    def output(self) -> str:
+        """What it has said in its present life."""
+        return self.program.output[self._said_before :]
 
     @property
     def running(self) -> bool:
         return self.program.running
 
     def start(self) -> None:
+        self._said_before = len(self.program.output)
         self.program.start()
         self.lives.append(Life(self.program.pid, time.monotonic()))
 

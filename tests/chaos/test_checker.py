@@ -79,6 +79,10 @@ EXPOSURE = ExposureMessage(
 )  # fmt: skip
 
 
+def tell(one, other):
+    return f"{one} instead of {other}"
+
+
 def never(_):
     return False
 
@@ -106,7 +110,7 @@ def test_where_all_is_well_nothing_is_found():
     values = {(one.partition, one.offset): one.value for one in LOG}
 
     assert found(check_told, {"e1", "e2", "e3"}, expected) == {}
-    assert found(check_profiles, expected, STORED, replay) == {}
+    assert found(check_profiles, expected, STORED, replay, tell) == {}
     assert found(check_counts, expected, COUNTED) == {}
     assert found(check_items, {"new"}, {"new", "robot"}) == {}
     assert found(check_exposures, [ANSWER], [EXPOSURE], never) == {}
@@ -141,19 +145,21 @@ def test_a_told_event_that_the_worker_refused_is_a_dead_letter_and_not_lost():
     ids=["lost", "doubled", "another", "one-lost-one-doubled", "counted-twice"],
 )
 def test_a_profile_that_is_not_its_replay_is_found(stored, faults):
-    assert found(check_profiles, expected_of(LOG), {**STORED, "ada": stored}, replay) == faults
+    assert (
+        found(check_profiles, expected_of(LOG), {**STORED, "ada": stored}, replay, tell) == faults
+    )
 
 
 def test_a_user_without_a_profile_has_lost_every_event():
     stored = {"ada": STORED["ada"]}
 
-    assert found(check_profiles, expected_of(LOG), stored, replay) == {"events lost": 1}
+    assert found(check_profiles, expected_of(LOG), stored, replay, tell) == {"events lost": 1}
 
 
 def test_a_profile_of_nobody_in_the_log_is_found():
     stored = {**STORED, "eve": StoredProfile(1, 1, b"e9")}
 
-    faults = found(check_profiles, expected_of(LOG), stored, replay)
+    faults = found(check_profiles, expected_of(LOG), stored, replay, tell)
 
     assert faults == {"events counted twice": 1, "profiles wrong": 1}
 
