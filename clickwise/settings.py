@@ -458,8 +458,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0.0
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
+        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 429.")
     ] = 128
+    max_wait_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.001,
+            le=60,
+            description=(
+                "Longest wait of a request for its turn in a worker; who would wait longer is"
+                " answered 429 at once. Raise it where late answers are better than none."
+            ),
+        ),
+    ] = 0.03
     max_queued_events: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Events waiting for the log; beyond: 429.")
     ] = 20_000

@@ -41,7 +41,11 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         keys=keys,
         rates=Rates(settings.key_rate, monotonic=parts.clock.monotonic),
         audit=AuditLog(),
-        admission=Admission(settings.max_in_flight),
+        admission=Admission(
+            settings.max_in_flight,
+            max_wait_seconds=settings.max_wait_seconds,
+            monotonic=parts.clock.monotonic,
+        ),
         streams=StreamHub(
             parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
         ),

@@ -6,7 +6,6 @@ JSON, the headers that all answers share, the figures, the audit log. One layer,
 wrapped layer costs a request tens of microseconds.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 
@@ -76,9 +75,7 @@ class Gate:
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
-                    # A handler that waits for nothing would run before the next request takes
-                    # its place: all that have arrived take theirs, or are refused, first.
-                    await asyncio.sleep(0)
+                    await self._door.admission.turn()
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
                 response = await operation.handler(call)

@@ -42,9 +42,9 @@ _STATUS_TEXTS = {
     413: "Over a limit; the message names it.",
     415: "Not JSON in UTF-8.",
     422: "Something in the request is wrong; `field` says where.",
-    429: "A queue is full, or the key asks too often; come back after Retry-After seconds.",
+    429: "Too many requests, of all or of this key; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
-    503: "Too much in work, or a service behind does not answer.",
+    503: "A service behind does not answer.",
 }
 
 
