@@ -71,6 +71,40 @@ def serve(
 
 
 @app.command()
+def load(
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 20_000,
+    users: Annotated[int, typer.Option(min=1, help="Users with 200 events each.")] = 500,
+    workers: Annotated[int, typer.Option(min=1, help="Of the server.")] = 1,
+    spacing: Annotated[str, typer.Option(help="Of the requests: poisson or even.")] = "poisson",
+    light: Annotated[float, typer.Option(min=1, help="Requests a second of a light load.")] = 50.0,
+    times: Annotated[
+        float, typer.Option(min=1, help="A rate holds up to this many times p99 at light load.")
+    ] = 5.0,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Of each step.")] = 10.0,
+    run_seconds: Annotated[
+        float, typer.Option(min=0.2, help="At the knee, and at twice the knee.")
+    ] = 30.0,
+    dimension: Dimension = 384,
+    json: Json = None,
+) -> int:
+    """The knee in requests a second, and who is refused at twice the knee, how fast."""
+    from clickwise.bench.overload import bench_load, draw_load
+    from clickwise.bench.site import Shape
+
+    if spacing not in ("poisson", "even"):
+        raise typer.BadParameter(f"expected poisson or even, got {spacing!r}")
+    shape = Shape(items=items, users=users, events_per_user=200, dimension=dimension)
+    return reported(
+        lambda console: bench_load(
+            shape, workers=workers, spacing=spacing, light=light, times=times, seconds=seconds,
+            run_seconds=run_seconds, console=console,
+        ),
+        draw_load,
+        json,
+    )  # fmt: skip
+
+
+@app.command()
 def freshness(
     events: Annotated[int, typer.Option(min=1, help="Events, one after the other.")] = 500,
     items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 10_000,

@@ -115,3 +115,22 @@ def test_swap_fails_mixes_and_loses_nothing(tmp_path):
     assert report["during"].keys() >= LATENCIES
     assert report["outside"].keys() >= LATENCIES
     assert report["p99_ratio"] > 0
+
+
+def test_load_finds_a_knee_and_counts_who_is_refused_beyond_it(tmp_path):
+    report = bench(
+        tmp_path, "load", "--items", "1000", "--users", "20", "--dimension", "32",
+        "--seconds", "0.6", "--run-seconds", "1", "--light", "20", "--times", "100",
+    )  # fmt: skip
+
+    assert report["steps"][0]["offered"] == 20
+    assert report["twice"]["offered"] == pytest.approx(2 * report["knee"]["offered"], abs=0.2)
+    assert report["knee"]["offered"] in [step["offered"] for step in report["steps"]]
+    for step in (*report["steps"], report["knee"], report["twice"]):
+        assert step["seconds"].keys() >= LATENCIES
+        assert step["lag_seconds"].keys() >= LATENCIES
+        assert (step["refused_soon"] is None) == (step["refused"] == 0)
+    assert report["refused_by_client"] == report["refused_by_server"]
+    assert report["p99_ratio"] > 0
+    assert [held["after"] for held in report["held"]] == ["the knee", "twice the knee"]
+    assert all(held["own_bytes"] > 0 < held["open_files"] for held in report["held"])
