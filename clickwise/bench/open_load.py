@@ -65,7 +65,7 @@ class OpenLoop:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._due = deque(
+        self._due: deque[float] = deque(
             moments(plan.spacing, rate=plan.rate, seconds=plan.seconds, seed=plan.seed).tolist()
         )
         self._begin = 0.0
