@@ -5,6 +5,7 @@ at most `times` the p99 at light load. Latency counts from the moment at which a
 a backlog that grows shows in it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """`steps`: all that were measured, in order, the light one first. `knee` is one of them."""
+    """`steps`: all that were measured, in order, the light load first. `knee` is one of them."""
 
     steps: list[Step]
     knee: Step
@@ -97,11 +98,16 @@ def find_knee(
     Raises:
         LoadFailedError: requests are refused at light load, or no rate is too much.
     """
-    first = measure(light)
-    if first.seconds is None or first.refused_share > REFUSED_SHARE:
-        raise LoadFailedError(f"{first.refused} requests were refused at {light:g} a second")
-    most_seconds = times * first.seconds.p99
-    steps, knee = [first], first
+    steps = [measure(light)]
+    if not holds(steps[0], most_seconds=math.inf):
+        steps.append(measure(light))
+    knee = steps[-1]
+    if knee.seconds is None or not holds(knee, most_seconds=math.inf):
+        raise LoadFailedError(
+            f"{knee.refused} requests were refused at {light:g} a second: name a lighter load, or"
+            " measure a machine that has nothing else to do"
+        )
+    most_seconds = times * knee.seconds.p99
     low, high = light, None
     while high is None or high / low > precision:
         rate = low * factor if high is None else (low * high) ** 0.5

@@ -120,10 +120,11 @@ def test_swap_fails_mixes_and_loses_nothing(tmp_path):
 def test_load_finds_a_knee_and_counts_who_is_refused_beyond_it(tmp_path):
     report = bench(
         tmp_path, "load", "--items", "1000", "--users", "20", "--dimension", "32",
-        "--seconds", "0.6", "--run-seconds", "1", "--light", "20", "--times", "100",
+        "--seconds", "0.6", "--run-seconds", "1", "--light", "10", "--times", "100",
+        "--spacing", "even",
     )  # fmt: skip
 
-    assert report["steps"][0]["offered"] == 20
+    assert report["steps"][0]["offered"] == 10
     assert report["twice"]["offered"] == pytest.approx(2 * report["knee"]["offered"], abs=0.2)
     assert report["knee"]["offered"] in [step["offered"] for step in report["steps"]]
     for step in (*report["steps"], report["knee"], report["twice"]):

@@ -132,6 +132,20 @@ def test_one_bad_step_is_measured_again():
     assert found.knee.offered > 700.0
 
 
+def test_a_bad_light_load_is_measured_again():
+    server = Queue(1_000.0)
+    bad = iter([True])
+
+    found = find_knee(
+        lambda rate: step(rate, refused=0.1) if next(bad, False) else server(rate),
+        light=50.0,
+        times=5.0,
+    )
+
+    assert [one.offered for one in found.steps[:2]] == [50.0, 50.0]
+    assert found.most_seconds == pytest.approx(5.0 * found.steps[1].seconds.p99)
+
+
 def test_refusals_at_light_load_are_no_knee():
     with pytest.raises(LoadFailedError, match="refused at 50 a second"):
         find_knee(Queue(40.0), light=50.0, times=5.0)
