@@ -102,7 +102,7 @@ requests = Counter(
 refused_requests = Counter(
     "clickwise_refused_requests_total",
     "HTTP requests refused, by the scope that they needed and why (no_key, unknown_key, expired,"
-    " revoked, wrong_scope, rate_limited, too_large, invalid ...).",
+    " revoked, wrong_scope, rate_limited, overloaded, too_large, invalid ...).",
     ["scope", "reason"],
 )
 request_seconds = Histogram(
