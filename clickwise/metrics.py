@@ -48,6 +48,17 @@ events = Counter(
     "Events by type and outcome (applied, accepted, duplicate, stale, redelivered, refused).",
     ["type", "outcome"],
 )
+merges = Counter(
+    "clickwise_merges_total",
+    "Guests merged into users by outcome (applied, accepted, duplicate, redelivered, forgotten,"
+    " refused).",
+    ["outcome"],
+)
+masked = Counter(
+    "clickwise_masked_total",
+    "Personal data masked in the text of items, by kind (email, phone, card).",
+    ["kind"],
+)
 unknown_fields = Counter(
     "clickwise_unknown_fields_total", "Fields that no schema knows, ignored.", ["message"]
 )

@@ -84,6 +84,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^(console|json)$", description="json for a log collector.")
     ] = "console"
 
+    mask: Annotated[
+        str,
+        Meta(
+            pattern=r"^ *((title|body)( *, *(title|body))*)? *$",
+            description=(
+                "Fields of items in which e-mail addresses, telephone and card numbers are masked"
+                " before they are stored. Empty where the site alone writes them, and means them"
+                " to be read."
+            ),
+        ),
+    ] = "title,body"
     database_url: Annotated[
         Secret,
         Meta(

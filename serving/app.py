@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickwise import codec
 from clickwise.audit import SUM_SECONDS, AuditLog
+from clickwise.masking import masking_of
 from serving.admission import Admission
 from serving.door import Door
 from serving.gate import Gate
@@ -52,6 +53,7 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         ready=ReadyProbe(parts.health),
         heartbeat_seconds=heartbeat_seconds,
         document=codec.encode(openapi()),
+        masking=masking_of(settings.mask),
     )
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:

@@ -70,7 +70,8 @@ class Gate:
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
-                    call.identity.need(operation.scope)
+                    for wanted in (operation.scope, *operation.also):
+                        call.identity.need(wanted)
                     self._door.rates.take(call.identity)
                 if not operation.unbounded:
                     self._door.admission.enter()
@@ -121,7 +122,8 @@ class Gate:
             return
         outcome: Outcome = "refused" if refused else "failed" if reason else "done"
         deed = Deed(call.identity.key, label, outcome, reason, status)
-        if outcome == "done" and scope is not AccessScope.EVENTS:
+        own_line = scope is not AccessScope.EVENTS or (operation is not None and operation.also)
+        if outcome == "done" and own_line:
             self._door.audit.note(deed, call.request_id)
         else:
             self._door.audit.note_summed(deed, call.request_id)

@@ -11,7 +11,7 @@ from clickwise.recommend.answers import Answer, RecommendRequest
 from serving.incoming import ID_SCHEMA, incoming
 from serving.operation import Operation, Schema
 from serving.routes import OPERATIONS
-from serving.schemas import ErrorBody
+from serving.schemas import ErrorBody, Guest
 
 _PLAIN: dict[str, Schema] = {
     "application/json": {"type": "object"},
@@ -51,7 +51,7 @@ _STATUS_TEXTS = {
 def openapi() -> Schema:
     """The document, as plain JSON values."""
     types = {t for o in OPERATIONS for t in o.answers.values() if isinstance(t, type)}
-    types |= {ErrorBody, RecommendRequest, Event, Item, Answer}
+    types |= {ErrorBody, RecommendRequest, Event, Item, Answer, Guest}
     ordered = sorted(types, key=lambda t: t.__name__)
     references, components = msgspec.json.schema_components(
         ordered, ref_template="#/components/schemas/{name}"
@@ -109,7 +109,8 @@ def _operation(
     if operation.scope is None:
         described["security"] = []
     else:
-        described["security"] = [{"bearer": [operation.scope]}, {"header": [operation.scope]}]
+        scopes = [operation.scope, *operation.also]
+        described["security"] = [{"bearer": scopes}, {"header": scopes}]
     parameters = _parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters

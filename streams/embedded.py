@@ -29,11 +29,14 @@ from clickwise.errors import (
 from clickwise.events import Event
 from clickwise.ids import time_of
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.recommend.exposures import is_of
 from clickwise.state.port import State
 from clickwise.types import ItemId, UserId
 from streams.handlers import Arrival, EventHandler
 from streams.items import ItemHandler, apply_each
+from streams.merging import MergeArrival
+from streams.runs import runs
 
 log = logs.get(__name__)
 W = TypeVar("W")
@@ -190,7 +193,7 @@ class EmbeddedEngine:
         self._handler = events
         self._item_handler = items
         self._clock = clock
-        self._events: _GroupCommit[tuple[Event, datetime], Verdict] = _GroupCommit(
+        self._events: _GroupCommit[Arrival | MergeArrival, Verdict] = _GroupCommit(
             "events", self._apply_events, batch=LARGEST_BATCH, bound=max_queued_events
         )
         self._items: _GroupCommit[tuple[ItemId, Item | None], Verdict | InvalidInputError] = (
@@ -211,7 +214,12 @@ class EmbeddedEngine:
     async def post(self, events: Sequence[Event]) -> list[Verdict]:
         """See EventDoor."""
         received = self._clock.now()
-        return await self._events.submit([(event, received) for event in events])
+        return await self._events.submit([Arrival(event, received) for event in events])
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """See EventDoor."""
+        (verdict,) = await self._events.submit([MergeArrival(merge, self._clock.now())])
+        return verdict
 
     async def put(self, items: Sequence[Item]) -> list[Verdict | InvalidInputError]:
         """See ItemDoor."""
@@ -231,9 +239,14 @@ class EmbeddedEngine:
             verdicts += await self._items.submit(changes[begin : begin + ITEMS_AT_ONCE])
         return verdicts
 
-    def _apply_events(self, work: Sequence[tuple[Event, datetime]]) -> list[Verdict]:
-        arrivals = [Arrival(event=event, received=received) for event, received in work]
-        return [_OUTCOMES[outcome] for outcome in self._handler.apply(arrivals).outcomes]
+    def _apply_events(self, work: Sequence[Arrival | MergeArrival]) -> list[Verdict]:
+        outcomes: list[str] = []
+        for run in runs(work):
+            if isinstance(run, MergeArrival):
+                outcomes.append(self._handler.merges.apply(run).outcome)
+            else:
+                outcomes += self._handler.apply(run).outcomes
+        return [_OUTCOMES[outcome] for outcome in outcomes]
 
     def _apply_items(
         self, work: Sequence[tuple[ItemId, Item | None]]

@@ -17,6 +17,7 @@ from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ClickwiseError, OverloadedError, UnavailableError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, EXPOSURES, ITEMS
 from clickwise.types import ItemId
@@ -115,6 +116,12 @@ class KafkaEventDoor:
         for event in events:
             metrics.events.labels(event.type.value, Verdict.ACCEPTED.value).inc()
         return [Verdict.ACCEPTED] * len(events)
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """Durable in Kafka when this returns, in the guest's partition."""
+        await self._buffer.write([Message(self._topic, merge.user.encode(), encode(merge))])
+        metrics.merges.labels(Verdict.ACCEPTED.value).inc()
+        return Verdict.ACCEPTED
 
 
 class KafkaItemDoor:

@@ -15,6 +15,7 @@ import httpx
 from clickwise import logs, metrics, usage
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
+from clickwise.masking import masking_of
 from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
@@ -177,6 +178,7 @@ def _flows(
             thread=threads["profiles"],
             consumer=settings.kafka_group,
             activity_topic=ITEM_ACTIVITY.full_name(prefix),
+            lists_topic=RECOMMENDATIONS.full_name(prefix),
             partitions=settings.kafka_partitions,
             changed=publisher.changed if publisher else lambda _: None,
         ),
@@ -185,6 +187,7 @@ def _flows(
             aside=aside,
             thread=threads["items"],
             consumer=settings.kafka_group,
+            masking=masking_of(settings.mask),
         ),
         activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
         beside=(
