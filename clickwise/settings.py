@@ -76,6 +76,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM private key that goes with it.")] = ""
+    trace_endpoint: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://.*)?$",
+            description=(
+                "Where traces go: an OpenTelemetry collector's address for OTLP over HTTP, such as"
+                " http://collector:4318/v1/traces. Empty: nothing is traced. Needs the extra"
+                " `trace`."
+            ),
+        ),
+    ] = ""
+    trace_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description=(
+                "Share of requests that begin a trace. Requests with a `traceparent` go by that."
+                " Lower it where traces cost."
+            ),
+        ),
+    ] = 1.0
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="Raise to debug to see batches."),

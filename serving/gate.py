@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.access import Scope as AccessScope
 from clickwise.audit import Deed, Outcome
 from clickwise.errors import ClickwiseError, NotFoundError
@@ -79,7 +79,9 @@ class Gate:
                     await self._door.admission.turn()
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
-                response = await operation.handler(call)
+                parent = call.traceparent() if tracing.on() else None
+                with tracing.span(operation.label, parent=parent):
+                    response = await operation.handler(call)
             except ClientDisconnect:
                 figures.count(CLIENT_LEFT, time.perf_counter() - started)
                 return

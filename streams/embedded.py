@@ -9,6 +9,7 @@ thread of their own: encoding takes long and must not hold events back.
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.clock import Clock, SystemClock
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import (
@@ -72,6 +73,7 @@ class _Waiting(Generic[W, R]):
     work: Sequence[W]
     done: "asyncio.Future[list[R]]"
     loop: asyncio.AbstractEventLoop
+    trace: str | None
 
 
 class _GroupCommit(Generic[W, R]):
@@ -106,7 +108,7 @@ class _GroupCommit(Generic[W, R]):
         if not work:
             return []
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[W, R] = _Waiting(work, loop.create_future(), loop)
+        waiting: _Waiting[W, R] = _Waiting(work, loop.create_future(), loop, tracing.traceparent())
         with self._changed:
             if self._stopping:
                 raise UnavailableError("shutting down")
@@ -143,6 +145,7 @@ class _GroupCommit(Generic[W, R]):
 
     def _commit(self, taken: list[_Waiting[W, R]]) -> None:
         work = [one for waiting in taken for one in waiting.work]
+        begun = time.time_ns()
         try:
             results = self._apply(work)
         except Exception as error:
@@ -157,6 +160,8 @@ class _GroupCommit(Generic[W, R]):
             for waiting in taken:
                 _settle(waiting, error)
             return
+        step = tracing.Step(f"commit {self._name}", begun, time.time_ns())
+        tracing.batch((waiting.trace for waiting in taken), step)
         begin = 0
         for waiting in taken:
             end = begin + len(waiting.work)

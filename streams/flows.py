@@ -7,13 +7,14 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.activity import Increment
 from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConflictError, InvalidInputError, NotFoundError
@@ -149,7 +150,11 @@ class EventFlow:
         Raises:
             ClickwiseError: a fault that no later try mends and no single record has caused.
         """
+        begun = time.time_ns()
         applied, merged, letters = await _in_thread(self._thread, lambda: self._fold(records))
+        folded = tracing.Step("fold", begun, time.time_ns())
+        written = [one.written for one in applied if one.written is not None]
+        tracing.batch((record.trace for record in records), folded, written)
         messages = [
             message
             for one in applied

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clickwise import codec, metrics
+from clickwise import codec, metrics, tracing
 from clickwise.activity import Activity, Increment
 from clickwise.clock import Clock
 from clickwise.events import Event
@@ -62,12 +62,13 @@ class Applied:
     Outcomes: applied, duplicate (known event id), stale (older than the window), redelivered
     (its offset had been applied), forgotten (of a user who was erased since). Redelivered ones
     yield their increments again, since a crash may have come between the commit and the sending;
-    the receiver knows them by their offset.
+    the receiver knows them by their offset. `written`: when profiles and offsets were stored.
     """
 
     outcomes: tuple[str, ...]
     activity: tuple[Increment, ...]
     users: tuple[UserId, ...]
+    written: tracing.Step | None = None
 
 
 class EventHandler:
@@ -182,6 +183,7 @@ class EventHandler:
                 received = batch[indices[-1]].received.timestamp()
                 body = stored_body(folded.profile, received=received)
                 writes.append(ProfileWrite(user=user, expected=version, body=body))
+            storing = time.time_ns()
             write.put_profiles(writes)
             done = tuple(
                 effects(
@@ -194,7 +196,9 @@ class EventHandler:
                 self._activity.add(write, done)
             write.put_offsets(_advanced(batch, offsets))
         told_again = [u for u, o in zip(owners, outcomes, strict=True) if o == REDELIVERED]
-        return Applied(tuple(outcomes), done, tuple(dict.fromkeys([*by_user, *told_again])))
+        users = tuple(dict.fromkeys([*by_user, *told_again]))
+        written = tracing.Step("write profiles", storing, time.time_ns())
+        return Applied(tuple(outcomes), done, users, written)
 
     def _owners(
         self,

@@ -26,7 +26,8 @@ REPLAY_HEADER = "replay-of"
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as it came from a topic; `timestamp` is in seconds since 1970.
 
-    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`).
+    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`);
+    `trace` is the trace that its producer sent it in, a W3C `traceparent`.
     """
 
     topic: str
@@ -36,6 +37,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     timestamp: float
     replay_of: str | None = None
+    trace: str | None = None
 
     @property
     def place(self) -> str:
