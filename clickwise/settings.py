@@ -131,6 +131,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM private key that goes with it.")] = ""
+    trace_endpoint: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://.*)?$",
+            description=(
+                "Where traces go: an OpenTelemetry collector's address for OTLP over HTTP, such as"
+                " http://collector:4318/v1/traces. Empty: nothing is traced. Needs the extra"
+                " `trace`."
+            ),
+        ),
+    ] = ""
+    trace_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description=(
+                "Share of requests that begin a trace. Requests with a `traceparent` go by that."
+                " Lower it where traces cost."
+            ),
+        ),
+    ] = 1.0
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="Raise to debug to see batches."),
@@ -139,6 +161,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^(console|json)$", description="json for a log collector.")
     ] = "console"
 
+    mask: Annotated[
+        str,
+        Meta(
+            pattern=r"^ *((title|body)( *, *(title|body))*)? *$",
+            description=(
+                "Fields of items in which e-mail addresses, telephone and card numbers are masked"
+                " before they are stored. Empty where the site alone writes them, and means them"
+                " to be read."
+            ),
+        ),
+    ] = "title,body"
     database_url: Annotated[
         Secret,
         Meta(
@@ -528,8 +561,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 30.0
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
+        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 429.")
     ] = 128
+    max_wait_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.001,
+            le=60,
+            description=(
+                "Longest wait of a request for its turn in a worker; who would wait longer is"
+                " answered 429 at once. Raise it where late answers are better than none."
+            ),
+        ),
+    ] = 0.03
     max_queued_events: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Events waiting for the log; beyond: 429.")
     ] = 20_000

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clickwise import codec
 from clickwise.access import scopes_by_value
 from clickwise.audit import SUM_SECONDS, AuditLog
+from clickwise.masking import masking_of
 from clickwise.tls import trusting
 from serving.admission import Admission
 from serving.callers import Callers, Tokens
@@ -50,13 +51,18 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         callers=Callers(keys, _tokens(parts)),
         rates=Rates(settings.key_rate, monotonic=parts.clock.monotonic),
         audit=AuditLog(),
-        admission=Admission(settings.max_in_flight),
+        admission=Admission(
+            settings.max_in_flight,
+            max_wait_seconds=settings.max_wait_seconds,
+            monotonic=parts.clock.monotonic,
+        ),
         streams=StreamHub(
             parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
         ),
         ready=ReadyProbe(parts.health),
         heartbeat_seconds=heartbeat_seconds,
         document=codec.encode(openapi(settings.oidc_issuer)),
+        masking=masking_of(settings.mask),
     )
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:

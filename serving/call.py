@@ -41,6 +41,13 @@ class Call:
                 return str(value, "ascii")
         return None
 
+    def traceparent(self) -> str | None:
+        """The client's trace, as W3C Trace Context names it; None: this request begins one."""
+        for name, value in self._scope["headers"]:
+            if name == b"traceparent":
+                return str(value, "latin-1")
+        return None
+
     async def trusted(self) -> bool:
         """Whether it may be told what is wrong: by who asks, or because only this machine does."""
         try:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from clickwise.audit import AuditLog
+from clickwise.masking import Masking
 from serving.admission import Admission
 from serving.callers import Callers
 from serving.health import ReadyProbe
@@ -24,3 +25,4 @@ class Door:
     ready: ReadyProbe
     heartbeat_seconds: float
     document: bytes
+    masking: Masking

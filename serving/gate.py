@@ -6,7 +6,6 @@ JSON, the headers that all answers share, the figures, the audit log. One layer,
 wrapped layer costs a request tens of microseconds.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 
@@ -15,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.access import Scope as AccessScope
 from clickwise.audit import Deed, Outcome
 from clickwise.errors import ClickwiseError, NotFoundError
@@ -71,17 +70,18 @@ class Gate:
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
-                    call.identity.need(operation.scope)
+                    for wanted in (operation.scope, *operation.also):
+                        call.identity.need(wanted)
                     self._door.rates.take(call.identity)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
-                    # A handler that waits for nothing would run before the next request takes
-                    # its place: all that have arrived take theirs, or are refused, first.
-                    await asyncio.sleep(0)
+                    await self._door.admission.turn()
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
-                response = await operation.handler(call)
+                parent = call.traceparent() if tracing.on() else None
+                with tracing.span(operation.label, parent=parent):
+                    response = await operation.handler(call)
             except ClientDisconnect:
                 figures.count(CLIENT_LEFT, time.perf_counter() - started)
                 return
@@ -125,7 +125,8 @@ class Gate:
             return
         outcome: Outcome = "refused" if refused else "failed" if reason else "done"
         deed = Deed(call.identity.key, label, outcome, reason, status)
-        if outcome == "done" and scope is not AccessScope.EVENTS:
+        own_line = scope is not AccessScope.EVENTS or (operation is not None and operation.also)
+        if outcome == "done" and own_line:
             self._door.audit.note(deed, call.request_id)
         else:
             self._door.audit.note_summed(deed, call.request_id)

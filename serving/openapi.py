@@ -12,7 +12,7 @@ from serving.discovery import DOCUMENT as DISCOVERY
 from serving.incoming import ID_SCHEMA, incoming
 from serving.operation import Operation, Schema
 from serving.routes import OPERATIONS
-from serving.schemas import ErrorBody
+from serving.schemas import ErrorBody, Guest
 
 _PLAIN: dict[str, Schema] = {
     "application/json": {"type": "object"},
@@ -43,16 +43,16 @@ _STATUS_TEXTS = {
     413: "Over a limit; the message names it.",
     415: "Not JSON in UTF-8.",
     422: "Something in the request is wrong; `field` says where.",
-    429: "A queue is full, or the key asks too often; come back after Retry-After seconds.",
+    429: "Too many requests, of all or of this key; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
-    503: "Too much in work, or a service behind (an issuer of tokens too) does not answer.",
+    503: "A service behind (an issuer of tokens too) does not answer.",
 }
 
 
 def openapi(issuer: str = "") -> Schema:
     """The document, as plain JSON values; `issuer` is the one whose tokens open, empty for none."""
     types = {t for o in OPERATIONS for t in o.answers.values() if isinstance(t, type)}
-    types |= {ErrorBody, RecommendRequest, Event, Item, Answer}
+    types |= {ErrorBody, RecommendRequest, Event, Item, Answer, Guest}
     ordered = sorted(types, key=lambda t: t.__name__)
     references, components = msgspec.json.schema_components(
         ordered, ref_template="#/components/schemas/{name}"
@@ -135,7 +135,8 @@ def _operation(
     if operation.scope is None:
         described["security"] = []
     else:
-        described["security"] = [{way: [operation.scope]} for way in ways]
+        scopes = [operation.scope, *operation.also]
+        described["security"] = [{way: scopes} for way in ways]
     parameters = _parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters

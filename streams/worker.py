@@ -15,6 +15,7 @@ import httpx
 from clickwise import logs, metrics, usage
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
+from clickwise.masking import masking_of
 from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.tls import trusting
@@ -181,6 +182,7 @@ def _flows(
             thread=threads["profiles"],
             consumer=settings.kafka_group,
             activity_topic=ITEM_ACTIVITY.full_name(prefix),
+            lists_topic=RECOMMENDATIONS.full_name(prefix),
             partitions=settings.kafka_partitions,
             changed=publisher.changed if publisher else lambda _: None,
         ),
@@ -189,11 +191,12 @@ def _flows(
             aside=aside,
             thread=threads["items"],
             consumer=settings.kafka_group,
+            masking=masking_of(settings.mask),
         ),
         activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
         beside=(
             partial(watch_replication, settings),
             *((publisher.run,) if publisher is not None else ()),
         ),
-        at_end=(producer.stop,),
+        at_end=(*((publisher.finish,) if publisher is not None else ()), producer.stop),
     )

@@ -164,7 +164,7 @@ def _serve(settings: Settings) -> int:
             max_buffer_size=MAX_HEADER_BYTES,
         ),
         # Granian counts connections, idle ones and streams too, and leaves the next unanswered:
-        # the application's own limit, which answers 503, has to be reached first.
+        # the application's own limit, which answers 429, has to be reached first.
         backpressure=max(1_024, 2 * settings.max_in_flight) + settings.max_streams,
         log_level=LogLevels.warning,
         ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,

@@ -8,17 +8,21 @@
 With `login` there is a listener beside it for clients that come over TLS with a name and a
 password, whose rights are ACLs; the plain one is then its administrator's.
 
+A broker tells its clients where to connect. So whoever is to reach it through a proxy needs a
+listener of its own, which names the proxy (`by_way_of`).
+
 The jars (about 45 MB) are copied once into `.cache/kafka-<version>` below the working directory, or
 where CLICKWISE_TEST_KAFKA_LIBS points. Java 17 and Maven have to be installed.
 """
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -168,18 +172,31 @@ class KafkaServer:
         properties: str = "",
         heap: str = "384m",
         login: BrokerLogin | None = None,
+        by_way_of: Sequence[int] = (),
     ) -> None:
+        """`by_way_of`: ports of loopback, each of a proxy to `port_behind` that port; without
+        `login`, whose listener has none.
+        """
+        if login is not None and by_way_of:
+            raise ValueError("expected a login or proxies, got both")
         self._data = folder.resolve()
         self._extra = properties
         self._heap = heap
         self._login = login
-        self._port, self._controller_port, self._secure_port = free_ports(3)
+        self._port, self._controller_port, self._secure_port, *behind = free_ports(
+            3 + len(by_way_of)
+        )
+        self._behind = dict(zip(by_way_of, behind, strict=True))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self._port}"
+
+    def port_behind(self, proxy: int) -> int:
+        """Where the proxy that listens on this port has to lead."""
+        return self._behind[proxy]
 
     @property
     def secure_bootstrap(self) -> str:
@@ -234,6 +251,21 @@ class KafkaServer:
             self._process.wait(STOP_SECONDS)
             self._process = None
 
+    def pause(self) -> None:
+        """Let it stand still: connections stay, answers do not come."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def ready(self) -> bool:
         """True once the broker answers requests."""
         try:
@@ -268,6 +300,7 @@ class KafkaServer:
                 port=self._port, controller_port=self._controller_port, data=self._data
             )
             + (self._login_properties(self._login) if self._login is not None else "")
+            + self._more_listeners()
             + self._extra
         )
         if (self._data / "log" / "meta.properties").exists():
@@ -295,6 +328,21 @@ class KafkaServer:
             secure_port=self._secure_port,
             keystore=keystore,
             plain_users=" ".join(users),
+        )
+
+    def _more_listeners(self) -> str:
+        """Properties that take the place of those above; none where nobody uses a proxy."""
+        if not self._behind:
+            return ""
+        ways = {f"WAY{number}": ports for number, ports in enumerate(self._behind.items())}
+        own = f"CLIENT://127.0.0.1:{self._port}"
+        listen = [own, *(f"{name}://127.0.0.1:{behind}" for name, (_, behind) in ways.items())]
+        told = [own, *(f"{name}://127.0.0.1:{proxy}" for name, (proxy, _) in ways.items())]
+        names = ",".join(f"{name}:PLAINTEXT" for name in ("CLIENT", "CONTROLLER", *ways))
+        return (
+            f"listeners={','.join(listen)},CONTROLLER://127.0.0.1:{self._controller_port}\n"
+            f"advertised.listeners={','.join(told)}\n"
+            f"listener.security.protocol.map={names}\n"
         )
 
     def _java(self, libs: Path, main: str, *arguments: str, heap: str) -> list[str]:

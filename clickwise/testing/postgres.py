@@ -46,11 +46,18 @@ class PostgresServer:
     for the disk as production does. With a `certificate` it speaks TLS to who asks for it.
     """
 
-    def __init__(self, *, durable: bool = False, certificate: Issued | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        certificate: Issued | None = None,
+        under: Path | None = None,
+    ) -> None:
+        """`under`: where its folder is made; None: where temporary files are."""
         self._binaries = _newest_binaries()
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-", dir=under))
         self._port = _free_port()
         wait = "on" if durable else "off"
         self._settings = {
@@ -66,6 +73,16 @@ class PostgresServer:
             self._settings["ssl"] = "on"
             self._settings["ssl_cert_file"] = str(self._folder / "server.crt")
             self._settings["ssl_key_file"] = str(self._folder / "server.key")
+
+    @property
+    def port(self) -> int:
+        """Of loopback."""
+        return self._port
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def url(self) -> str:
