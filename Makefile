@@ -7,7 +7,7 @@ ARGS ?=
 # One thread per process: under load two OpenMP threads can be slower than one.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench lock sbom licenses audit release-files verify clean
+.PHONY: help setup services demo test test-fast lint types contracts format docs dashboards chart up down bench soak lock sbom licenses audit release-files verify clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{ printf "%-13s %s\n", $$1, $$2 }'
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || \
 		{ echo "No pip in .venv: install python3-venv, remove .venv, run make setup again." >&2; exit 1; }
 	@echo "1 of 3: Clickwise with all extras (the long one; it says nothing until it is done)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,texts,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,texts,trace,dev]'
 	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
 	@echo "2 of 3: MovieLens-100k (the wheel recbole, 2 MB)"
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole
@@ -80,6 +80,11 @@ down:  ## stop the containers; their data stays (ARGS=--volumes throws it away)
 
 bench: $(STAMP)  ## measure (ARGS="serve --json out.json"); see docs/lab.md
 	$(BIN)/clickwise bench $(ARGS)
+
+SEED ?= 1
+MINUTES ?= 60
+soak: services  ## faults on the whole system (SEED=1 MINUTES=60 ARGS="--json out.json"); docs/faults.md
+	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) $(ARGS)
 
 lock: $(STAMP)  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude clickwise | LC_ALL=C sort -f > constraints.txt

@@ -73,3 +73,22 @@ def parse_scopes(words: Iterable[str]) -> tuple[Scope, ...]:
     if unknown or not wanted:
         raise InvalidInputError(f"expected scopes of {', '.join(Scope)}", field="scope")
     return tuple(scope for scope in Scope if scope in wanted)
+
+
+def scopes_by_value(words: str) -> dict[str, frozenset[Scope]]:
+    """What the values of a token's claim allow: `theirs=ours`, with commas between.
+
+    Empty: `clickwise:read` allows `read`, and so for each. A value may stand there more than once.
+
+    Raises:
+        InvalidInputError: another form, or an unknown scope.
+    """
+    if not words.strip():
+        return {f"clickwise:{scope}": frozenset({scope}) for scope in Scope}
+    found: dict[str, frozenset[Scope]] = {}
+    for pair in words.split(","):
+        value, equals, name = (part.strip() for part in pair.rpartition("="))
+        if not equals or not value:
+            raise InvalidInputError("expected VALUE=SCOPE[,VALUE=SCOPE...]", field="scopes")
+        found[value] = found.get(value, frozenset()) | set(parse_scopes([name]))
+    return found

@@ -12,6 +12,7 @@ import msgspec
 from clickwise.codec import SCHEMA_VERSION
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.messages import Increments, LiveModel, Recommendations
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.topics import (
@@ -55,6 +56,8 @@ _PAYLOADS: dict[Topic, tuple[str, object]] = {
     MODELS: ("LiveModel", LiveModel),
     TEXTS: ("ItemTexts", ItemTexts),
 }
+# What else a topic holds, beside its first kind.
+_MORE: dict[Topic, tuple[str, object]] = {EVENTS: ("Merge", Merge)}
 _KEYS: dict[Topic, JsonSchema] = {
     EVENTS: {"type": "string", "description": "The user id, UTF-8."},
     ITEMS: {"type": "string", "description": "The item id, UTF-8. No value: a deletion."},
@@ -86,11 +89,12 @@ _DEAD_LETTER_HEADERS: JsonSchema = {
 
 def asyncapi(prefix: str) -> JsonSchema:
     """The document for a deployment whose topics begin with `prefix`."""
-    payloads = [kind for _, kind in _PAYLOADS.values()]
+    payloads = [kind for _, kind in (*_PAYLOADS.values(), *_MORE.values())]
     schemas, definitions = msgspec.json.schema_components(
         payloads, ref_template="#/components/schemas/{name}"
     )
-    by_topic = dict(zip(_PAYLOADS, schemas, strict=True))
+    by_topic = dict(zip(_PAYLOADS, schemas, strict=False))
+    more = dict(zip(_MORE, schemas[len(_PAYLOADS) :], strict=True))
     _open_to_producers(definitions)
     document = {
         "asyncapi": ASYNCAPI_VERSION,
@@ -117,7 +121,16 @@ def asyncapi(prefix: str) -> JsonSchema:
         },
         "components": {
             "messages": {
-                _message_name(topic): _message(topic, by_topic.get(topic)) for topic in TOPICS
+                **{
+                    _message_name(topic): _message(
+                        topic, _message_name(topic), topic.holds, by_topic.get(topic)
+                    )
+                    for topic in TOPICS
+                },
+                **{
+                    name: _message(topic, name, "a guest turned out to be a user", more[topic])
+                    for topic, (name, _) in _MORE.items()
+                },
             },
             "schemas": definitions,
         },
@@ -129,10 +142,13 @@ def asyncapi(prefix: str) -> JsonSchema:
 
 def _open_to_producers(definitions: dict[str, JsonSchema]) -> None:
     """Describe events and items as the consumer takes them, not only as they are stored."""
-    event, item = definitions["Event"], definitions["Item"]
-    event["required"] = [name for name in event["required"] if name not in ("id", "time")]
-    event["properties"]["id"]["description"] += " Missing: its place in the topic."
-    _or_seconds(event["properties"], "time", "Missing or null: when the log took it.")
+    item = definitions["Item"]
+    for event in (definitions["Event"], definitions["Merge"]):
+        event["required"] = [name for name in event["required"] if name not in ("id", "time")]
+        event["properties"]["id"]["description"] += " Missing: its place in the topic."
+        _or_seconds(event["properties"], "time", "Missing or null: when the log took it.")
+    # What tells it from an event.
+    definitions["Merge"]["required"] = ["type", *definitions["Merge"]["required"]]
     for name in ("published", "expires"):
         _or_seconds(item["properties"], name, "")
 
@@ -153,18 +169,24 @@ def _message_name(topic: Topic) -> str:
     return _PAYLOADS[topic][0] if topic in _PAYLOADS else "DeadLetter"
 
 
+def _message_names(topic: Topic) -> list[str]:
+    names = [_message_name(topic)]
+    return [*names, _MORE[topic][0]] if topic in _MORE else names
+
+
 def _channel(topic: Topic, prefix: str) -> JsonSchema:
     configuration: JsonSchema = {
         "cleanup.policy": ["compact" if topic.compacted else "delete"],
     }
     if topic.retention is not None:
         configuration["retention.ms"] = round(topic.retention.total_seconds() * 1000)
-    name = _message_name(topic)
     return {
         "address": topic.full_name(prefix),
         "title": topic.name,
         "description": f"{topic.holds}. Key: {topic.key}.",
-        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "messages": {
+            name: {"$ref": f"#/components/messages/{name}"} for name in _message_names(topic)
+        },
         "bindings": {
             "kafka": {
                 "topic": topic.full_name(prefix),
@@ -176,22 +198,23 @@ def _channel(topic: Topic, prefix: str) -> JsonSchema:
 
 
 def _operation(topic: Topic, action: str, *, by: str) -> JsonSchema:
-    name = _message_name(topic)
     return {
         "action": action,
         "summary": f"By `{by}`.",
         "channel": {"$ref": f"#/channels/{topic.name}"},
-        "messages": [{"$ref": f"#/channels/{topic.name}/messages/{name}"}],
+        "messages": [
+            {"$ref": f"#/channels/{topic.name}/messages/{name}"} for name in _message_names(topic)
+        ],
     }
 
 
-def _message(topic: Topic, payload: JsonSchema | None) -> JsonSchema:
+def _message(topic: Topic, name: str, summary: str, payload: JsonSchema | None) -> JsonSchema:
     binding: JsonSchema = {"bindingVersion": _BINDING}
     if topic in _KEYS:
         binding["key"] = _KEYS[topic]
     message: JsonSchema = {
-        "name": _message_name(topic),
-        "summary": topic.holds,
+        "name": name,
+        "summary": summary,
         "bindings": {"kafka": binding},
     }
     if payload is None:

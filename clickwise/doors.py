@@ -13,6 +13,7 @@ from typing import Protocol
 from clickwise.errors import InvalidInputError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.types import ItemId
 
 
@@ -43,6 +44,15 @@ class EventDoor(Protocol):
         Raises:
             OverloadedError: the queue is full.
             UnavailableError: the log cannot be written; nothing was accepted.
+        """
+        ...
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """Make a merge durable, after all events of its guest that were posted before.
+
+        Raises:
+            OverloadedError: the queue is full.
+            UnavailableError: the log cannot be written; it was not accepted.
         """
         ...
 

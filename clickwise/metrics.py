@@ -48,6 +48,17 @@ events = Counter(
     "Events by type and outcome (applied, accepted, duplicate, stale, redelivered, refused).",
     ["type", "outcome"],
 )
+merges = Counter(
+    "clickwise_merges_total",
+    "Guests merged into users by outcome (applied, accepted, duplicate, redelivered, forgotten,"
+    " refused).",
+    ["outcome"],
+)
+masked = Counter(
+    "clickwise_masked_total",
+    "Personal data masked in the text of items, by kind (email, phone, card).",
+    ["kind"],
+)
 unknown_fields = Counter(
     "clickwise_unknown_fields_total", "Fields that no schema knows, ignored.", ["message"]
 )
@@ -102,7 +113,7 @@ requests = Counter(
 refused_requests = Counter(
     "clickwise_refused_requests_total",
     "HTTP requests refused, by the scope that they needed and why (no_key, unknown_key, expired,"
-    " revoked, wrong_scope, rate_limited, too_large, invalid ...).",
+    " revoked, bad_token, wrong_scope, rate_limited, overloaded, too_large, invalid ...).",
     ["scope", "reason"],
 )
 request_seconds = Histogram(

@@ -11,16 +11,22 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from clickwise.errors import ConfigurationError
+from clickwise.access import scopes_by_value
+from clickwise.errors import ClickwiseError, ConfigurationError
 from clickwise.secret import Secret
+from clickwise.sites import share_of
 
 PREFIX = "CLICKWISE_"
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+):[0-9]{1,5}\Z")
 _ENDPOINT = re.compile(r"https?://[^\s@/?#]+(/[^\s@?#]*)?\Z")
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?\Z"
+)
 _QDRANT = re.compile(r"https?://[^\s@/]+(/[^\s@]*)?\Z")
 # Read by the test suite and the release tooling, not by the program.
 FOREIGN = ("CLICKWISE_TEST_", "CLICKWISE_REQUIRE_SERVICES")
@@ -33,6 +39,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Folder of the embedded database, vectors and caches. One per site."),
     ] = ".clickwise"
+    site: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z][a-z0-9-]{0,29})?$",
+            description=(
+                "Name of one of several sites on the same services: gives its processes topics, a"
+                " database schema, collections and folders of their own (docs/access.md)."
+            ),
+        ),
+    ] = ""
     host: Annotated[
         str,
         Meta(description="Address to listen on. Beyond loopback only with `api_keys` or `access`."),
@@ -61,10 +77,82 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         ),
     ] = "auto"
+    oidc_issuer: Annotated[
+        str,
+        Meta(
+            description=(
+                "https address of an OpenID Connect issuer, exactly as its tokens name it: they"
+                " open beside keys (docs/access.md). Empty: keys alone."
+            )
+        ),
+    ] = ""
+    oidc_audience: Annotated[
+        str, Meta(description="Audience (`aud`) that a token has to name. With `oidc_issuer`.")
+    ] = ""
+    oidc_scope_claim: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description=(
+                "Claim whose words (or list) say what a token allows; with dots, into objects:"
+                " realm_access.roles."
+            ),
+        ),
+    ] = "scope"
+    oidc_scopes: Annotated[
+        str,
+        Meta(
+            description=(
+                "What those words allow: shop-admins=admin,shop-app=read,... Empty:"
+                " clickwise:read allows `read`, and so on."
+            )
+        ),
+    ] = ""
+    oidc_ca_file: Annotated[
+        str,
+        Meta(description="PEM file of the authority that signed the issuer's certificate."),
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Meta(
+            description=(
+                "Comma-separated origins, such as https://shop.example, whose pages a browser may"
+                " let ask here. Empty: none."
+            )
+        ),
+    ] = ""
     tls_certificate: Annotated[
-        str, Meta(description="PEM certificate chain of the HTTP interface. Empty: plain HTTP.")
+        str,
+        Meta(
+            description=(
+                "PEM certificate chain of the HTTP interface, for TLS 1.2 and 1.3. Workers are"
+                " renewed when the file changes. Empty: plain HTTP."
+            )
+        ),
     ] = ""
     tls_key: Annotated[str, Meta(description="PEM private key that goes with it.")] = ""
+    trace_endpoint: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://.*)?$",
+            description=(
+                "Where traces go: an OpenTelemetry collector's address for OTLP over HTTP, such as"
+                " http://collector:4318/v1/traces. Empty: nothing is traced. Needs the extra"
+                " `trace`."
+            ),
+        ),
+    ] = ""
+    trace_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description=(
+                "Share of requests that begin a trace. Requests with a `traceparent` go by that."
+                " Lower it where traces cost."
+            ),
+        ),
+    ] = 1.0
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="Raise to debug to see batches."),
@@ -73,6 +161,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^(console|json)$", description="json for a log collector.")
     ] = "console"
 
+    mask: Annotated[
+        str,
+        Meta(
+            pattern=r"^ *((title|body)( *, *(title|body))*)? *$",
+            description=(
+                "Fields of items in which e-mail addresses, telephone and card numbers are masked"
+                " before they are stored. Empty where the site alone writes them, and means them"
+                " to be read."
+            ),
+        ),
+    ] = "title,body"
     database_url: Annotated[
         Secret,
         Meta(
@@ -175,6 +274,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Qdrant server. Empty: Qdrant Edge, in process, in `home`.")
     ] = ""
     qdrant_api_key: Annotated[Secret, Meta(description="Key of the Qdrant server.")] = Secret("")
+    qdrant_ca_file: Annotated[
+        str,
+        Meta(description="PEM file of the authority that signed the Qdrant server's certificate."),
+    ] = ""
     qdrant_timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="Longest wait for a vector query.")
     ] = 1.0
@@ -296,6 +399,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="MLflow server of runs and models. Empty: SQLite in `home`."),
     ] = ""
+    mlflow_name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]{1,100}$",
+            description="Experiment and registered model in MLflow.",
+        ),
+    ] = "clickwise"
     train_threads: Annotated[
         int, Meta(ge=1, le=256, description="CPU threads of a training; serving needs cores too.")
     ] = 1
@@ -439,9 +549,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         ),
     ] = 0.0
+    idle_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3_600,
+            description=(
+                "Longest wait for a request's headers, and for the next request of an open"
+                " connection. Longer than a proxy in front keeps its own open."
+            ),
+        ),
+    ] = 30.0
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 503.")
+        int, Meta(ge=1, le=10_000, description="Requests of a worker at once; beyond: 429.")
     ] = 128
+    max_wait_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.001,
+            le=60,
+            description=(
+                "Longest wait of a request for its turn in a worker; who would wait longer is"
+                " answered 429 at once. Raise it where late answers are better than none."
+            ),
+        ),
+    ] = 0.03
     max_queued_events: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Events waiting for the log; beyond: 429.")
     ] = 20_000
@@ -470,6 +602,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not self.kafka_bootstrap
 
     @property
+    def closed(self) -> bool:
+        """True when nobody is answered without a key or a token, whatever keys there are."""
+        return self.access == "keys" or bool(self.oidc_issuer)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose pages may ask, one by one."""
+        return tuple(one.strip() for one in self.cors_origins.split(",") if one.strip())
+
+    @property
     def keys(self) -> tuple[Secret, ...]:
         """The API keys, one by one."""
         return tuple(Secret(k.strip()) for k in self.api_keys.reveal().split(",") if k.strip())
@@ -481,6 +623,8 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
     Raises:
         ConfigurationError: unknown name (with a suggestion), wrong type, out of bounds, or a
             combination that cannot work.
+
+    Where `site` is set it is resolved: see `clickwise.sites`.
     """
     names = Settings.__struct_fields__
     raw: dict[str, Any] = {}
@@ -497,7 +641,7 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
     except msgspec.ValidationError as error:
         raise ConfigurationError(_explained(str(error))) from error
     _check(settings)
-    return settings
+    return share_of(settings)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -544,7 +688,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _check(settings: Settings) -> None:
-    if not is_loopback(settings.host) and not settings.keys and settings.access != "keys":
+    if not is_loopback(settings.host) and not settings.keys and not settings.closed:
         raise ConfigurationError(
             f"CLICKWISE_HOST={settings.host} is reachable from other machines: set"
             " CLICKWISE_API_KEYS, or CLICKWISE_ACCESS=keys with keys of `clickwise keys`, or listen"
@@ -568,6 +712,11 @@ def _check(settings: Settings) -> None:
             "CLICKWISE_DATABASE_URL: expected sqlite:///PATH or"
             " postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         )
+    if settings.site and url.startswith("sqlite"):
+        raise ConfigurationError(
+            "CLICKWISE_SITE and CLICKWISE_DATABASE_URL=sqlite:///... do not go together: one file"
+            " holds one site. Leave the URL empty (a file in each site's home), or use PostgreSQL"
+        )
     if settings.kafka_bootstrap and not url:
         raise ConfigurationError(
             "CLICKWISE_KAFKA_BOOTSTRAP is set: stream workers and servers share their state, set"
@@ -583,6 +732,7 @@ def _check(settings: Settings) -> None:
             " goes into CLICKWISE_QDRANT_API_KEY"
         )
     _check_texts(settings)
+    _check_callers(settings)
 
 
 def _check_texts(settings: Settings) -> None:
@@ -595,3 +745,31 @@ def _check_texts(settings: Settings) -> None:
         raise ConfigurationError(
             "CLICKWISE_TEXTS=url needs CLICKWISE_TEXTS_URL and CLICKWISE_TEXTS_MODEL"
         )
+
+
+def _check_callers(settings: Settings) -> None:
+    if settings.oidc_issuer and not settings.oidc_audience:
+        raise ConfigurationError(
+            "CLICKWISE_OIDC_ISSUER is set: set CLICKWISE_OIDC_AUDIENCE too, or tokens for other"
+            " services would open this one"
+        )
+    if settings.oidc_issuer and not _is_issuer(settings.oidc_issuer):
+        raise ConfigurationError(  # not quoted: there may be a password in it
+            "CLICKWISE_OIDC_ISSUER: expected https://HOST[:PORT][/PATH] (http on loopback alone)"
+        )
+    try:
+        scopes_by_value(settings.oidc_scopes)
+    except ClickwiseError as error:
+        raise ConfigurationError(f"CLICKWISE_OIDC_SCOPES: {error}") from error
+    for origin in settings.origins:
+        if not _ORIGIN.match(origin):
+            raise ConfigurationError(
+                f"CLICKWISE_CORS_ORIGINS: {origin} is no origin; expected https://HOST[:PORT],"
+                " in small letters and without a path, and no *"
+            )
+
+
+def _is_issuer(issuer: str) -> bool:
+    if not _ENDPOINT.match(issuer):
+        return False
+    return issuer.startswith("https://") or is_loopback(urlsplit(issuer).hostname or "")

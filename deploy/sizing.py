@@ -1,9 +1,9 @@
 """How much of everything a site needs: from its demand and from what `clickwise bench` measured.
 
-    clickwise bench serve --json serve.json
+    clickwise bench load --json load.json
     clickwise bench ingest --json ingest.json
     clickwise bench scale --json scale.json
-    python -m deploy.sizing --serve serve.json --ingest ingest.json --scale scale.json \
+    python -m deploy.sizing --serve load.json --ingest ingest.json --scale scale.json \
         --requests 400 --events 6000 --events-per-day 150000000 --items 1000000 --users 2000000
 
 The formulas are those of docs/deploy.md. Figures are of the machine that was measured: measure on
@@ -73,17 +73,16 @@ class Size:
 
 
 def measured_by(*, serve: bytes, ingest: bytes, scale: bytes) -> Measured:
-    """The figures of three reports of `clickwise bench ... --json`.
+    """The figures of three reports of `clickwise bench ... --json`; `serve`: of `load` or `serve`.
 
     Raises:
         ValueError: one lacks a figure; names it.
     """
-    runs = msgspec.json.decode(serve)["runs"]
-    alone = [run["requests_per_second"] for run in runs if run["workers"] == 1]
+    alone = _rates_of_one_worker(msgspec.json.decode(serve, type=_Serving))
     rate = msgspec.json.decode(ingest)["stream_events_per_second"]
     sizes = [size["bytes_per_user"] for size in msgspec.json.decode(scale)["by_history"]]
     if not alone:
-        raise ValueError("the report of `bench serve` has no run of one worker")
+        raise ValueError("neither a knee of `bench load` nor a run of one worker of `bench serve`")
     if rate is None:
         raise ValueError("the report of `bench ingest` has no stream_events_per_second: --kafka")
     if not sizes:
@@ -91,6 +90,25 @@ def measured_by(*, serve: bytes, ingest: bytes, scale: bytes) -> Measured:
     return Measured(
         requests_per_second=max(alone), events_per_second=rate, profile_bytes=max(sizes)
     )
+
+
+class _Run(msgspec.Struct, frozen=True):
+    workers: int
+    requests_per_second: float
+
+
+class _Serving(msgspec.Struct, frozen=True):
+    """What is read of either report: `bench load` has a knee, `bench serve` has runs."""
+
+    workers: int = 1
+    knee_requests_per_second: float | None = None
+    runs: list[_Run] = []
+
+
+def _rates_of_one_worker(report: _Serving) -> list[float]:
+    if report.knee_requests_per_second is not None:
+        return [report.knee_requests_per_second / report.workers]
+    return [run.requests_per_second for run in report.runs if run.workers == 1]
 
 
 def size_of(demand: Demand, measured: Measured) -> Size:
@@ -125,8 +143,8 @@ def _count(wanted: float, each: float) -> int:
 def main() -> None:
     """Read the reports and the demand, and print the size."""
     parser = argparse.ArgumentParser(description="How much of everything a site needs.")
-    for name in ("serve", "ingest", "scale"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=f"bench {name}'s report")
+    for name, bench in (("serve", "load"), ("ingest", "ingest"), ("scale", "scale")):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"bench {bench}'s report")
     for name, meaning in (("requests", "lists a second"), ("events", "events a second")):
         parser.add_argument(f"--{name}", type=float, required=True, help=f"{meaning}, at the peak")
     for name in ("events-per-day", "items", "users"):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -10,11 +11,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickwise import codec
+from clickwise.access import scopes_by_value
 from clickwise.audit import SUM_SECONDS, AuditLog
+from clickwise.masking import masking_of
+from clickwise.tls import trusting
 from serving.admission import Admission
+from serving.callers import Callers, Tokens
+from serving.cors import AllowedOrigins
+from serving.discovery import OIDC_CA_FILE, fetch_keys
 from serving.door import Door
 from serving.gate import Gate
 from serving.health import ReadyProbe
+from serving.issuer import IssuerKeys
 from serving.keyring import KeyRing
 from serving.openapi import openapi
 from serving.operation import Operation
@@ -23,6 +31,7 @@ from serving.rates import Rates
 from serving.routes import OPERATIONS
 from serving.shutdown import end_before_stop
 from serving.stream import StreamHub
+from serving.tokens import TokenRules
 
 HEARTBEAT_SECONDS = 15.0
 
@@ -32,22 +41,28 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
 
     Raises:
         UnavailableError: the database does not tell its keys.
+        ConfigurationError: a file that the settings name cannot be read.
     """
     settings = parts.settings
-    keys = KeyRing(settings.keys, parts.keys, clock=parts.clock, always=settings.access == "keys")
+    keys = KeyRing(settings.keys, parts.keys, clock=parts.clock, always=settings.closed)
     keys.refresh()
     door = Door(
         parts=parts,
-        keys=keys,
+        callers=Callers(keys, _tokens(parts)),
         rates=Rates(settings.key_rate, monotonic=parts.clock.monotonic),
         audit=AuditLog(),
-        admission=Admission(settings.max_in_flight),
+        admission=Admission(
+            settings.max_in_flight,
+            max_wait_seconds=settings.max_wait_seconds,
+            monotonic=parts.clock.monotonic,
+        ),
         streams=StreamHub(
             parts.state, limit=settings.max_streams, poll_seconds=settings.stream_poll_seconds
         ),
         ready=ReadyProbe(parts.health),
         heartbeat_seconds=heartbeat_seconds,
-        document=codec.encode(openapi()),
+        document=codec.encode(openapi(settings.oidc_issuer)),
+        masking=masking_of(settings.mask),
     )
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
@@ -59,7 +74,23 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
     app.router.redirect_slashes = False
     app.router.default = Gate(door, {})
     app.add_middleware(AsSent)
+    if settings.origins:
+        app.add_middleware(AllowedOrigins, origins=settings.origins)
     return app
+
+
+def _tokens(parts: Parts) -> Tokens | None:
+    settings = parts.settings
+    if not settings.oidc_issuer:
+        return None
+    rules = TokenRules(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        scope_claim=settings.oidc_scope_claim,
+        scopes=scopes_by_value(settings.oidc_scopes),
+    )
+    trusting(settings.oidc_ca_file, OIDC_CA_FILE)  # told at the start, not by the thread
+    return Tokens(rules, IssuerKeys(partial(fetch_keys, settings)), clock=parts.clock)
 
 
 class AsSent:
@@ -80,7 +111,7 @@ class AsSent:
 async def _lifespan(door: Door) -> AsyncIterator[None]:
     await door.parts.on_start()
     door.streams.begin()
-    door.keys.start()
+    door.callers.start()
     polling = asyncio.create_task(door.streams.poll())
     summing = asyncio.create_task(_sum_up(door.audit))
     end_before_stop(door.streams.end)
@@ -92,7 +123,7 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         summing.cancel()
         await asyncio.wait({polling, summing})
         door.audit.flush()
-        await asyncio.to_thread(door.keys.stop)
+        await asyncio.to_thread(door.callers.stop)
         await door.parts.on_stop()
 
 

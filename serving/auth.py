@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from clickwise.access import ALL_SCOPES, Scope
 from serving.errors import ForbiddenScopeError
@@ -14,11 +15,13 @@ class Identity:
     """Whose request it is: the id of the key (never the key), and its scopes.
 
     `rate` is how many requests a second it may make of this process, 0 for what the settings say.
+    `until` is when a token ends; None for keys, whose end the key ring knows.
     """
 
     key: str
     scopes: frozenset[Scope]
     rate: float = 0.0
+    until: datetime | None = None
 
     def need(self, scope: Scope) -> None:
         """Return when `scope` is among its own.
@@ -41,12 +44,15 @@ NOBODY = Identity("none", frozenset())
 
 
 def presented_key(headers: Headers) -> str | None:
-    """The key in the headers, whatever it is: `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+    """The key or token in the headers: `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
     for name, value in headers:
         if name == b"x-api-key":
             return value.decode("latin-1").strip()
-        if name == b"authorization":
-            scheme, _, key = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer":
-                return key.strip()
+        if name == b"authorization" and (key := _bearer(value)) is not None:
+            return key
     return None
+
+
+def _bearer(value: bytes) -> str | None:
+    scheme, _, key = value.decode("latin-1").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None

@@ -12,21 +12,23 @@ from serving.errors import MediaTypeError, SlowBodyError
 BODY_SECONDS = 30.0
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes.
+async def read_body(
+    scope: Scope, receive: Receive, *, limit: int, seconds: float = BODY_SECONDS
+) -> bytes:
+    """The whole body, at most `limit` bytes, within `seconds` from now.
 
     Raises:
         MediaTypeError: not declared as JSON in UTF-8, or compressed.
         TooLargeError: declared or found to be longer than `limit`; the rest is not read.
-        SlowBodyError: not complete after 30 seconds.
+        SlowBodyError: not complete in time, however steadily it comes.
         ClientDisconnect: the client went away.
     """
     _check_headers(scope, limit)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _read(receive, limit)
     except TimeoutError as error:
-        raise SlowBodyError(f"the body was not complete after {BODY_SECONDS:g} s") from error
+        raise SlowBodyError(f"the body was not complete after {seconds:g} s") from error
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

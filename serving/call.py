@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope
 from clickwise import codec
 from clickwise.access import Scope as AccessScope
 from clickwise.codec import JsonObject
-from clickwise.errors import InvalidInputError, UnauthorizedError
+from clickwise.errors import InvalidInputError, UnauthorizedError, UnavailableError
 from clickwise.ids import time_ordered_id
 from clickwise.limits import check_id
 from serving.auth import NOBODY
@@ -41,11 +41,18 @@ class Call:
                 return str(value, "ascii")
         return None
 
-    def trusted(self) -> bool:
-        """Whether it may be told what is wrong: by its key, or because only this machine asks."""
+    def traceparent(self) -> str | None:
+        """The client's trace, as W3C Trace Context names it; None: this request begins one."""
+        for name, value in self._scope["headers"]:
+            if name == b"traceparent":
+                return str(value, "latin-1")
+        return None
+
+    async def trusted(self) -> bool:
+        """Whether it may be told what is wrong: by who asks, or because only this machine does."""
         try:
-            identity = self.door.keys.identify(self._scope["headers"])
-        except UnauthorizedError:
+            identity = await self.door.callers.identify(self._scope["headers"])
+        except (UnauthorizedError, UnavailableError):
             return False
         return identity.may(AccessScope.OPERATE)
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from clickwise.audit import AuditLog
+from clickwise.masking import Masking
 from serving.admission import Admission
+from serving.callers import Callers
 from serving.health import ReadyProbe
-from serving.keyring import KeyRing
 from serving.parts import Parts
 from serving.rates import Rates
 from serving.stream import StreamHub
@@ -16,7 +17,7 @@ class Door:
     """The parts, and the bounds around them. `document` is the OpenAPI document as JSON."""
 
     parts: Parts
-    keys: KeyRing
+    callers: Callers
     rates: Rates
     audit: AuditLog
     admission: Admission
@@ -24,3 +25,4 @@ class Door:
     ready: ReadyProbe
     heartbeat_seconds: float
     document: bytes
+    masking: Masking

@@ -7,7 +7,7 @@
     ├── MediaTypeError           the body is not JSON in UTF-8
     └── SlowBodyError            the client did not send its body in time
     UnauthorizedError
-    └── UnknownKeyError          no key, or one that does not open: `reason` says which
+    └── UnknownKeyError          no key or token, or one that does not open: `reason` says which
     OverloadedError
     └── RateError                the key asks too often
 
@@ -27,6 +27,8 @@ from clickwise.errors import (
 )
 from serving.answers import JsonResponse
 from serving.schemas import ErrorBody
+
+_CHALLENGE = 'Bearer realm="clickwise"'
 
 
 class MethodNotAllowedError(ClickwiseError):
@@ -54,11 +56,15 @@ class ForbiddenScopeError(ClickwiseError):
     status = 403
 
 
-KeyReason = Literal["no_key", "unknown_key", "expired", "revoked"]
+KeyReason = Literal[
+    "no_key", "unknown_key", "expired", "revoked",
+    # Of tokens; `expired` is one, too.
+    "bad_token", "not_yet", "unknown_signer", "wrong_audience", "wrong_issuer",
+]  # fmt: skip
 
 
 class UnknownKeyError(UnauthorizedError):
-    """No key, or one that does not open. `key` is the id of one that did once, else empty."""
+    """No key or token, or one that does not open. `key` is the id of a key that did once."""
 
     def __init__(self, message: str, *, reason: KeyReason, key: str = "") -> None:
         super().__init__(message)
@@ -119,7 +125,16 @@ def error_response(error: Exception, request_id: str) -> JsonResponse:
     if isinstance(error, OverloadedError | UnavailableError):
         response.add(b"retry-after", str(max(1, math.ceil(error.retry_after_seconds))))
     elif isinstance(error, UnauthorizedError):
-        response.add(b"www-authenticate", 'Bearer realm="clickwise"')
+        response.add(b"www-authenticate", _challenge(error))
+    elif isinstance(error, ForbiddenScopeError):
+        response.add(b"www-authenticate", f'{_CHALLENGE}, error="insufficient_scope"')
     elif isinstance(error, MethodNotAllowedError):
         response.add(b"allow", ", ".join(error.allowed))
     return response
+
+
+def _challenge(error: UnauthorizedError) -> str:
+    """What RFC 6750 wants told; nothing more to somebody who had no key."""
+    if isinstance(error, UnknownKeyError) and error.reason == "no_key":
+        return _CHALLENGE
+    return f'{_CHALLENGE}, error="invalid_token"'

@@ -1,12 +1,11 @@
 """What every request passes, in one ASGI application per address.
 
-In this order: a request id, the key (or, without keys, that this machine asks), its scope,
+In this order: a request id, the key or token (or, without keys, that this machine asks), its scope,
 how often it asks, a place among the requests in work, the handler; and on the way out: faults as
 JSON, the headers that all answers share, the figures, the audit log. One layer, because each
 wrapped layer costs a request tens of microseconds.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 
@@ -15,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.access import Scope as AccessScope
 from clickwise.audit import Deed, Outcome
 from clickwise.errors import ClickwiseError, NotFoundError
@@ -67,21 +66,22 @@ class Gate:
         placed, reason = False, ""
         try:
             try:
-                call.identity = self._admitted(scope["headers"])
+                call.identity = await self._admitted(scope["headers"])
                 if operation is None:
                     raise self._no_operation(scope["method"])  # noqa: TRY301  # told like any other fault
                 if operation.scope is not None:
-                    call.identity.need(operation.scope)
+                    for wanted in (operation.scope, *operation.also):
+                        call.identity.need(wanted)
                     self._door.rates.take(call.identity)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
-                    # A handler that waits for nothing would run before the next request takes
-                    # its place: all that have arrived take theirs, or are refused, first.
-                    await asyncio.sleep(0)
+                    await self._door.admission.turn()
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
-                response = await operation.handler(call)
+                parent = call.traceparent() if tracing.on() else None
+                with tracing.span(operation.label, parent=parent):
+                    response = await operation.handler(call)
             except ClientDisconnect:
                 figures.count(CLIENT_LEFT, time.perf_counter() - started)
                 return
@@ -99,17 +99,18 @@ class Gate:
             if placed:
                 self._door.admission.leave()
 
-    def _admitted(self, headers: Headers) -> Identity:
+    async def _admitted(self, headers: Headers) -> Identity:
         """Who asks; whoever it is where everybody may.
 
         Raises:
             ForeignError: no key is set, and this machine did not ask.
-            UnauthorizedError: no key that opens.
+            UnauthorizedError: no key and no token that opens.
+            UnavailableError: a token came, and the keys of its issuer are not known.
         """
-        if not self._door.keys.asked:
+        if not self._door.callers.asked:
             check_local(headers, linkable=self._keyless)
             return LOCAL
-        return NOBODY if self._keyless else self._door.keys.identify(headers)
+        return NOBODY if self._keyless else await self._door.callers.identify(headers)
 
     def _record(
         self, call: Call, operation: Operation | None, label: str, status: int, reason: str
@@ -124,7 +125,8 @@ class Gate:
             return
         outcome: Outcome = "refused" if refused else "failed" if reason else "done"
         deed = Deed(call.identity.key, label, outcome, reason, status)
-        if outcome == "done" and scope is not AccessScope.EVENTS:
+        own_line = scope is not AccessScope.EVENTS or (operation is not None and operation.also)
+        if outcome == "done" and own_line:
             self._door.audit.note(deed, call.request_id)
         else:
             self._door.audit.note_summed(deed, call.request_id)

@@ -52,6 +52,13 @@ def incoming(components: Mapping[str, Schema]) -> dict[str, Schema]:
     for name in ("topics", "languages", "exclude"):
         request["properties"][name]["items"]["pattern"] = ID_PATTERN
 
+    guest = copy.deepcopy(components["Guest"])
+    guest["properties"]["guest"]["pattern"] = ID_PATTERN
+    merge = guest["properties"]["id"]["anyOf"]
+    guest["properties"]["id"]["anyOf"] = [
+        ID_SCHEMA if option["type"] == "string" else option for option in merge
+    ]
+
     return {
         "EventSent": event,
         "EventBatch": _batch("EventBatch", "events", "EventSent"),
@@ -65,6 +72,7 @@ def incoming(components: Mapping[str, Schema]) -> dict[str, Schema]:
         "ItemBatch": _batch("ItemBatch", "items", "ItemSent"),
         "ContextEvent": context,
         "RecommendRequest": request,
+        "Guest": guest,
     }
 
 

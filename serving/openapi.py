@@ -8,10 +8,11 @@ import msgspec
 from clickwise.events import Event
 from clickwise.items import Item
 from clickwise.recommend.answers import Answer, RecommendRequest
+from serving.discovery import DOCUMENT as DISCOVERY
 from serving.incoming import ID_SCHEMA, incoming
 from serving.operation import Operation, Schema
 from serving.routes import OPERATIONS
-from serving.schemas import ErrorBody
+from serving.schemas import ErrorBody, Guest
 
 _PLAIN: dict[str, Schema] = {
     "application/json": {"type": "object"},
@@ -34,24 +35,24 @@ _STATUS_TEXTS = {
     200: "Done.",
     202: "Durable, not applied yet.",
     307: "Elsewhere.",
-    401: "No API key, or one that is not known.",
-    403: "The key lacks the scope; or no key is set, and this machine did not ask.",
+    401: "No API key and no token, or one that does not open.",
+    403: "The key or token lacks the scope; or no key is set, and this machine did not ask.",
     404: "No such item or user.",
     408: "The body did not arrive in time.",
     409: "Somebody else wrote first, or the id's key is taken.",
     413: "Over a limit; the message names it.",
     415: "Not JSON in UTF-8.",
     422: "Something in the request is wrong; `field` says where.",
-    429: "A queue is full, or the key asks too often; come back after Retry-After seconds.",
+    429: "Too many requests, of all or of this key; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
-    503: "Too much in work, or a service behind does not answer.",
+    503: "A service behind (an issuer of tokens too) does not answer.",
 }
 
 
-def openapi() -> Schema:
-    """The document, as plain JSON values."""
+def openapi(issuer: str = "") -> Schema:
+    """The document, as plain JSON values; `issuer` is the one whose tokens open, empty for none."""
     types = {t for o in OPERATIONS for t in o.answers.values() if isinstance(t, type)}
-    types |= {ErrorBody, RecommendRequest, Event, Item, Answer}
+    types |= {ErrorBody, RecommendRequest, Event, Item, Answer, Guest}
     ordered = sorted(types, key=lambda t: t.__name__)
     references, components = msgspec.json.schema_components(
         ordered, ref_template="#/components/schemas/{name}"
@@ -60,9 +61,11 @@ def openapi() -> Schema:
     schemas: dict[str, Schema] = {**components, **incoming(components)}
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema.get("description", ""))
+    schemes = _schemes(issuer)
+    ways = tuple(schemes)
     paths: dict[str, dict[str, Schema]] = {}
     for operation in OPERATIONS:
-        described = _operation(operation, named, schemas)
+        described = _operation(operation, named, schemas, ways)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
@@ -72,11 +75,11 @@ def openapi() -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": (
                 "Clicks in, recommendations out: the next list rests on the last click. What a key"
-                " needs is beside each operation's `security`: its scope."
+                " or token needs is beside each operation's `security`: its scope."
             ),
         },
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}, {"header": []}],
+        "security": [{way: []} for way in ways],
         "tags": [
             {"name": "recommendations", "description": "What to show next, and why."},
             {"name": "events", "description": "What users did."},
@@ -87,16 +90,39 @@ def openapi() -> Schema:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            },
+            "securitySchemes": schemes,
         },
     }
 
 
+def _schemes(issuer: str) -> Schema:
+    schemes: Schema = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, or a token (JWT) of the issuer where one is set up.",
+        },
+        "header": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "An API key.",
+        },
+    }
+    if issuer:
+        schemes["oidc"] = {
+            "type": "openIdConnect",
+            "openIdConnectUrl": issuer.rstrip("/") + DISCOVERY,
+            "description": "A token of this issuer, as `Authorization: Bearer TOKEN`.",
+        }
+    return schemes
+
+
 def _operation(
-    operation: Operation, named: dict[type, Schema], schemas: dict[str, Schema]
+    operation: Operation,
+    named: dict[type, Schema],
+    schemas: dict[str, Schema],
+    ways: tuple[str, ...],
 ) -> Schema:
     described: Schema = {
         "operationId": operation.handler.__name__,
@@ -109,7 +135,8 @@ def _operation(
     if operation.scope is None:
         described["security"] = []
     else:
-        described["security"] = [{"bearer": [operation.scope]}, {"header": [operation.scope]}]
+        scopes = [operation.scope, *operation.also]
+        described["security"] = [{way: scopes} for way in ways]
     parameters = _parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters
@@ -157,9 +184,9 @@ def _fault_statuses(operation: Operation) -> set[int]:
     """Faults that follow from the operation's form, and its own."""
     if operation.keyless:
         return {403, *operation.faults}
-    statuses = {401, 403, 429, 500, *operation.faults}
+    statuses = {401, 403, 429, 500, 503, *operation.faults}
     if operation.tag != "service":
-        statuses |= {422, 503}
+        statuses.add(422)
     if operation.request is not None:
         statuses |= {408, 413, 415}
     if operation.parameters:

@@ -18,7 +18,8 @@ Schema = dict[str, Any]
 class Operation:
     """A method on a path template.
 
-    `scope` is what a key has to have; None is said for what needs no key. `unbounded` operations
+    `scope` is what a key has to have, and `also` more; None is said for what needs no key.
+    `unbounded` operations
     take no place among the requests in work. `answers` are the types of its own responses by
     status, a media type for what is not JSON; the faults that every operation of its form can have
     are added by `openapi`. `request` names the body's type, None where no body is read.
@@ -36,6 +37,7 @@ class Operation:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     faults: tuple[int, ...] = ()
     unbounded: bool = False
+    also: tuple[Scope, ...] = ()
 
     @property
     def keyless(self) -> bool:

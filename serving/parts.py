@@ -11,6 +11,7 @@ from clickwise.recommend.answers import Answer, ProfileView, RecommendRequest, S
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.recommend.why import Why
 from clickwise.settings import Settings
+from clickwise.state.alias_port import Alias
 from clickwise.state.key_port import NO_KEYS, KeyReader
 from clickwise.state.port import ItemRow
 from clickwise.state.understandings import UnderstandingStore
@@ -67,7 +68,15 @@ class Lookups(Protocol):
 
 
 class People(Protocol):
-    """What is done for a person on request. Slow: every store is asked, in the caller's thread."""
+    """What is done for a person on request. To forget and to export are slow: every store is
+    asked, in the caller's thread.
+    """
+
+    def pair(self, alias: Alias) -> Alias:
+        """Note that a guest is a user; what is noted, maybe since before. ConflictError if another
+        merge stands against it.
+        """
+        ...
 
     def forget(self, user: UserId) -> Receipt:
         """Erase everything of a user up to now."""

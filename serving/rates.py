@@ -10,17 +10,25 @@ from dataclasses import dataclass
 from serving.auth import LOCAL, Identity
 from serving.errors import RateError
 
+MAX_BUCKETS = 10_000
+
 
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
     at: float
+    rate: float
+
+    def at_time(self, now: float) -> float:
+        """What is in it then."""
+        return min(max(1.0, self.rate), self.tokens + (now - self.at) * self.rate)
 
 
 class Rates:
     """Counts requests by key. `rate`: requests a second of keys without their own, 0 for any.
 
-    As many buckets as there are keys; not for several threads.
+    Holders of tokens are as many as the issuer has people: beyond `MAX_BUCKETS` those that are full
+    again, which say nothing, are thrown away, and then the oldest. Not for several threads.
     """
 
     def __init__(self, rate: float, *, monotonic: Callable[[], float]) -> None:
@@ -38,9 +46,12 @@ class Rates:
         if not rate or identity is LOCAL:
             return
         now = self._monotonic()
-        room = max(1.0, rate)
-        bucket = self._buckets.setdefault(identity.key, _Bucket(room, now))
-        tokens = min(room, bucket.tokens + (now - bucket.at) * rate)
+        bucket = self._buckets.get(identity.key)
+        if bucket is None:
+            self._make_room(now)
+            bucket = self._buckets[identity.key] = _Bucket(max(1.0, rate), now, rate)
+        bucket.rate = rate
+        tokens = bucket.at_time(now)
         bucket.at = now
         if tokens < 1.0:
             bucket.tokens = tokens
@@ -48,3 +59,14 @@ class Rates:
                 f"this key may ask {rate:g} times a second", retry_after_seconds=(1 - tokens) / rate
             )
         bucket.tokens = tokens - 1.0
+
+    def _make_room(self, now: float) -> None:
+        if len(self._buckets) < MAX_BUCKETS:
+            return
+        self._buckets = {
+            key: bucket
+            for key, bucket in self._buckets.items()
+            if bucket.at_time(now) < max(1.0, bucket.rate)
+        }
+        while len(self._buckets) >= MAX_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]

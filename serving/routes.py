@@ -21,7 +21,7 @@ from serving.routes_items import (
     similar_items,
     understood_item,
 )
-from serving.routes_people import export_user, forget_user
+from serving.routes_people import export_user, forget_user, merge_user
 from serving.routes_site import docs_page, healthz, home, openapi_document, readyz, show_metrics
 from serving.routes_users import (
     post_recommendations,
@@ -30,7 +30,15 @@ from serving.routes_users import (
     user_stream,
 )
 from serving.routes_why import WHY_PARAMETERS, why_recommended
-from serving.schemas import Alive, Readiness, Refusal, Result, Results, SimilarItems
+from serving.schemas import (
+    Alive,
+    Merged,
+    Readiness,
+    Refusal,
+    Result,
+    Results,
+    SimilarItems,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -78,6 +86,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "Everything that is known of a user",
         answers={200: "application/x-ndjson"}, scope=Scope.ADMIN, faults=(404, 429), unbounded=True,
         description="A JSON object on each line; `store` says where it lies. One at a time.",
+    ),
+    Operation(
+        "POST", "/v1/users/{id}/merge", merge_user, "users",
+        "A guest turns out to be this user",
+        answers={200: Merged, 202: Merged}, scope=Scope.EVENTS, also=(Scope.READ,), request="Guest",
+        faults=(409, 429),
+        description=(
+            "What the guest did, and whatever comes under the guest's id later, is the user's."
+            " Lists are asked for by the user's id from then on: the guest's has none. The same"
+            " again is no fault; 409 where the guest is another user's, or a user itself. It needs"
+            " both scopes, `events` and `read`: a page's own key must not take anybody's history."
+        ),
     ),
     Operation(
         "DELETE", "/v1/users/{id}", forget_user, "users",

@@ -38,7 +38,7 @@ async def put_item(call: Call) -> Response:
     parsed, unknown = parse_item(await call.json(), received=call.door.parts.clock.now(), item=item)
     if unknown:
         metrics.unknown_fields.labels("item").inc(unknown)
-    verdict = (await call.door.parts.items.put([parsed]))[0]
+    verdict = (await call.door.parts.items.put([call.door.masking.item(parsed)]))[0]
     return _one(item, verdict)
 
 
@@ -64,7 +64,8 @@ async def post_items(call: Call) -> Response:
     received = parts.clock.now()
 
     def parse(data: JsonObject) -> tuple[Item, int]:
-        return parse_item(data, received=received)
+        item, unknown = parse_item(data, received=received)
+        return call.door.masking.item(item), unknown
 
     data = await call.json()
     entries = entries_of(data, "items", limit=parts.settings.max_batch_events)

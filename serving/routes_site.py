@@ -18,10 +18,10 @@ async def healthz(call: Call) -> Response:
 
 
 async def readyz(call: Call) -> Response:
-    """200 when every check is well, else 503; what is wrong is told to who has a key."""
+    """200 when every check is well, else 503; what is wrong is told to who may know."""
     checks = await call.door.ready.look()
     ready = all(check.ok for check in checks)
-    told = call.trusted()
+    told = await call.trusted()
     body = Readiness(
         ready=ready,
         checks=tuple(Check(name=c.name, ok=c.ok, detail=c.detail if told else "") for c in checks),

@@ -48,7 +48,7 @@ async def user_stream(call: Call) -> Response:
         first,
         ask=lambda: door.parts.recommender.recommend(request),
         shown=lambda answer: _log_exposure(door, answer, request),
-        still_allowed=lambda: door.keys.holds(call.identity),
+        still_allowed=lambda: door.callers.holds(call.identity),
         subscription=subscription,
         hub=door.streams,
         heartbeat_seconds=door.heartbeat_seconds,

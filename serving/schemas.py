@@ -11,7 +11,7 @@ from msgspec import Meta
 from clickwise.doors import Verdict
 from clickwise.items import Item
 from clickwise.recommend.answers import SimilarItem
-from clickwise.types import ItemId
+from clickwise.types import EventId, ItemId, UserId
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +46,28 @@ class Refusal(ErrorBody, frozen=True, kw_only=True, omit_defaults=True):
     """Nothing was taken: the first fault, and a verdict for each event or item."""
 
     results: tuple[Result, ...] = ()
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """The guest that turned out to be the user."""
+
+    guest: Annotated[
+        UserId,
+        Meta(min_length=1, max_length=256, description="Id of the guest in events."),
+    ]
+    id: Annotated[
+        str | None,
+        Meta(description="Unique id of the merge, for who asks again; missing: one is made."),
+    ] = None
+
+
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """A guest is a user from now on. `id` is that of the first such merge."""
+
+    id: EventId
+    guest: UserId
+    user: UserId
+    verdict: Verdict
 
 
 class ItemBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from typing import Protocol
 import faust
 from faust.types import TP
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, ITEM_ACTIVITY, ITEMS
 from streams.continuity import Continuity
@@ -149,11 +149,13 @@ def _agent(
 
 
 def _record(message: faust.types.Message) -> Record:
-    replay_of = None
+    replay_of = trace = None
     if message.headers:
         for name, value in dict(message.headers).items():
             if name == REPLAY_HEADER:
                 replay_of = value.decode(errors="replace")
+            elif name == tracing.HEADER:
+                trace = value.decode(errors="replace")
     return Record(
         message.topic,
         message.partition,
@@ -162,6 +164,7 @@ def _record(message: faust.types.Message) -> Record:
         message.value,
         message.timestamp,
         replay_of,
+        trace,
     )
 
 

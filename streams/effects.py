@@ -18,6 +18,7 @@ from clickwise.state.port import Write
 from clickwise.types import EVENT_CODES, EventKey, UserId
 
 _PLACE = re.compile(rb"(\d+):(\d+)")
+_NEVER = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +78,33 @@ def _as_then(
 ) -> tuple[Profile, list[Interaction]]:
     """The profile's history before the first of `counted` arrived, and what came since.
 
-    The window may have moved in the meantime; what it dropped is known by item only.
+    The window may have moved in the meantime; what it dropped is known by item only. A person who
+    was merged has events of several partitions: each is in its own order.
     """
     again = [one for one in counted if one.again]
-    first = min(again, key=lambda one: one.offset)
+    first: dict[int, int] = {}
+    for one in again:
+        first[one.partition] = min(one.offset, first.get(one.partition, one.offset))
     keys = {EventKey(key) for key in profile.history["event"].tolist()}
-    offsets = _offsets(write.event_bodies(keys), first.partition)
+    places = _places(write.event_bodies(keys))
     since = {
-        offsets[key]: Interaction(time, key, item, weight, EVENT_CODES[event_type(code)])
+        places[key]: Interaction(time, key, item, weight, EVENT_CODES[event_type(code)])
         for time, key, item, weight, code in profile.history.tolist()
-        if offsets.get(key, -1) >= first.offset
+        if key in places and places[key][1] >= first.get(places[key][0], _NEVER)
     }
-    since.update((one.offset, one.interaction) for one in again)
-    arrivals = [since[offset] for offset in sorted(since)]
+    since.update(((one.partition, one.offset), one.interaction) for one in again)
+    arrivals = [since[where] for where in sorted(since)]
     later = np.array([one.event for one in arrivals], np.int64)
     earlier = profile.history[~np.isin(profile.history["event"], later)]
     fresh = [one.interaction for one in counted if not one.again]
     return replace(profile, history=earlier), arrivals + fresh
 
 
-def _offsets(bodies: Mapping[EventKey, bytes | None], partition: int) -> dict[int, int]:
-    """Offsets of those events that came through `partition`, by event key."""
-    found: dict[int, int] = {}
+def _places(bodies: Mapping[EventKey, bytes | None]) -> dict[int, tuple[int, int]]:
+    """Partition and offset of those events that came through one, by event key."""
+    found: dict[int, tuple[int, int]] = {}
     for key, body in bodies.items():
         known = _PLACE.fullmatch(body or b"")
-        if known is not None and int(known[1]) == partition:
-            found[key] = int(known[2])
+        if known is not None:
+            found[key] = int(known[1]), int(known[2])
     return found

@@ -9,6 +9,7 @@ thread of their own: encoding takes long and must not hold events back.
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.clock import Clock, SystemClock
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import (
@@ -29,11 +30,14 @@ from clickwise.errors import (
 from clickwise.events import Event
 from clickwise.ids import time_of
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.recommend.exposures import is_of
 from clickwise.state.port import State
 from clickwise.types import ItemId, UserId
 from streams.handlers import Arrival, EventHandler
 from streams.items import ItemHandler, apply_each
+from streams.merging import MergeArrival
+from streams.runs import runs
 
 log = logs.get(__name__)
 W = TypeVar("W")
@@ -69,6 +73,7 @@ class _Waiting(Generic[W, R]):
     work: Sequence[W]
     done: "asyncio.Future[list[R]]"
     loop: asyncio.AbstractEventLoop
+    trace: str | None
 
 
 class _GroupCommit(Generic[W, R]):
@@ -103,7 +108,7 @@ class _GroupCommit(Generic[W, R]):
         if not work:
             return []
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[W, R] = _Waiting(work, loop.create_future(), loop)
+        waiting: _Waiting[W, R] = _Waiting(work, loop.create_future(), loop, tracing.traceparent())
         with self._changed:
             if self._stopping:
                 raise UnavailableError("shutting down")
@@ -140,6 +145,7 @@ class _GroupCommit(Generic[W, R]):
 
     def _commit(self, taken: list[_Waiting[W, R]]) -> None:
         work = [one for waiting in taken for one in waiting.work]
+        begun = time.time_ns()
         try:
             results = self._apply(work)
         except Exception as error:
@@ -154,6 +160,8 @@ class _GroupCommit(Generic[W, R]):
             for waiting in taken:
                 _settle(waiting, error)
             return
+        step = tracing.Step(f"commit {self._name}", begun, time.time_ns())
+        tracing.batch((waiting.trace for waiting in taken), step)
         begin = 0
         for waiting in taken:
             end = begin + len(waiting.work)
@@ -190,7 +198,7 @@ class EmbeddedEngine:
         self._handler = events
         self._item_handler = items
         self._clock = clock
-        self._events: _GroupCommit[tuple[Event, datetime], Verdict] = _GroupCommit(
+        self._events: _GroupCommit[Arrival | MergeArrival, Verdict] = _GroupCommit(
             "events", self._apply_events, batch=LARGEST_BATCH, bound=max_queued_events
         )
         self._items: _GroupCommit[tuple[ItemId, Item | None], Verdict | InvalidInputError] = (
@@ -211,7 +219,12 @@ class EmbeddedEngine:
     async def post(self, events: Sequence[Event]) -> list[Verdict]:
         """See EventDoor."""
         received = self._clock.now()
-        return await self._events.submit([(event, received) for event in events])
+        return await self._events.submit([Arrival(event, received) for event in events])
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """See EventDoor."""
+        (verdict,) = await self._events.submit([MergeArrival(merge, self._clock.now())])
+        return verdict
 
     async def put(self, items: Sequence[Item]) -> list[Verdict | InvalidInputError]:
         """See ItemDoor."""
@@ -231,9 +244,14 @@ class EmbeddedEngine:
             verdicts += await self._items.submit(changes[begin : begin + ITEMS_AT_ONCE])
         return verdicts
 
-    def _apply_events(self, work: Sequence[tuple[Event, datetime]]) -> list[Verdict]:
-        arrivals = [Arrival(event=event, received=received) for event, received in work]
-        return [_OUTCOMES[outcome] for outcome in self._handler.apply(arrivals).outcomes]
+    def _apply_events(self, work: Sequence[Arrival | MergeArrival]) -> list[Verdict]:
+        outcomes: list[str] = []
+        for run in runs(work):
+            if isinstance(run, MergeArrival):
+                outcomes.append(self._handler.merges.apply(run).outcome)
+            else:
+                outcomes += self._handler.apply(run).outcomes
+        return [_OUTCOMES[outcome] for outcome in outcomes]
 
     def _apply_items(
         self, work: Sequence[tuple[ItemId, Item | None]]

@@ -7,17 +7,20 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.activity import Increment
 from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConflictError, InvalidInputError, NotFoundError
 from clickwise.items import Item
+from clickwise.masking import UNMASKED, Masking
+from clickwise.merges import Merge
 from clickwise.state.port import DeadLetter, Partition, State
 from clickwise.topics import EVENTS
 from clickwise.types import ItemId, UserId
@@ -25,7 +28,9 @@ from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import letter_message
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
+from streams.merging import MergeArrival, Merged
 from streams.records import Record, dead_letter, event_of, item_of
+from streams.runs import runs
 from streams.waiting import persistently
 
 T = TypeVar("T")
@@ -122,7 +127,10 @@ class SetAside:
 
 
 class EventFlow:
-    """Events to profiles, and what they do to items to the activity topic."""
+    """Events to profiles, and what they do to items to the activity topic.
+
+    Of guests who were merged, the list in `lists_topic` gets a tombstone.
+    """
 
     def __init__(
         self,
@@ -133,6 +141,7 @@ class EventFlow:
         thread: Executor,
         consumer: str,
         activity_topic: str,
+        lists_topic: str,
         partitions: int,
         changed: Callable[[Sequence[UserId]], None],
     ) -> None:
@@ -143,6 +152,7 @@ class EventFlow:
         self._thread = thread
         self._consumer = consumer
         self._activity_topic = activity_topic
+        self._lists_topic = lists_topic
         self._partitions = partitions
         self._changed = changed
         self._places: dict[tuple[str, int], Partition] = {}
@@ -153,7 +163,11 @@ class EventFlow:
         Raises:
             ClickwiseError: a fault that no later try mends and no single record has caused.
         """
-        applied, letters = await _in_thread(self._thread, lambda: self._fold(records))
+        begun = time.time_ns()
+        applied, merged, letters = await _in_thread(self._thread, lambda: self._fold(records))
+        folded = tracing.Step("fold", begun, time.time_ns())
+        written = [one.written for one in applied if one.written is not None]
+        tracing.batch((record.trace for record in records), folded, written)
         messages = [
             message
             for one in applied
@@ -164,6 +178,7 @@ class EventFlow:
                 partitions=self._partitions,
             )
         ]
+        messages += [Message(self._lists_topic, one.gone.encode(), None) for one in merged]
         if messages:
             await persistently(partial(self._outlet.write, messages), dependency="kafka")
         await self._aside.send(letters)
@@ -171,35 +186,53 @@ class EventFlow:
             metrics.events.labels("unknown", "refused").inc(len(letters))
         for one in applied:
             self._changed(one.users)
+        if merged:
+            self._changed([one.user for one in merged])
 
-    def _fold(self, records: Sequence[Record]) -> tuple[list[Applied], list[DeadLetter]]:
+    def _fold(
+        self, records: Sequence[Record]
+    ) -> tuple[list[Applied], list[Merged], list[DeadLetter]]:
         parsed, letters = _parsed(records, self._arrival, self._aside)
         applied: list[Applied] = []
-        letters += _apply_all(
-            parsed,
-            lambda part: applied.append(self._handler.apply(part)),
-            self._aside,
-            _EVENT_FAULTS,
-        )
+        merged: list[Merged] = []
+
+        def apply(part: Sequence[Arrival | MergeArrival]) -> None:
+            for run in runs(part):
+                if isinstance(run, MergeArrival):
+                    merged.append(self._handler.merges.apply(run))
+                else:
+                    applied.append(self._handler.apply(run))
+
+        letters += _apply_all(parsed, apply, self._aside, _EVENT_FAULTS)
         if letters:
             self._aside.passed(self._consumer, records)
-        return applied, letters
+        return applied, merged, letters
 
-    def _arrival(self, record: Record) -> Arrival:
+    def _arrival(self, record: Record) -> Arrival | MergeArrival:
         key = (record.topic, record.partition)
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = Partition(self._consumer, *key)
-        return Arrival(event_of(record), record.received, place, record.offset)
+        event = event_of(record)
+        if isinstance(event, Merge):
+            return MergeArrival(event, record.received, place, record.offset)
+        return Arrival(event, record.received, place, record.offset)
 
 
 class ItemFlow:
     """Items to the state and the index."""
 
     def __init__(
-        self, handler: ItemChanges, *, aside: SetAside, thread: Executor, consumer: str
+        self,
+        handler: ItemChanges,
+        *,
+        aside: SetAside,
+        thread: Executor,
+        consumer: str,
+        masking: Masking = UNMASKED,
     ) -> None:
         self._handler = handler
+        self._masking = masking
         self._aside = aside
         self._thread = thread
         self._consumer = consumer
@@ -225,7 +258,8 @@ class ItemFlow:
 
     def _change(self, record: Record) -> tuple[tuple[ItemId, Item | None], tuple[Partition, int]]:
         place = Partition(self._consumer, record.topic, record.partition)
-        return item_of(record), (place, record.offset)
+        name, item = item_of(record)
+        return (name, item and self._masking.item(item)), (place, record.offset)
 
 
 class ActivityFlow:

@@ -5,15 +5,13 @@ nothing. Handlers are synchronous and owned by one thread.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from clickwise import codec, metrics
+from clickwise import codec, metrics, tracing
 from clickwise.activity import Activity, Increment
 from clickwise.clock import Clock
-from clickwise.errors import ConflictError
 from clickwise.events import Event
 from clickwise.influence import BOUNDED, Influence
 from clickwise.profile import (
@@ -29,13 +27,13 @@ from clickwise.releases import Release, Releases
 from clickwise.state.port import EventRow, Partition, ProfileWrite, State, Write
 from clickwise.types import EventKey, ItemKey, ModelVersion, UserId
 from streams.effects import Counted, effects, place
+from streams.merging import MergeHandler
+from streams.retrying import retried
 
-ATTEMPTS = 5
 REDELIVERED = "redelivered"
 FORGOTTEN = "forgotten"
 _SINCE_EVENT = metrics.event_to_profile.labels("event")
 _SINCE_RECEIPT = metrics.event_to_profile.labels("receipt")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +62,13 @@ class Applied:
     Outcomes: applied, duplicate (known event id), stale (older than the window), redelivered
     (its offset had been applied), forgotten (of a user who was erased since). Redelivered ones
     yield their increments again, since a crash may have come between the commit and the sending;
-    the receiver knows them by their offset.
+    the receiver knows them by their offset. `written`: when profiles and offsets were stored.
     """
 
     outcomes: tuple[str, ...]
     activity: tuple[Increment, ...]
     users: tuple[UserId, ...]
+    written: tracing.Step | None = None
 
 
 class EventHandler:
@@ -95,6 +94,7 @@ class EventHandler:
         self._keep_bodies = keep_bodies
         self._activity = activity
         self._influence = influence
+        self.merges = MergeHandler(state=state, releases=releases, keep_bodies=keep_bodies)
 
     def apply(self, batch: Sequence[Arrival]) -> Applied:
         """Apply a batch, in order; again from the start when somebody else wrote first.
@@ -106,7 +106,7 @@ class EventHandler:
         started = time.perf_counter()
         try:
             moved: dict[UserId, tuple[int, Profile]] = {}
-            applied = _retried(lambda: self._settled(batch, moved), "events")
+            applied = retried(lambda: self._settled(batch, moved), "events")
             metrics.batch_seconds.labels("events").observe(time.perf_counter() - started)
             metrics.batch_messages.labels("events").observe(len(batch))
             self._report(batch, applied)
@@ -143,6 +143,7 @@ class EventHandler:
             offsets = write.offsets({a.partition for a in batch if a.partition is not None})
             outcomes = _redelivered(batch, offsets)
             _leave_out_forgotten(batch, outcomes, write)
+            owners = self._owners(batch, write, used, newest)
             fresh = [i for i, outcome in enumerate(outcomes) if not outcome]
             new = write.add_events(
                 [
@@ -158,11 +159,11 @@ class EventHandler:
             for i in fresh:
                 if EventKey(interactions[i].event) in new:
                     new.discard(EventKey(interactions[i].event))
-                    by_user.setdefault(batch[i].event.user, []).append(i)
+                    by_user.setdefault(owners[i], []).append(i)
                 else:
                     outcomes[i] = "duplicate"
             resent = self._resent(write, batch, interactions, outcomes)
-            profiles = self._load(write, by_user.keys() | {batch[i].event.user for i in resent})
+            profiles = self._load(write, by_user.keys() | {owners[i] for i in resent})
             before = {user: profile for user, (_, profile) in profiles.items()}
             self._move(profiles, by_user, moved)
             sources: dict[ModelVersion, _BatchItems] = {}
@@ -182,10 +183,11 @@ class EventHandler:
                 received = batch[indices[-1]].received.timestamp()
                 body = stored_body(folded.profile, received=received)
                 writes.append(ProfileWrite(user=user, expected=version, body=body))
+            storing = time.time_ns()
             write.put_profiles(writes)
             done = tuple(
                 effects(
-                    _counted(batch, interactions, outcomes, resent), before, write,
+                    _counted(batch, owners, interactions, outcomes, resent), before, write,
                     kept=self._releases.live.bundle.manifest.rules.history,
                     influence=self._influence,
                 )
@@ -193,10 +195,25 @@ class EventHandler:
             if self._activity is not None:
                 self._activity.add(write, done)
             write.put_offsets(_advanced(batch, offsets))
-        told_again = [
-            a.event.user for a, o in zip(batch, outcomes, strict=True) if o == REDELIVERED
-        ]
-        return Applied(tuple(outcomes), done, tuple(dict.fromkeys([*by_user, *told_again])))
+        told_again = [u for u, o in zip(owners, outcomes, strict=True) if o == REDELIVERED]
+        users = tuple(dict.fromkeys([*by_user, *told_again]))
+        written = tracing.Step("write profiles", storing, time.time_ns())
+        return Applied(tuple(outcomes), done, users, written)
+
+    def _owners(
+        self,
+        batch: Sequence[Arrival],
+        write: Write,
+        used: Collection[ModelVersion],
+        newest: int,
+    ) -> list[UserId]:
+        """Whose profile each event belongs to: a guest's who was merged is the user's."""
+        found = write.owners({arrival.event.user for arrival in batch})
+        for user in found.values():
+            release = self._releases.of(user)
+            if release.version not in used:  # a trial, of which only one of the two is part
+                release.catalog.refresh(newest)
+        return [found.get(arrival.event.user, arrival.event.user) for arrival in batch]
 
     def _body(self, arrival: Arrival) -> bytes:
         return codec.encode(arrival.event) if self._keep_bodies else _place(arrival)
@@ -294,7 +311,7 @@ class ActivityHandler:
         event in one message; what is below the stored mark has been applied before.
         """
         started = time.perf_counter()
-        new = _retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
+        new = retried(lambda: self._attempt(increments, consumer, topic, partition), "activity")
         metrics.batch_seconds.labels("activity").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("activity").observe(len(increments))
         return new
@@ -349,15 +366,6 @@ class _BatchItems:
         return {key: known[key] for key in keys if key in known}
 
 
-def _retried(attempt: Callable[[], T], handler: str) -> T:
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return attempt()
-        except ConflictError:
-            metrics.conflicts.labels(handler).inc()
-    return attempt()
-
-
 def _leave_out_forgotten(batch: Sequence[Arrival], outcomes: list[str], write: Write) -> None:
     """Give events that are older than their user's erasure the outcome `forgotten`."""
     notes = write.forgotten({arrival.event.user for arrival in batch})
@@ -391,6 +399,7 @@ def _place(arrival: Arrival) -> bytes:
 
 def _counted(
     batch: Sequence[Arrival],
+    owners: Sequence[UserId],
     interactions: Sequence[Interaction],
     outcomes: Sequence[str],
     resent: Collection[int],
@@ -398,7 +407,7 @@ def _counted(
     """The distinct events of the batch, redelivered ones included."""
     return [
         Counted(
-            user=arrival.event.user,
+            user=owners[i],
             interaction=interactions[i],
             partition=arrival.partition.partition if arrival.partition is not None else -1,
             offset=arrival.offset,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from clickwise import logs, metrics
+from clickwise.catalog import PULL_ROWS
 from clickwise.errors import BundleError, ConflictError
 from clickwise.releases import Release, Releases
 from clickwise.state.port import ItemRow, State
@@ -40,6 +41,19 @@ def as_stored(state: State, name: ItemId, text: ModelVersion) -> IndexedItem | R
         UnavailableError: the database does not answer.
     """
     return _entry(name, state.item(name, text), text)
+
+
+def overtaken(state: State, names: Collection[ItemId], *, since: int) -> set[ItemId]:
+    """Those of `names` that were written after the change `since`, by whomever.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    found: set[ItemId] = set()
+    while rows := state.items_changed(after=since, limit=PULL_ROWS):
+        found.update(row.id for row in rows if row.id in names)
+        since = rows[-1].change
+    return found
 
 
 def push_as_stored(

@@ -19,7 +19,7 @@ from clickwise.understanding.topics import NO_TAXONOMY, TopicModel
 from clickwise.understanding.understanding import TopicWeight
 from clickwise.vectors.port import Float32Array, IndexedItem, Removed
 from clickwise.vectors.rows import indexed_item, item_write, stored_vector
-from streams.indexing import as_stored, push
+from streams.indexing import as_stored, overtaken, push, push_as_stored
 
 Place = tuple[Partition, int]
 
@@ -77,7 +77,7 @@ class ItemHandler:
         )
         gone = [name for name, change in latest.items() if change is None]
         writes = encoded.writes(gone, model=ModelVersion(self._encoder.version))
-        late = self._store(writes, _last_places(changes, places) if places else {})
+        late, last = self._store(writes, _last_places(changes, places) if places else {})
         self._releases.refresh()
         try:
             for release in self._releases.every():  # one that is being released has them too
@@ -86,6 +86,9 @@ class ItemHandler:
                     # Perhaps stored by a try that could not index it: what is stored now counts.
                     entries[name] = as_stored(self._state, name, release.catalog.text)
                 push(self._releases, release, list(entries.values()))
+                # Whoever wrote one of them in the meantime may have been indexed before this was.
+                newer = overtaken(self._state, latest, since=last)
+                push_as_stored(self._state, self._releases, release, newer)
         finally:
             self._releases.rest()
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
@@ -93,8 +96,11 @@ class ItemHandler:
 
     def _store(
         self, writes: Mapping[ItemId, ItemWrite], places: Mapping[ItemId, Place]
-    ) -> list[ItemId]:
-        """Write what is new, with its offsets, in one transaction; the items that are not new."""
+    ) -> tuple[list[ItemId], int]:
+        """Write what is new, with its offsets, in one transaction; the items that are not new, and
+        the newest `change` once this is written.
+        """
+        last = self._state.newest_change()
         with self._state.write() as write:
             applied = write.offsets({partition for partition, _ in places.values()})
             late = [
@@ -105,13 +111,13 @@ class ItemHandler:
             skipped = set(late)
             fresh = [one for name, one in writes.items() if name not in skipped]
             if fresh:
-                write.put_items(fresh)
+                last = write.put_items(fresh)
             ahead: dict[Partition, int] = {}
             for partition, offset in places.values():
                 if offset >= applied.get(partition, 0):
                     ahead[partition] = max(ahead.get(partition, 0), offset + 1)
             write.put_offsets(ahead)
-        return late
+        return late, last
 
 
 def apply_each(

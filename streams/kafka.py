@@ -40,6 +40,7 @@ from clickwise.errors import (
     UnavailableError,
 )
 from clickwise.settings import Settings
+from clickwise.tls import trusting
 
 _NOT_ALLOWED = (
     ClusterAuthorizationFailedError,
@@ -104,10 +105,7 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
     """The TLS side of the connection, None where the listener has none."""
     if "SSL" not in settings.kafka_security_protocol:
         return None
-    try:
-        return ssl.create_default_context(cafile=settings.kafka_ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"CLICKWISE_KAFKA_CA_FILE cannot be read: {error}") from error
+    return trusting(settings.kafka_ca_file, "CLICKWISE_KAFKA_CA_FILE")
 
 
 def translated(error: Exception, what: str) -> ClickwiseError:

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from clickwise.archive import Gap, Manifest, Mark, Stream
 from clickwise.errors import ConfigurationError, InvalidInputError, UnavailableError
+from clickwise.events import Event
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, EXPOSURES
 from streams.archive_rows import (
@@ -205,13 +206,15 @@ def _record(record: _Fetched) -> Record:
 
 
 def _events(records: Sequence[Record], place: TopicPartition) -> tuple[pl.DataFrame, int]:
-    """Events as columns, and how many records are none: those are dead letters."""
+    """Events as columns, and how many records are none: dead letters, and merges."""
     events: list[EventAt] = []
     for record in records:
         try:
-            events.append((record.offset, record.received, event_of(record)))
+            event = event_of(record)
         except InvalidInputError:
             continue
+        if isinstance(event, Event):
+            events.append((record.offset, record.received, event))
     frame = events_frame(events, source=place.topic, partition=place.partition)
     return frame, len(records) - len(events)
 

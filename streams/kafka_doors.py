@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.codec import encode
 from clickwise.doors import Exposure, Verdict
 from clickwise.errors import ClickwiseError, OverloadedError, UnavailableError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.settings import Settings
 from clickwise.topics import EVENTS, EXPOSURES, ITEMS
 from clickwise.types import ItemId
@@ -109,12 +110,27 @@ class KafkaEventDoor:
 
     async def post(self, events: Sequence[Event]) -> list[Verdict]:
         """Durable in Kafka when this returns; duplicates are known to the workers only."""
-        await self._buffer.write(
-            [Message(self._topic, event.user.encode(), encode(event)) for event in events]
-        )
+        with tracing.span("publish", {"messages": len(events)}):
+            headers = tracing.headers()
+            await self._buffer.write(
+                [
+                    Message(self._topic, event.user.encode(), encode(event), headers=headers)
+                    for event in events
+                ]
+            )
         for event in events:
             metrics.events.labels(event.type.value, Verdict.ACCEPTED.value).inc()
         return [Verdict.ACCEPTED] * len(events)
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """Durable in Kafka when this returns, in the guest's partition."""
+        with tracing.span("publish", {"messages": 1}):
+            message = Message(
+                self._topic, merge.user.encode(), encode(merge), headers=tracing.headers()
+            )
+            await self._buffer.write([message])
+        metrics.merges.labels(Verdict.ACCEPTED.value).inc()
+        return Verdict.ACCEPTED
 
 
 class KafkaItemDoor:

@@ -13,6 +13,7 @@ import heapq
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 
 from clickwise import logs, metrics
@@ -32,6 +33,8 @@ REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
 
 TRIES = 5  # of a list that comes out degraded
 AGAIN_SECONDS = 1.0  # before the second try; twice as long before each further one
+
+FINISH_SECONDS = 4.0  # of a worker that is told to stop
 
 Recommend = Callable[[RecommendRequest], Answer]
 
@@ -62,6 +65,7 @@ class Publisher:
         self._queue: list[tuple[float, UserId]] = []
         self._last: dict[UserId, float] = {}
         self._tried: dict[UserId, int] = {}
+        self._in_hand: list[UserId] = []  # of whom no list is written yet
         self._woken = asyncio.Event()
 
     def changed(self, users: Sequence[UserId]) -> None:
@@ -80,15 +84,34 @@ class Publisher:
             if not users:
                 await self._sleep_until_due()
                 continue
-            started = time.perf_counter()
-            loop = asyncio.get_running_loop()
-            messages, degraded = await loop.run_in_executor(self._thread, self._lists, users)
-            self._put_off(users, degraded)
-            seconds = time.perf_counter() - started
-            if messages:
-                await persistently(partial(self._outlet.write, messages), dependency="kafka")
-                metrics.published.labels(RECOMMENDATIONS.name, "written").inc(len(messages))
+            seconds = await self._publish(users)
             await asyncio.sleep(seconds * REST)
+
+    async def finish(self) -> None:
+        """Publish for all who wait, once, without rests: `run` is over, and nobody else knows of
+        them. Whom `FINISH_SECONDS` do not suffice for gets a list with the next event.
+        """
+        waiting = list(dict.fromkeys([*self._in_hand, *self._due]))
+        self._queue.clear()
+        self._due.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                for begin in range(0, len(waiting), SLICE):
+                    await self._publish(waiting[begin : begin + SLICE])
+
+    async def _publish(self, users: list[UserId]) -> float:
+        """Make and write the lists of `users`; the seconds that it took to make them."""
+        self._in_hand = users
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        messages, degraded = await loop.run_in_executor(self._thread, self._lists, users)
+        self._put_off(users, degraded)
+        seconds = time.perf_counter() - started
+        if messages:
+            await persistently(partial(self._outlet.write, messages), dependency="kafka")
+            metrics.published.labels(RECOMMENDATIONS.name, "written").inc(len(messages))
+        self._in_hand = []
+        return seconds
 
     def _wait(self, user: UserId, due: float) -> None:
         if len(self._due) >= self._max_waiting:

@@ -14,6 +14,8 @@ from clickwise.errors import ClickwiseError, InvalidInputError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
 from clickwise.limits import check_id, shown
+from clickwise.masking import masked
+from clickwise.merges import Merge, is_merge, parse_merge
 from clickwise.state.port import DeadLetter
 from clickwise.types import ItemId
 
@@ -24,7 +26,8 @@ REPLAY_HEADER = "replay-of"
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as it came from a topic; `timestamp` is in seconds since 1970.
 
-    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`).
+    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`);
+    `trace` is the trace that its producer sent it in, a W3C `traceparent`.
     """
 
     topic: str
@@ -34,6 +37,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     timestamp: float
     replay_of: str | None = None
+    trace: str | None = None
 
     @property
     def place(self) -> str:
@@ -54,27 +58,34 @@ class RefusedError(InvalidInputError):
         self.label = label
 
 
-def event_of(record: Record) -> Event:
-    """The event in a record of `events`, whose key has to be its user.
+def event_of(record: Record) -> Event | Merge:
+    """The event or merge in a record of `events`, whose key has to be its user.
 
     Raises:
         InvalidInputError: with what is wrong, and where.
     """
     if record.value is None:
         raise RefusedError("empty", "an event has no value: events cannot be deleted")
-    event, unknown = parse_event(
-        decode_object(record.value), received=record.received, default_id=record.place
-    )
-    if record.key != event.user.encode():
-        raise RefusedError(
-            "key",
-            f"the key {shown(record.key)} is not the event's user {shown(event.user)}: events"
-            " of one user must share a partition",
-            field="user",
-        )
+    data = decode_object(record.value)
+    if is_merge(data):
+        merge = parse_merge(data, received=record.received, default_id=record.place)
+        _check_key(record, merge.user)
+        return merge
+    event, unknown = parse_event(data, received=record.received, default_id=record.place)
+    _check_key(record, event.user)
     if unknown:
         metrics.unknown_fields.labels("event").inc(unknown)
     return event
+
+
+def _check_key(record: Record, user: str) -> None:
+    if record.key != user.encode():
+        raise RefusedError(
+            "key",
+            f"the key {shown(record.key)} is not the event's user {shown(user)}: events"
+            " of one user must share a partition",
+            field="user",
+        )
 
 
 def item_of(record: Record) -> tuple[ItemId, Item | None]:
@@ -107,6 +118,6 @@ def dead_letter(record: Record, error: ClickwiseError, *, at: datetime) -> DeadL
         key=record.key,
         value=record.value,
         reason=error.label if isinstance(error, RefusedError) else error.kind,
-        detail=str(error)[:MAX_DETAIL_CHARACTERS],
+        detail=masked(str(error)[:MAX_DETAIL_CHARACTERS]),
         at=at,
     )

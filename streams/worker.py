@@ -15,8 +15,10 @@ import httpx
 from clickwise import logs, metrics, usage
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConfigurationError, UnavailableError
+from clickwise.masking import masking_of
 from clickwise.settings import Settings
 from clickwise.state.port import State
+from clickwise.tls import trusting
 from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
 from streams import kafka, topics_admin
 from streams.app import Flows
@@ -132,7 +134,10 @@ async def _check_log(settings: Settings, state: State) -> None:
 async def _ping_qdrant(settings: Settings) -> None:
     key = settings.qdrant_api_key.reveal()
     try:
-        async with httpx.AsyncClient(timeout=settings.qdrant_timeout_seconds) as client:
+        async with httpx.AsyncClient(
+            timeout=settings.qdrant_timeout_seconds,
+            verify=trusting(settings.qdrant_ca_file, "CLICKWISE_QDRANT_CA_FILE"),
+        ) as client:
             answer = await client.get(
                 f"{settings.qdrant_url.rstrip('/')}/readyz",
                 headers={"api-key": key} if key else {},
@@ -177,6 +182,7 @@ def _flows(
             thread=threads["profiles"],
             consumer=settings.kafka_group,
             activity_topic=ITEM_ACTIVITY.full_name(prefix),
+            lists_topic=RECOMMENDATIONS.full_name(prefix),
             partitions=settings.kafka_partitions,
             changed=publisher.changed if publisher else lambda _: None,
         ),
@@ -185,6 +191,7 @@ def _flows(
             aside=aside,
             thread=threads["items"],
             consumer=settings.kafka_group,
+            masking=masking_of(settings.mask),
         ),
         activity=ActivityFlow(parts.activity, aside=aside, thread=threads["activity"]),
         applied=lambda: {
@@ -196,5 +203,5 @@ def _flows(
             partial(watch_replication, settings),
             *((publisher.run,) if publisher is not None else ()),
         ),
-        at_end=(producer.stop,),
+        at_end=(*((publisher.finish,) if publisher is not None else ()), producer.stop),
     )

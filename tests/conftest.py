@@ -21,7 +21,7 @@ def _postgres_or_reason() -> Iterator[PostgresServer | str]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def postgres(_postgres_or_reason: PostgresServer | str) -> PostgresServer:
     """The run's PostgreSQL. A test that stops it starts it again."""
     if isinstance(_postgres_or_reason, str):
@@ -48,7 +48,7 @@ def _kafka_or_reason(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka
         yield broker
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kafka(_kafka_or_reason: KafkaServer | str) -> KafkaServer:
     """The run's Kafka broker. A test that stops it starts it again."""
     if isinstance(_kafka_or_reason, str):

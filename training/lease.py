@@ -18,6 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from clickwise.errors import ConflictError, UnavailableError
 
 _KEY = int.from_bytes(b"cw-train")  # any 63 bits that nobody else takes
+# Sites that share a database have a schema each (clickwise.sites), and a trainer each.
+_TAKE = sqlalchemy.text(
+    f"SELECT pg_try_advisory_lock({_KEY} # hashtext(coalesce(current_schema(), '')))"
+)
 
 Held = Callable[[], bool]
 
@@ -66,7 +70,7 @@ def _database_lock(url: str) -> Iterator[Held]:
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     try:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken = connection.scalar(sqlalchemy.text(f"SELECT pg_try_advisory_lock({_KEY})"))
+        taken = connection.scalar(_TAKE)
     except SQLAlchemyError as error:
         raise UnavailableError("the database does not answer, so no lease can be had") from error
     try:

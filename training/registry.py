@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as Entry
 
-NAME = "clickwise"
 BUNDLE = "bundle"  # folder of the bundle among a run's artefacts
 CARD = "card.md"  # the model card in it
 _VERSION, _VECTORS, _OUTCOME, _QUALITY, _PRECISION = (
@@ -57,10 +56,13 @@ class RegisteredModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registry:
-    """The registry at an MLflow URL; `artifacts` is where a local one keeps files."""
+    """The registry at an MLflow URL; `artifacts` is where a local one keeps files, `name` that of
+    the experiment and of the registered model.
+    """
 
-    def __init__(self, url: str, *, artifacts: Path | None) -> None:
+    def __init__(self, url: str, *, artifacts: Path | None, name: str = "clickwise") -> None:
         self._url = url
+        self._name = name
         self._artifacts = artifacts
 
     @contextmanager
@@ -97,10 +99,10 @@ class Registry:
             **({} if quality is None else {_QUALITY: repr(quality)}),
         }
         with translated():
-            if not self._client.search_registered_models(f"name='{NAME}'"):
-                self._client.create_registered_model(NAME)
+            if not self._client.search_registered_models(f"name='{self._name}'"):
+                self._client.create_registered_model(self._name)
             made = self._client.create_model_version(
-                NAME, source=f"{run.artifacts}/{BUNDLE}", run_id=run.id, tags=tags
+                self._name, source=f"{run.artifacts}/{BUNDLE}", run_id=run.id, tags=tags
             )
         if gate == "passed":
             self.name("candidate", made.version)
@@ -110,9 +112,9 @@ class Registry:
         """Let an alias name this version, or nothing."""
         with translated():
             if number is None:
-                self._client.delete_registered_model_alias(NAME, alias)
+                self._client.delete_registered_model_alias(self._name, alias)
             else:
-                self._client.set_registered_model_alias(NAME, alias, str(number))
+                self._client.set_registered_model_alias(self._name, alias, str(number))
 
     def follow(self, roles: Mapping[str, str]) -> None:
         """Let aliases name what the site's roles name (bundle versions); what is not registered,
@@ -129,10 +131,12 @@ class Registry:
         if self._artifacts is not None and not self._artifacts.exists():
             return {}
         with translated():
-            if not self._client.search_registered_models(f"name='{NAME}'"):
+            if not self._client.search_registered_models(f"name='{self._name}'"):
                 return {}
             return {
-                self._client.get_model_version(NAME, number).tags.get(_VERSION, ""): tuple(aliases)
+                self._client.get_model_version(self._name, number).tags.get(_VERSION, ""): tuple(
+                    aliases
+                )
                 for number, aliases in self._aliases().items()
             }
 
@@ -142,7 +146,7 @@ class Registry:
             return []  # nothing was trained here yet: no need to wake MLflow
         with translated():
             found = self._client.search_model_versions(
-                f"name='{NAME}'", max_results=_MOST, order_by=["version_number DESC"]
+                f"name='{self._name}'", max_results=_MOST, order_by=["version_number DESC"]
             )
             aliases = self._aliases() if found else {}
         return [self._record(one, aliases) for one in found]
@@ -191,16 +195,16 @@ class Registry:
     @cached_property
     def _experiment(self) -> str:
         with translated():
-            found = self._client.get_experiment_by_name(NAME)
+            found = self._client.get_experiment_by_name(self._name)
             if found is not None:
                 return str(found.experiment_id)
             location = None if self._artifacts is None else str(self._artifacts.absolute())
-            return str(self._client.create_experiment(NAME, artifact_location=location))
+            return str(self._client.create_experiment(self._name, artifact_location=location))
 
     def _aliases(self) -> dict[str, list[str]]:
         """Aliases by version number."""
         found: dict[str, list[str]] = {}
-        aliases = self._client.get_registered_model(NAME).aliases
+        aliases = self._client.get_registered_model(self._name).aliases
         for alias, number in sorted(aliases.items()):
             found.setdefault(str(number), []).append(alias)
         return found

@@ -6,7 +6,7 @@ with 1 when anything that it asked for failed: figures of wrong answers are wort
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import typer
@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Measure this machine.", rich_marku
 T = TypeVar("T", bound=msgspec.Struct)
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 Numbers = Annotated[str, typer.Option(help="Whole numbers, separated by commas.")]
+Spacing = Literal["poisson", "even"]
 Dimension = Annotated[int, typer.Option(min=8, max=4_096, help="Of the vectors.")]
 Kafka = Annotated[bool, typer.Option(help="Also with a real Kafka and PostgreSQL.")]
 
@@ -71,6 +72,38 @@ def serve(
 
 
 @app.command()
+def load(
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 20_000,
+    users: Annotated[int, typer.Option(min=1, help="Users with 200 events each.")] = 500,
+    workers: Annotated[int, typer.Option(min=1, help="Of the server.")] = 1,
+    spacing: Annotated[Spacing, typer.Option(help="Of the requests.")] = "poisson",
+    light: Annotated[float, typer.Option(min=1, help="Requests a second of a light load.")] = 50.0,
+    times: Annotated[
+        float, typer.Option(min=1, help="A rate holds up to this many times p99 at light load.")
+    ] = 5.0,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Of each step.")] = 10.0,
+    run_seconds: Annotated[
+        float, typer.Option(min=0.2, help="At the knee, and at twice the knee.")
+    ] = 30.0,
+    dimension: Dimension = 384,
+    json: Json = None,
+) -> int:
+    """The knee in requests a second, and who is refused at twice the knee, how fast."""
+    from clickwise.bench.overload import bench_load, draw_load
+    from clickwise.bench.site import Shape
+
+    shape = Shape(items=items, users=users, events_per_user=200, dimension=dimension)
+    return reported(
+        lambda console: bench_load(
+            shape, workers=workers, spacing=spacing, light=light, times=times, seconds=seconds,
+            run_seconds=run_seconds, console=console,
+        ),
+        draw_load,
+        json,
+    )  # fmt: skip
+
+
+@app.command()
 def freshness(
     events: Annotated[int, typer.Option(min=1, help="Events, one after the other.")] = 500,
     items: Annotated[int, typer.Option(min=1_000, help="Items of the made-up site.")] = 10_000,
@@ -117,6 +150,27 @@ def ingest(
             console=console,
         ),
         draw_ingest,
+        json,
+    )
+
+
+@app.command()
+def elastic(
+    workers: Numbers = "1,2,4,2,1",
+    users: Annotated[int, typer.Option(min=1, help="Users that the events are of.")] = 3_000,
+    backlog: Annotated[int, typer.Option(min=1_000, help="Events that wait.")] = 20_000,
+    seconds: Annotated[float, typer.Option(min=0.2, help="With each number of workers.")] = 15.0,
+    json: Json = None,
+) -> int:
+    """Stream workers join and leave under load: events a second, and the time without any."""
+    from clickwise.bench.elastic import bench_elastic, draw_elastic
+
+    counts = numbers(workers)
+    return reported(
+        lambda console: bench_elastic(
+            counts, users=users, backlog=backlog, seconds=seconds, console=console
+        ),
+        draw_elastic,
         json,
     )
 
@@ -208,7 +262,7 @@ def reported(
         with signals_unwind():  # children are stopped on the way out
             report = measure(Console(stderr=True, highlight=False))
     except ModuleNotFoundError as error:
-        complain(f"{error}: install the extra `kafka`, or say --no-kafka")
+        complain(f"{error}: install the extra `kafka`, or say --no-kafka where it is known")
         return Exit.USAGE
     except (RuntimeError, TimeoutError) as error:
         complain(str(error))

@@ -21,9 +21,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 _COMMAND = (sys.executable, "-c", "from clickwise.cli import main; main()")
 
 
-def clickwise(settings: Settings, *arguments: str) -> Program:
-    """A `clickwise` command with these settings, logging into their home."""
-    log = settings.folder / f"{arguments[0]}.log"
+def clickwise(settings: Settings, *arguments: str, name: str = "") -> Program:
+    """A `clickwise` command with these settings, logging into their home under its name."""
+    log = settings.folder / f"{name or arguments[0]}.log"
     return Program([*_COMMAND, *arguments], environment=environment_of(settings), log=log)
 
 

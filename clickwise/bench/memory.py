@@ -68,3 +68,12 @@ def descendants(pid: int) -> list[int]:
         found.append(one)
         todo += parents.get(one, [])
     return found
+
+
+def open_files_of(pid: int) -> int:
+    """Files, sockets and pipes that another process of this user has open now.
+
+    Raises:
+        OSError: it has ended.
+    """
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())

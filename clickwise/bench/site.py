@@ -35,6 +35,7 @@ from clickwise.vectors.rows import indexed_item, item_write, topic_codes
 
 ROWS_AT_ONCE = 1_000
 EVENTS_AT_ONCE = 500
+PATIENT_SECONDS = 60.0
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +56,15 @@ def settings_for(
 ) -> Settings:
     """Settings as they come, with an encoder that needs no model.
 
-    Items are not understood meanwhile: that work would be measured too.
+    Items are not understood meanwhile: that work would be measured too. Requests wait for their
+    turn as long as it takes: clients that wait for each answer are to be served, not turned away.
     """
     return Settings(
         home=str(home),
         encoder_model=f"hashing:{dimension}",
         log_level="warning",
         understand=False,
+        max_wait_seconds=PATIENT_SECONDS,
         database_url=Secret(database_url),
         kafka_bootstrap=kafka_bootstrap,
     )

@@ -67,7 +67,7 @@ def measure_stream(shape: Shape, *, events: int, users: int, bar: Progress) -> S
             stream_of_events(made, users=users, count=events, until=datetime.now(UTC), seed=4)
         )
         task = bar.add_task("produce events", total=None)
-        asyncio.run(_produce(settings, sent))
+        asyncio.run(produce(settings, sent))
         bar.update(task, description="acknowledge only")
         other_group = msgspec.structs.replace(settings, kafka_group="clickwise-floor")
         floor = probed(other_group, "streams.floor", FloorPlan(events=events), Floor)
@@ -89,7 +89,8 @@ def measure_stream(shape: Shape, *, events: int, users: int, bar: Progress) -> S
     )
 
 
-async def _produce(settings: Settings, events: Sequence[Event]) -> None:
+async def produce(settings: Settings, events: Sequence[Event]) -> None:
+    """Write events to their topic; all are acknowledged when it returns."""
     from aiokafka import AIOKafkaProducer
 
     topic = EVENTS.full_name(settings.kafka_topic_prefix)
@@ -121,7 +122,7 @@ def _watched(
     deadline = time.perf_counter() + LONGEST_SECONDS
     first, first_count = 0.0, 0
     while time.perf_counter() < deadline:
-        count, now = _applied(state, settings), time.perf_counter()
+        count, now = applied(state, settings), time.perf_counter()
         bar.update(task, completed=count)
         if not first_count and count:
             first, first_count = now, count
@@ -133,7 +134,7 @@ def _watched(
     raise TimeoutError(f"{count} of {events} events are applied after {LONGEST_SECONDS:g} s")
 
 
-def _applied(state: State, settings: Settings) -> int:
+def applied(state: State, settings: Settings) -> int:
     """Events below the stored offsets: those whose effect is committed."""
     topic = EVENTS.full_name(settings.kafka_topic_prefix)
     stored = state.offsets(settings.kafka_group)

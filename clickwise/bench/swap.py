@@ -27,6 +27,7 @@ from rich.progress import Progress
 
 from clickwise.bench.children import serving
 from clickwise.bench.connection import Connection
+from clickwise.bench.counting import lost_and_twice
 from clickwise.bench.loads import LoadFailedError
 from clickwise.bench.machine import Machine, machine
 from clickwise.bench.memory import Memory, descendants, memory_of
@@ -131,7 +132,8 @@ def bench_swap(
             swaps = Swaps(settings, shape, dimensions)
             swaps.run(rounds, bar)
             result = load()
-        lost, twice = _compared(before, _applied(port, clicking), result.acknowledged)
+        expected = {u: n + result.acknowledged.get(u, 0) for u, n in before.items()}
+        lost, twice = lost_and_twice(expected, _applied(port, clicking))
     moments_N, latencies_N = np.array(result.moments), np.array(result.latencies)
     kept_N = moments_N >= begun
     inside_N = swaps.inside(moments_N) & kept_N
@@ -288,16 +290,6 @@ def _applied(port: int, users: Sequence[str]) -> dict[str, int]:
                 raise LoadFailedError(f"a profile was answered with {reply.status}")
             found[user] = msgspec.json.decode(reply.body, type=_Profile).events_applied
     return found
-
-
-def _compared(
-    before: dict[str, int], after: dict[str, int], acknowledged: dict[str, int]
-) -> tuple[int, int]:
-    """Events that were acknowledged and are in no profile, and those that count twice."""
-    differences = [
-        before[user] + acknowledged.get(user, 0) - applied for user, applied in after.items()
-    ]
-    return sum(max(0, one) for one in differences), sum(max(0, -one) for one in differences)
 
 
 def _name(pid: int) -> str:

@@ -379,6 +379,19 @@ def export(
     return run(settings_from(home=home), user)
 
 
+@app.command()
+def merge(
+    guest: Annotated[str, typer.Argument(help="Id that the guest's events were sent under.")],
+    user: Annotated[str, typer.Argument(help="Id of the user that the guest turned out to be.")],
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Make what a guest did, and does later, the user's."""
+    from clickwise.cli.merging import merge as run
+
+    return run(settings_from(home=home), guest, user, json=json)
+
+
 @models.command("list")
 def models_list(json: Json = False, home: Home = None) -> int:
     """List the models that were trained, newest first."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 
-from clickwise import logs, usage
+from clickwise import logs, tracing, usage
 from clickwise.cli.exits import exit_of
 from clickwise.cli.parents import end_with_parent
 from clickwise.cli.waiting import wait_for
@@ -28,6 +28,7 @@ def app() -> Starlette:
     end_with_parent()
     usage.report("serve", settings.folder)
     try:
+        tracing.start(settings, service="serve")
         made = _made(settings)
     except ClickwiseError as error:
         logs.get(__name__).error("worker_cannot_start", kind=error.kind, reason=str(error))

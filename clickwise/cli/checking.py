@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from rich.text import Text
 
-from clickwise.cli import checks
+from clickwise.cli import access_checks, checks
 from clickwise.cli.exits import Exit
 from clickwise.cli.options import settings_from
 from clickwise.cli.output import console, plain, print_json
@@ -67,14 +67,16 @@ def findings_for(
         yield Finding("settings", "fail", str(error), "correct it in the environment")
         return
     yield Finding("settings", "ok", "all known and within their bounds")
-    for name, look in {**checks.ALL, **(more or {})}.items():
+    for name, look in {**checks.ALL, **access_checks.ALL, **(more or {})}.items():
         try:
             for seen in look(settings):
                 yield Finding(name, seen.level, seen.text, seen.advice)
         except SchemaError:
             yield Finding(name, "ok", "the database's tables are made at the first start")
         except ClickwiseError as error:
-            yield Finding(name, "fail", str(error), checks.ADVICE.get(name, ""))
+            yield Finding(
+                name, "fail", str(error), (checks.ADVICE | access_checks.ADVICE).get(name, "")
+            )
 
 
 def _show(findings: Iterable[Finding]) -> None:

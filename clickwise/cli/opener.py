@@ -64,6 +64,7 @@ def open_server_index(settings: Settings, manifest: Manifest) -> "ServerIndex":
         settings.qdrant_url,
         api_key=settings.qdrant_api_key,
         timeout_seconds=settings.qdrant_timeout_seconds,
+        ca_file=settings.qdrant_ca_file,
     )
     return ServerIndex(
         client, manifest.vectors, manifest.dimension, prefix=settings.kafka_topic_prefix

@@ -19,6 +19,7 @@ from clickwise.errors import ConfigurationError, InvalidInputError
 from clickwise.limits import check_id
 from clickwise.privacy import People, PersonalStore, Receipt, Verification
 from clickwise.settings import Settings
+from clickwise.state.alias_port import Alias
 from clickwise.state.port import State
 from clickwise.types import UserId
 
@@ -30,7 +31,7 @@ def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
     from clickwise.archive import open_archive
     from clickwise.privacy.archive import ArchiveFiles
     from clickwise.privacy.copies import ArchiveCopies
-    from clickwise.privacy.tables import embedded_tables, shared_tables
+    from clickwise.privacy.tables import AliasTable, embedded_tables, shared_tables
 
     stores: list[PersonalStore] = []
     if settings.embedded:
@@ -43,6 +44,8 @@ def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
     archive = open_archive(settings.archive_url, home=settings.folder)
     stores.append(ArchiveFiles(archive, clock))
     stores.append(ArchiveCopies(settings.folder / "training" / "archive-cache"))
+    # The last: as long as something of a person is left, it is known which ids are one's.
+    stores.append(AliasTable(state))
     return People(state, stores, clock=clock)
 
 
@@ -53,6 +56,10 @@ class SitePeople:
         self._settings = settings
         self._state = state
         self._clock = clock
+
+    def pair(self, alias: Alias) -> Alias:
+        """See `serving.parts.People`."""
+        return self._state.aliases.pair(alias)
 
     def forget(self, user: UserId) -> Receipt:
         """See People."""
@@ -116,10 +123,11 @@ def again(settings: Settings, receipts: Sequence[Path], *, json: bool) -> int:
 
 
 def newest_of(receipts: Iterable[Receipt]) -> dict[str, datetime]:
-    """Up to when each of those whom these receipts are about is forgotten."""
+    """Up to when each of those whom these receipts are about is forgotten, under every id."""
     notes: dict[str, datetime] = {}
     for one in receipts:
-        notes[one.user] = max(one.forgotten, notes.get(one.user, one.forgotten))
+        for name in (one.user, *one.also):
+            notes[name] = max(one.forgotten, notes.get(name, one.forgotten))
     return notes
 
 

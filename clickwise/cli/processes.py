@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from clickwise import logs
+from clickwise import logs, tracing
 from clickwise.cli import handlers
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.people import SitePeople
@@ -61,6 +61,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
         shadow.stop()
         stop_shelf(core)
         stack.close()
+        await asyncio.to_thread(tracing.stop)
 
     return Parts(
         settings=core.settings,
@@ -102,6 +103,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         shadow.stop()
         stop_shelf(core)
         stack.close()
+        await asyncio.to_thread(tracing.stop)
 
     return Parts(
         settings=core.settings,

@@ -50,10 +50,12 @@ def registry_of(settings: Settings) -> "Registry":
     from training.registry import Registry
 
     if settings.mlflow_url:
-        return Registry(settings.mlflow_url, artifacts=None)
+        return Registry(settings.mlflow_url, artifacts=None, name=settings.mlflow_name)
     folder = settings.folder / "mlflow"
     return Registry(
-        f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}", artifacts=folder / "artifacts"
+        f"sqlite:///{(folder / 'mlflow.sqlite').absolute()}",
+        artifacts=folder / "artifacts",
+        name=settings.mlflow_name,
     )
 
 

@@ -225,6 +225,7 @@ def _remove_collections(
         settings.qdrant_url,
         api_key=settings.qdrant_api_key,
         timeout_seconds=settings.qdrant_timeout_seconds,
+        ca_file=settings.qdrant_ca_file,
     )
     try:
         with state.write() as write:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import httpx
@@ -22,10 +22,15 @@ from clickwise.cli import homes
 from clickwise.cli.children import Child
 from clickwise.cli.exits import Exit
 from clickwise.cli.pruning import Pruner
+from clickwise.cli.renewing import CertificateWatch, wait_for_listener
 from clickwise.errors import ConfigurationError
 from clickwise.settings import PREFIX, Settings, environment_of
 
 STOP_SECONDS = 15
+# A new worker has this long to load before the old one of its place is stopped in any case.
+RENEW_SECONDS = 120.0
+# Of a request's line and headers together; there may be a hundred headers.
+MAX_HEADER_BYTES = 65_536
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -104,7 +109,8 @@ def run_server(settings: Settings, *, announce: Callable[[], None]) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from granian.constants import Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server import MPServer
 
@@ -117,6 +123,30 @@ def _serve(settings: Settings) -> int:
             self.worker_codes = tuple(one.inner.exitcode or 0 for one in self.wrks)
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian's
 
+        def _respawn_workers(
+            self,
+            workers: Sequence[int],
+            spawn_target: object,
+            target_loader: object,
+            delay: float = 0,
+        ) -> None:
+            """One after the other: each is stopped once its successor listens, where granian would
+            wait for a fixed time; no more of them when the server is to stop.
+            """
+            for place in workers:
+                if self.interrupt_signal:
+                    return
+                old = self.wrks[place]
+                new = self._spawn_worker(place, spawn_target, target_loader)
+                new.start()  # type: ignore[no-untyped-call]  # granian's
+                self.wrks[place] = new
+                wait_for_listener(new.inner, seconds=delay, ended=lambda: self.interrupt_signal)
+                old.terminate()  # type: ignore[no-untyped-call]  # granian's
+                old.inner.join(STOP_SECONDS)
+                if old.inner.is_alive():
+                    old.inner.kill()
+                    old.inner.join()
+
     server = Server(
         "clickwise.cli.asgi:app",
         factory=True,
@@ -127,18 +157,33 @@ def _serve(settings: Settings) -> int:
         runtime_threads=1,
         loop=Loops.uvloop,
         websockets=False,
+        # Where granian looks for HTTP/2, too, it waits for ever for a client that says nothing.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(settings.idle_seconds * 1000),
+            max_buffer_size=MAX_HEADER_BYTES,
+        ),
         # Granian counts connections, idle ones and streams too, and leaves the next unanswered:
-        # the application's own limit, which answers 503, has to be reached first.
+        # the application's own limit, which answers 429, has to be reached first.
         backpressure=max(1_024, 2 * settings.max_in_flight) + settings.max_streams,
         log_level=LogLevels.warning,
         ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_key=Path(settings.tls_key) if settings.tls_key else None,
+        ssl_protocol_min=SSLProtocols.tls12,
+        respawn_interval=RENEW_SECONDS,
         workers_kill_timeout=STOP_SECONDS,
     )
+    watch: CertificateWatch | None = None
+    if settings.tls_certificate:
+        watch = CertificateWatch(settings, server.signal_handler_reload)
+        watch.start()
     try:
         server.serve()
     except SystemExit as error:  # granian's way to say that a worker died
         return worst_code(server.worker_codes) if error.code else Exit.DONE
+    finally:
+        if watch is not None:
+            watch.stop()
     return Exit.DONE
 
 

@@ -12,6 +12,7 @@ from clickwise.codec import JsonObject, encode
 from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
+from clickwise.masking import Masking, masking_of
 from streams.handlers import Arrival
 from streams.items import apply_each
 
@@ -80,13 +81,14 @@ class DirectSink:
 
     def __init__(self, core: Core) -> None:
         self._clock = core.clock
+        self._masking = masking_of(core.settings.mask)
         self._items = handlers.item_handler(core)
         self._events = handlers.embedded_event_handler(core)
 
     def items(self, rows: Sequence[JsonObject]) -> list[Result]:
         """See Sink."""
         received = self._clock.now()
-        parsed = [_parsed_item(row, received) for row in rows]
+        parsed = [_parsed_item(row, received, self._masking) for row in rows]
         good = [(item.id, item) for item in parsed if isinstance(item, Item)]
         faults = iter(apply_each(self._items, good) if good else ())
         found = [next(faults) if isinstance(item, Item) else item for item in parsed]
@@ -133,9 +135,9 @@ def _told(result: JsonObject) -> Result:
     return Result(str(result["verdict"]), f"{field}: {reason}" if field else reason)
 
 
-def _parsed_item(row: JsonObject, received: datetime) -> Item | InvalidInputError:
+def _parsed_item(row: JsonObject, received: datetime, masking: Masking) -> Item | InvalidInputError:
     try:
-        return parse_item(row, received=received)[0]
+        return masking.item(parse_item(row, received=received)[0])
     except InvalidInputError as error:
         return error
 

@@ -1,6 +1,6 @@
 """`clickwise stream`: one Faust worker."""
 
-from clickwise import logs
+from clickwise import logs, tracing
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.errors import ConfigurationError
@@ -19,7 +19,11 @@ def stream(settings: Settings) -> int:
         from clickwise.cli.streaming import stream_parts
         from streams import worker
 
-    code = worker.run(settings, stream_parts)
+    tracing.start(settings, service="stream")
+    try:
+        code = worker.run(settings, stream_parts)
+    finally:
+        tracing.stop()
     known = {
         worker.EX_UNAVAILABLE: Exit.UNAVAILABLE,
         worker.EX_CONFIG: Exit.USAGE,

@@ -15,6 +15,7 @@ from clickwise.cli.writing import check_texts
 from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
+from clickwise.tls import check_pair
 from clickwise.understanding.taxonomy import load_taxonomy
 
 
@@ -50,12 +51,8 @@ def serve(settings: Settings) -> int:
 
 def _run(settings: Settings) -> int:
     logs.configure(level=settings.log_level, output=settings.log_format)
-    for name, file in (
-        ("TLS_CERTIFICATE", settings.tls_certificate),
-        ("TLS_KEY", settings.tls_key),
-    ):
-        if file and not Path(file).is_file():
-            raise ConfigurationError(f"CLICKWISE_{name}={file}: no such file")
+    if settings.tls_certificate:
+        check_pair(settings.tls_certificate, settings.tls_key)
     if settings.taxonomy:  # told here, not by a process beside this one
         load_taxonomy(Path(settings.taxonomy))
     check_texts(settings)
@@ -94,7 +91,7 @@ def announce(settings: Settings) -> None:
     for name, value in lines:
         out.print(Text.assemble((f"{name:<8}", "bold"), value), soft_wrap=True)
     out.print(Text(""))
-    for line in samples(address, keys=bool(settings.keys) or settings.access == "keys"):
+    for line in samples(address, keys=bool(settings.keys) or settings.closed):
         out.print(Text(line), soft_wrap=True)
     out.file.flush()
 

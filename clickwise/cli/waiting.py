@@ -9,6 +9,7 @@ from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import state_of
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.settings import Settings
+from clickwise.tls import trusting
 from streams.waiting import Probe, wait_for_services
 
 
@@ -52,7 +53,10 @@ async def qdrant_answers(settings: Settings) -> None:
     key = settings.qdrant_api_key.reveal()
     address = f"{settings.qdrant_url.rstrip('/')}/readyz"
     try:
-        async with httpx.AsyncClient(timeout=settings.qdrant_timeout_seconds) as client:
+        async with httpx.AsyncClient(
+            timeout=settings.qdrant_timeout_seconds,
+            verify=trusting(settings.qdrant_ca_file, "CLICKWISE_QDRANT_CA_FILE"),
+        ) as client:
             answer = await client.get(address, headers={"api-key": key} if key else {})
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnavailableError(f"Qdrant at {settings.qdrant_url}: {error!r}") from error

@@ -8,7 +8,7 @@ import msgspec
 from clickwise import codec
 from clickwise.clock import Clock
 from clickwise.errors import NotFoundError
-from clickwise.privacy.port import Erased, PersonalStore
+from clickwise.privacy.port import Erased, PersonalStore, together
 from clickwise.privacy.receipt import Receipt, receipt_of, sealed
 from clickwise.state.port import State
 from clickwise.types import UserId
@@ -30,16 +30,23 @@ class People:
         self._clock = clock
 
     def forget(self, user: UserId) -> Receipt:
-        """Erase everything of `user` up to now; a fault half-way leaves work for a repetition.
+        """Erase everything of the person up to now, under whatever id: guests who were merged
+        into `user`, or the user whom `user` was merged into. A fault half-way leaves work for a
+        repetition.
 
         Raises:
             UnavailableError: a store does not answer.
         """
         until = self._clock.now()
-        stores = tuple(store.erase(user, until=until) for store in self._stores)
-        self._state.people.scrub()
-        name = self._state.people.name_of(user)
-        return sealed(Receipt(user=name, forgotten=until, stores=stores), self._state.people)
+        people = self._state.people
+        ids = self._state.aliases.ids_of(user)
+        stores = tuple(
+            together([store.erase(one, until=until) for one in ids]) for store in self._stores
+        )
+        people.scrub()
+        name, *also = map(people.name_of, ids)
+        receipt = Receipt(user=name, also=tuple(also), forgotten=until, stores=stores)
+        return sealed(receipt, people)
 
     def again(self, notes: Mapping[str, datetime]) -> list[Receipt]:
         """Erase once more whoever has one of these hashes, each up to its moment: a backup was
@@ -81,7 +88,7 @@ class People:
         return list(seen.items())
 
     def export(self, user: UserId) -> Iterator[bytes]:
-        """Everything that is known of `user`, one JSON line for each record.
+        """Everything that is known of the person, under whatever id; a JSON line for each record.
 
         Raises:
             NotFoundError: before the first line, when there is nothing.
@@ -89,7 +96,8 @@ class People:
         records = (
             {"store": store.name, **record}
             for store in self._stores
-            for record in store.export(user)
+            for one in self._state.aliases.ids_of(user)
+            for record in store.export(one)
         )
         first = next(records, None)
         if first is None:
@@ -114,13 +122,14 @@ class People:
         """
         people = self._state.people
         receipt = receipt_of(data, people)
+        meant = {receipt.user, *receipt.also}
         known: dict[str, bool] = {}
 
         def whose(user: str) -> bool:
             if user not in known:
                 if len(known) > 1_000_000:
                     known.clear()
-                known[user] = people.name_of(user) == receipt.user
+                known[user] = people.name_of(user) in meant
             return known[user]
 
         found = {s.name: s.holds(whose, until=receipt.forgotten) for s in self._stores}

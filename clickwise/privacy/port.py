@@ -4,7 +4,7 @@
 new beginning, and stays.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,17 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     records: int
     left: str = ""
     left_until: datetime | None = None
+
+
+def together(some: Sequence[Erased]) -> Erased:
+    """What one store did for several ids of one person."""
+    ends = [one.left_until for one in some if one.left_until is not None]
+    return Erased(
+        store=some[0].store,
+        records=sum(one.records for one in some),
+        left=next((one.left for one in some if one.left), ""),
+        left_until=max(ends, default=None),
+    )
 
 
 class PersonalStore(Protocol):

@@ -16,10 +16,13 @@ FORMAT = 1
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Proof of an erasure. `user` is a keyed hash of the id; `seal` the checksum of the rest."""
+    """Proof of an erasure. `user` is a keyed hash of the id, `also` of the person's other ids;
+    `seal` the checksum of the rest.
+    """
 
     format: int = FORMAT
     user: str
+    also: tuple[str, ...] = ()
     forgotten: datetime
     stores: tuple[Erased, ...]
     seal: str = ""

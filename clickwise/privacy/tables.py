@@ -146,6 +146,36 @@ class DeadLetterTable:
             yield from (one for one in page if _speaks_of(one, whose))
 
 
+class AliasTable:
+    """Which guests are which users. See PersonalStore."""
+
+    name = "merges"
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def erase(self, user: UserId, *, until: datetime) -> Erased:
+        """See PersonalStore."""
+        del until
+        aliases = self._state.aliases
+        others = [one for one in aliases.ids_of(user) if one != user]
+        return Erased(store=self.name, records=aliases.part([user, *others]))
+
+    def export(self, user: UserId) -> Iterator[JsonObject]:
+        """See PersonalStore. Told once for a person: beside the guest's other records."""
+        found = self._state.aliases.owners([user])
+        for guest, owner in found.items():
+            yield {"guest": guest, "user": owner}
+
+    def holds(self, whose: Whose, *, until: datetime) -> int:
+        """See PersonalStore."""
+        found, after = 0, ""
+        while page := self._state.aliases.all(after=after, limit=ROWS_AT_ONCE):
+            after = page[-1].guest
+            found += sum(one.at <= until and (whose(one.guest) or whose(one.user)) for one in page)
+        return found
+
+
 def embedded_tables(state: State) -> list[PersonalStore]:
     """The tables where this database is the log, in the order of their erasure."""
     logs = LogTable(state, "events"), LogTable(state, "exposures")

@@ -24,6 +24,7 @@ from clickwise.profile.profile import (
 )
 from clickwise.profile.recurrence import Recurrence
 from clickwise.profile.rules import Rules, weight_of
+from clickwise.profile.union import united
 
 __all__ = [
     "Folded",
@@ -45,6 +46,7 @@ __all__ = [
     "rebuilt",
     "stored_body",
     "to_bytes",
+    "united",
     "unknown_items",
     "weight_of",
 ]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from clickwise import logs, metrics
+from clickwise import logs, metrics, tracing
 from clickwise.clock import Clock
 from clickwise.errors import UnavailableError
 
@@ -51,4 +51,5 @@ class Course:
         """Observe the time since the last stage ended."""
         now = time.perf_counter()
         STAGES[stage].observe(now - self._last)
+        tracing.stage(f"recommend.{stage}", now - self._last)
         self._last = now

@@ -24,6 +24,13 @@ from clickwise.errors import (
 
 _LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _NO_SCHEMA = frozenset({"42P01", "42703", "3F000"})  # undefined table, column, schema
+# What libpq says of TLS; it has no codes for that.
+_TLS = (
+    "certificate verify failed",
+    "root certificate file",
+    "server certificate for",
+    "server does not support SSL",
+)
 
 
 class SchemaError(ConfigurationError):
@@ -44,6 +51,11 @@ def translate(error: DBAPIError) -> ClickwiseError:
         fault = ConflictError(f"a row stands where another one is expected ({code})")
     elif isinstance(error, DataError):
         fault = InvalidInputError(f"a value does not fit its column ({code})")
+    elif any(words in str(error.orig) for words in _TLS):
+        fault = UnavailableError(
+            "the database's certificate is not good, not that of an authority in sslrootcert, or"
+            " it speaks no TLS: look at sslmode in the database URL and at the certificate"
+        )
     elif isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         fault = UnavailableError(f"the database did not answer ({code})")
     elif type(error) is DatabaseError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from clickwise.state.alias_port import Alias, Aliases
 from clickwise.state.people_port import People
 from clickwise.state.text_port import Texts
 from clickwise.state.understandings import UnderstandingStore
@@ -198,6 +199,21 @@ class Write(Protocol):
         """Conditional writes, all or none: ConflictError if any stored version differs."""
         ...
 
+    def drop_profile(self, user: UserId, *, expected: int) -> None:
+        """Delete a profile; ConflictError if its stored version is not `expected`."""
+        ...
+
+    def owners(self, users: Collection[UserId]) -> dict[UserId, UserId]:
+        """Whose the events of those of `users` are who are somebody else."""
+        ...
+
+    def pair(self, alias: Alias) -> str:
+        """Note that the guest is the user; empty, or why that cannot be (and nothing is noted).
+
+        Others who note one wait until the transaction ends.
+        """
+        ...
+
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The next offset to apply, for partitions that have one.
 
@@ -274,6 +290,11 @@ class State(Protocol):
     @property
     def people(self) -> People:
         """Whom the site was told to forget."""
+        ...
+
+    @property
+    def aliases(self) -> Aliases:
+        """Which guests turned out to be which users."""
         ...
 
     @property

@@ -68,8 +68,9 @@ def open_postgresql(url: URL, *, connect_seconds: float, statement_seconds: floa
         named: dict[str, str | int],
     ) -> BoundedConnection:
         del dialect, entry
-        # What the URL says goes before these.
-        connection = BoundedConnection.connect(*positional, **{**options, **named})  # type: ignore[arg-type]  # libpq's options are text or numbers
+        # What the URL says goes before these; of the server's settings, the later one counts.
+        told = {"options": f"{options['options']} {named.get('options', '')}".rstrip()}
+        connection = BoundedConnection.connect(*positional, **{**options, **named, **told})  # type: ignore[arg-type]  # libpq's options are text or numbers
         connection.answer_seconds = answer_seconds
         # As text, an array of profiles takes four times as long to write and to parse.
         connection.adapters.register_dumper(list, ListBinaryDumper)

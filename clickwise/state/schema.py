@@ -44,6 +44,7 @@ def migrate(engine: Engine, *, begin: Callable[[Connection], None], version: str
                 begin(connection)
                 if engine.dialect.name == "postgresql":
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                    _make_schema(connection)
                 check(connection)
                 command.upgrade(configuration(connection), version)
                 connection.exec_driver_sql("COMMIT")
@@ -92,6 +93,15 @@ def version_of(connection: Connection) -> str:
 
 def _scripts(connection: Connection) -> ScriptDirectory:
     return ScriptDirectory.from_config(configuration(connection))
+
+
+def _make_schema(connection: Connection) -> None:
+    """Where tables go to a schema that the search path names and nobody has made, make it."""
+    if connection.exec_driver_sql("SELECT current_schema()").scalar() is None:
+        path = str(connection.exec_driver_sql("SHOW search_path").scalar())
+        first = path.split(",", maxsplit=1)[0].strip().strip('"')
+        quoted = connection.dialect.identifier_preparer.quote(first)
+        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
 
 
 def check(connection: Connection) -> None:

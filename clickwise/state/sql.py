@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clickwise.errors import NotFoundError
 from clickwise.state import schema, statements
+from clickwise.state.aliases import SqlAliases
 from clickwise.state.bulk import chunks
 from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
@@ -82,6 +83,7 @@ class SqlState:
         )
         self._rows = self._connections.rows
         self.people = SqlPeople(self._connections, database)
+        self.aliases = SqlAliases(self._connections, database.bulk)
         self.texts = SqlTexts(self._connections, database.bulk)
         self.keys = SqlKeys(self._connections)
         self.understandings = SqlUnderstandings(self._connections, database.bulk)
@@ -90,7 +92,7 @@ class SqlState:
     def write(self) -> Iterator[SqlWrite]:
         """See State. Also rolls back, and raises, when a failed call's error was swallowed."""
         with self._connections.transaction() as connection:
-            write = SqlWrite(connection, self._many, self.people)
+            write = SqlWrite(connection, self._many, self.people, self.aliases)
             yield write
             if write.failure is not None:
                 raise write.failure

@@ -57,6 +57,9 @@ _one_row = select(literal_column("1").label("one")).subquery()
 profile: Query = select(
     profiles.c.version, profiles.c.body, _counter("change").scalar_subquery().label("change")
 ).select_from(_one_row.outerjoin(profiles, profiles.c.user == bindparam("user")))
+drop_profile: Delete = delete(profiles).where(
+    profiles.c.user == bindparam("of_user"), profiles.c.version == bindparam("expected")
+)
 users: Query = (
     select(profiles.c.user)
     .where(profiles.c.user > bindparam("after"))

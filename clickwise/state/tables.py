@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -304,6 +304,18 @@ forgotten = Table(
     metadata,
     Column("user", _words(), primary_key=True),
     Column("at", Instant, nullable=False),
+)
+
+# Guests who turned out to be users, whose their events are from then on.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("guest", _words(), primary_key=True),
+    Column("user", _words(), nullable=False),
+    Column("merge", _words(), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("aliases_user", "user"),
+    Index("aliases_merge", "merge", unique=True),
 )
 
 # Random numbers made with the database, that its own hashes are keyed with.

@@ -6,13 +6,15 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection, CursorResult, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import UpdateBase
 
 from clickwise.errors import ClickwiseError, ConflictError
 from clickwise.state import statements
+from clickwise.state.alias_port import Alias
+from clickwise.state.aliases import LOCK, SqlAliases
 from clickwise.state.bulk import chunks
 from clickwise.state.faults import translate
 from clickwise.state.people import SqlPeople
@@ -48,10 +50,17 @@ class SqlWrite:
     whether or not the caller lets the error through.
     """
 
-    def __init__(self, connection: Connection, many: BulkStatements, people: SqlPeople) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        many: BulkStatements,
+        people: SqlPeople,
+        aliases: SqlAliases,
+    ) -> None:
         self._connection = connection
         self._many = many
         self._people = people
+        self._aliases = aliases
         self._keys = many.bulk.keys
         self.failure: ClickwiseError | None = None
 
@@ -112,6 +121,23 @@ class SqlWrite:
             raise self._conflict(
                 f"{len(writes) - written} of {len(writes)} profiles have another version by now"
             )
+
+    def drop_profile(self, user: UserId, *, expected: int) -> None:
+        """See Write."""
+        result = self._run(statements.drop_profile, {"of_user": user, "expected": expected})
+        if result.rowcount != 1:
+            raise self._conflict("the profile has another version by now")
+
+    def owners(self, users: Collection[UserId]) -> dict[UserId, UserId]:
+        """See Write."""
+        return self._aliases.owned(users, self._run)
+
+    def pair(self, alias: Alias) -> str:
+        """See Write."""
+        if not self._many.bulk.one_writer:
+            self._run(text(LOCK))
+        _, why = self._aliases.paired(alias, self._run)
+        return why
 
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See Write."""

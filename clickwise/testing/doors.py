@@ -11,9 +11,10 @@ from datetime import datetime
 from clickwise import codec, metrics
 from clickwise.clock import Clock
 from clickwise.doors import Exposure, Verdict
-from clickwise.errors import ClickwiseError, NotFoundError
+from clickwise.errors import ClickwiseError, ConflictError, NotFoundError
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import Merge
 from clickwise.privacy import Erased, Receipt
 from clickwise.recommend.answers import (
     Answer,
@@ -27,6 +28,7 @@ from clickwise.recommend.answers import (
 )
 from clickwise.recommend.exposures import ExposureMessage, is_of
 from clickwise.recommend.why import Why, WhyItem
+from clickwise.state.alias_port import Alias, refusal
 from clickwise.state.port import ItemRow
 from clickwise.state.understandings import DueItem, Neighbor, StoredUnderstanding
 from clickwise.types import EventId, ItemId, ItemKey, ModelVersion, UserId, item_key
@@ -40,6 +42,7 @@ class MemoryEventDoor:
     def __init__(self, *, verdict: Verdict = Verdict.APPLIED) -> None:
         self.fault: ClickwiseError | None = None
         self.events: list[Event] = []
+        self.merges: list[Merge] = []
         self._verdict = verdict
         self._ids: set[EventId] = set()
 
@@ -56,6 +59,13 @@ class MemoryEventDoor:
             self.events.append(event)
             verdicts.append(self._verdict)
         return verdicts
+
+    async def merge(self, merge: Merge) -> Verdict:
+        """See EventDoor; the events stay as they came."""
+        if self.fault is not None:
+            raise self.fault
+        self.merges.append(merge)
+        return self._verdict
 
     def of(self, user: str) -> list[Event]:
         """The events of one user, in order of arrival."""
@@ -285,8 +295,22 @@ class MemoryPeople:
 
     def __init__(self, events: MemoryEventDoor, clock: Clock) -> None:
         self.fault: ClickwiseError | None = None
+        self.aliases: list[Alias] = []
         self._events = events
         self._clock = clock
+
+    def pair(self, alias: Alias) -> Alias:
+        """See People."""
+        if self.fault is not None:
+            raise self.fault
+        why = refusal(alias, self.aliases)
+        if why:
+            raise ConflictError(why)
+        for known in self.aliases:
+            if known.guest == alias.guest:
+                return known
+        self.aliases.append(alias)
+        return alias
 
     def forget(self, user: UserId) -> Receipt:
         """See People."""

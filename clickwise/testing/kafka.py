@@ -5,20 +5,31 @@
         broker.kill()               # SIGKILL: what was acknowledged must still be there
         broker.start()              # same ports, same data
 
+With `login` there is a listener beside it for clients that come over TLS with a name and a
+password, whose rights are ACLs; the plain one is then its administrator's.
+
+A broker tells its clients where to connect. So whoever is to reach it through a proxy needs a
+listener of its own, which names the proxy (`by_way_of`).
+
 The jars (about 45 MB) are copied once into `.cache/kafka-<version>` below the working directory, or
 where CLICKWISE_TEST_KAFKA_LIBS points. Java 17 and Maven have to be installed.
 """
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from clickwise.testing.certificates import Issued
 
 LIBS_VARIABLE = "CLICKWISE_TEST_KAFKA_LIBS"
 START_SECONDS = 90.0
@@ -52,6 +63,25 @@ broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
+"""
+
+# What a client without TLS asks, a test for one, is asked by the administrator.
+_LOGIN_PROPERTIES = """\
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},\
+SECURE://127.0.0.1:{secure_port}
+advertised.listeners=CLIENT://127.0.0.1:{port},SECURE://127.0.0.1:{secure_port}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secure.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required {plain_users};
+listener.name.secure.scram-sha-256.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={keystore}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 """
 
 _LOGGING = """\
@@ -124,20 +154,54 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerLogin:
+    """What the listener with TLS shows, and the passwords of its users by name."""
+
+    certificate: Issued
+    passwords: Mapping[str, str]
+
+
 class KafkaServer:
     """One broker that can be stopped, killed and started again on the same ports and data."""
 
-    def __init__(self, folder: Path, *, properties: str = "", heap: str = "384m") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: str = "",
+        heap: str = "384m",
+        login: BrokerLogin | None = None,
+        by_way_of: Sequence[int] = (),
+    ) -> None:
+        """`by_way_of`: ports of loopback, each of a proxy to `port_behind` that port; without
+        `login`, whose listener has none.
+        """
+        if login is not None and by_way_of:
+            raise ValueError("expected a login or proxies, got both")
         self._data = folder.resolve()
         self._extra = properties
         self._heap = heap
-        self._port, self._controller_port = free_ports(2)
+        self._login = login
+        self._port, self._controller_port, self._secure_port, *behind = free_ports(
+            3 + len(by_way_of)
+        )
+        self._behind = dict(zip(by_way_of, behind, strict=True))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self._port}"
+
+    def port_behind(self, proxy: int) -> int:
+        """Where the proxy that listens on this port has to lead."""
+        return self._behind[proxy]
+
+    @property
+    def secure_bootstrap(self) -> str:
+        """Where clients with a login connect."""
+        return f"127.0.0.1:{self._secure_port}"
 
     @property
     def log(self) -> Path:
@@ -187,6 +251,21 @@ class KafkaServer:
             self._process.wait(STOP_SECONDS)
             self._process = None
 
+    def pause(self) -> None:
+        """Let it stand still: connections stay, answers do not come."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def ready(self) -> bool:
         """True once the broker answers requests."""
         try:
@@ -220,17 +299,51 @@ class KafkaServer:
             _PROPERTIES.format(
                 port=self._port, controller_port=self._controller_port, data=self._data
             )
+            + (self._login_properties(self._login) if self._login is not None else "")
+            + self._more_listeners()
             + self._extra
         )
         if (self._data / "log" / "meta.properties").exists():
             return
         arguments = ("format", "--standalone", "--cluster-id", "Y2xpY2t3aXNlLXRlc3RzLQ")
-        tool = ("kafka.tools.StorageTool", *arguments, "--config", str(self._properties))
+        tool = ["kafka.tools.StorageTool", *arguments, "--config", str(self._properties)]
+        for name, password in (self._login.passwords if self._login is not None else {}).items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                tool += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
         done = subprocess.run(  # noqa: S603  # fixed command
             self._java(libs, *tool, heap="128m"), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"Kafka's storage could not be formatted:\n{done.stderr[-2000:]}")
+
+    def _login_properties(self, login: BrokerLogin) -> str:
+        keystore = self._data / "keystore.pem"
+        pem = login.certificate.key.read_bytes() + login.certificate.certificate.read_bytes()
+        keystore.touch(mode=0o600)
+        keystore.write_bytes(pem)
+        users = [f'user_{name}="{password}"' for name, password in login.passwords.items()]
+        return _LOGIN_PROPERTIES.format(
+            port=self._port,
+            controller_port=self._controller_port,
+            secure_port=self._secure_port,
+            keystore=keystore,
+            plain_users=" ".join(users),
+        )
+
+    def _more_listeners(self) -> str:
+        """Properties that take the place of those above; none where nobody uses a proxy."""
+        if not self._behind:
+            return ""
+        ways = {f"WAY{number}": ports for number, ports in enumerate(self._behind.items())}
+        own = f"CLIENT://127.0.0.1:{self._port}"
+        listen = [own, *(f"{name}://127.0.0.1:{behind}" for name, (_, behind) in ways.items())]
+        told = [own, *(f"{name}://127.0.0.1:{proxy}" for name, (proxy, _) in ways.items())]
+        names = ",".join(f"{name}:PLAINTEXT" for name in ("CLIENT", "CONTROLLER", *ways))
+        return (
+            f"listeners={','.join(listen)},CONTROLLER://127.0.0.1:{self._controller_port}\n"
+            f"advertised.listeners={','.join(told)}\n"
+            f"listener.security.protocol.map={names}\n"
+        )
 
     def _java(self, libs: Path, main: str, *arguments: str, heap: str) -> list[str]:
         return [

@@ -26,6 +26,8 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
+from clickwise.testing.certificates import Issued
+
 ROLE = "clickwise"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -41,14 +43,21 @@ class PostgresServer:
     """One cluster in a new folder.
 
     What is committed outlives `kill`. It outlives the machine only with `durable`, which waits
-    for the disk as production does.
+    for the disk as production does. With a `certificate` it speaks TLS to who asks for it.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        certificate: Issued | None = None,
+        under: Path | None = None,
+    ) -> None:
+        """`under`: where its folder is made; None: where temporary files are."""
         self._binaries = _newest_binaries()
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-", dir=under))
         self._port = _free_port()
         wait = "on" if durable else "off"
         self._settings = {
@@ -59,6 +68,21 @@ class PostgresServer:
             "fsync": wait,
             "full_page_writes": wait,
         }
+        self._certificate = certificate
+        if certificate is not None:
+            self._settings["ssl"] = "on"
+            self._settings["ssl_cert_file"] = str(self._folder / "server.crt")
+            self._settings["ssl_key_file"] = str(self._folder / "server.key")
+
+    @property
+    def port(self) -> int:
+        """Of loopback."""
+        return self._port
+
+    @property
+    def running(self) -> bool:
+        """False when it was stopped, or has ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def url(self) -> str:
@@ -176,6 +200,15 @@ class PostgresServer:
             return
         if self._owner is not None:
             shutil.chown(self._folder, self._owner)
+        if self._certificate is not None:
+            for source, name in (
+                (self._certificate.certificate, "server.crt"),
+                (self._certificate.key, "server.key"),
+            ):
+                copy = Path(shutil.copy(source, self._folder / name))
+                copy.chmod(0o600)  # PostgreSQL refuses a key that others could read
+                if self._owner is not None:
+                    shutil.chown(copy, self._owner)
         command = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", ROLE]
         command += ["--auth=trust", "--encoding=UTF8", "--no-sync"]
         if int(self._binaries.parent.name) >= 15:

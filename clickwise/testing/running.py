@@ -5,6 +5,7 @@ It has the encoder without a model, so that it starts in a second or two.
 
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -34,11 +35,16 @@ class RunningSite:
         command: str = "up",
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
+        certificates: str = "",
     ) -> None:
-        """`command` is `up`, or `serve` with an environment that names its services."""
+        """`command` is `up`, or `serve` with an environment that names its services.
+
+        `certificates` are whom its client trusts, where the environment gives it TLS.
+        """
         self.home = home
         (self.port,) = free_ports(1)
-        self.address = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if certificates else "http"
+        self.address = f"{scheme}://127.0.0.1:{self.port}"
         home.mkdir(parents=True, exist_ok=True)
         self.program = Program(
             [*COMMAND, command, "--home", str(home), "--port", str(self.port)],
@@ -50,7 +56,12 @@ class RunningSite:
             },
             log=home.parent / f"{home.name}.log",
         )
-        self._client = httpx.Client(base_url=self.address, timeout=30.0, trust_env=False)
+        self._client = httpx.Client(
+            base_url=self.address,
+            timeout=30.0,
+            trust_env=False,
+            verify=ssl.create_default_context(cafile=certificates) if certificates else True,
+        )
 
     def start(self) -> None:
         """Start it and wait until it is ready.

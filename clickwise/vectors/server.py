@@ -27,6 +27,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.secret import Secret
+from clickwise.tls import trusting
 from clickwise.types import ItemId, ItemKey, ModelVersion
 from clickwise.vectors.breaker import Breaker
 from clickwise.vectors.payloads import Payload, payload_of, table_of
@@ -40,6 +41,7 @@ from clickwise.vectors.port import (
     Where,
 )
 
+CA_FILE = "CLICKWISE_QDRANT_CA_FILE"
 _POINTS_AT_ONCE = 500
 _KEYS_AT_ONCE = 1_000
 _WHOLE_NUMBERS = ("kind", "language", "topics", "hidden")
@@ -50,11 +52,21 @@ T = TypeVar("T")
 
 
 def connect(
-    url: str, *, api_key: Secret, timeout_seconds: float, prefer_grpc: bool = False
+    url: str,
+    *,
+    api_key: Secret,
+    timeout_seconds: float,
+    ca_file: str = "",
+    prefer_grpc: bool = False,
 ) -> QdrantClient:
     """A client of a server. Its timeout has whole seconds: a fraction counts as one more.
 
+    `ca_file` are the authorities whose certificate it may show, empty for those of the system.
+
     Connections are kept open; the client itself would close them after each call to localhost.
+
+    Raises:
+        ConfigurationError: `ca_file` cannot be read.
     """
     return QdrantClient(
         url=url,
@@ -62,6 +74,7 @@ def connect(
         timeout=math.ceil(timeout_seconds),
         prefer_grpc=prefer_grpc,
         check_compatibility=False,
+        verify=trusting(ca_file, CA_FILE) if url.startswith("https:") else True,
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
     )
 

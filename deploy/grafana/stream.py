@@ -48,6 +48,16 @@ ROWS = (
                  " or vector(0)"), "{{handler}}"),
             ),
             lines(
+                "Guests merged", "By outcome", "ops",
+                ("sum by (outcome) (rate(clickwise_merges_total[$__rate_interval])) or vector(0)",
+                 "{{outcome}}"),
+            ),
+            lines(
+                "Personal data masked", "In the text of items, by kind", "ops",
+                ("sum by (kind) (rate(clickwise_masked_total[$__rate_interval])) or vector(0)",
+                 "{{kind}}"),
+            ),
+            lines(
                 "Dead letters", "By topic and reason", "ops",
                 ("sum by (topic, reason) (rate(clickwise_dead_letters_total[$__rate_interval]))",
                  "{{topic}}: {{reason}}"),

@@ -11,7 +11,8 @@ from clickwise import codec
 from clickwise.clock import SystemClock
 from clickwise.errors import ConflictError, InvalidInputError
 from clickwise.privacy import People
-from clickwise.privacy.tables import DeadLetterTable, embedded_tables
+from clickwise.privacy.tables import AliasTable, DeadLetterTable, embedded_tables
+from clickwise.state.alias_port import Alias
 from clickwise.state.port import DeadLetter, EventRow, ProfileWrite
 from clickwise.state.sql import SqlState, open_state
 from clickwise.types import UserId, event_key
@@ -181,3 +182,89 @@ def test_a_receipt_of_another_site_is_refused(state: SqlState, tmp_path: Path) -
     with pytest.raises(InvalidInputError, match="another site"):
         People(state, embedded_tables(state), clock=clock).verify(codec.encode(receipt))
     other.close()
+
+
+def alias(guest: str, user: str, merge: str = "") -> Alias:
+    return Alias(UserId(guest), UserId(user), merge or f"merge-of-{guest}", NOW)
+
+
+def test_a_guest_is_one_user_and_no_user(state: SqlState) -> None:
+    first = state.aliases.pair(alias("g", "ann"))
+
+    assert state.aliases.pair(alias("g", "ann", "asked again")) == first
+    for refused in (alias("g", "bob"), alias("ann", "bob"), alias("ann", "g"), alias("x", "g")):
+        with pytest.raises(ConflictError):
+            state.aliases.pair(refused)
+    with pytest.raises(ConflictError):
+        state.aliases.pair(alias("other", "bob", "merge-of-g"))
+    assert state.aliases.owners([UserId("g"), ANN, BOB]) == {"g": "ann"}
+
+
+def test_of_two_merges_at_once_that_cannot_both_be_one_is_refused(state: SqlState) -> None:
+    refused: list[ConflictError] = []
+    start = threading.Barrier(2)
+
+    def pair(one: Alias) -> None:
+        start.wait(10)
+        try:
+            state.aliases.pair(one)
+        except ConflictError as error:
+            refused.append(error)
+
+    both = [
+        threading.Thread(target=pair, args=(one,)) for one in (alias("a", "b"), alias("b", "a"))
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+
+    assert len(refused) == 1
+    assert len(state.aliases.all(after="", limit=9)) == 1
+
+
+def test_a_profile_is_dropped_as_it_was_read_or_not_at_all(state: SqlState) -> None:
+    with state.write() as write:
+        write.put_profiles([ProfileWrite(ANN, 0, b"a")])
+
+    with pytest.raises(ConflictError), state.write() as write:
+        write.drop_profile(ANN, expected=2)
+    with pytest.raises(ConflictError), state.write() as write:
+        write.drop_profile(BOB, expected=1)
+    with state.write() as write:
+        write.drop_profile(ANN, expected=1)
+
+    assert state.profile_versions([ANN, BOB]) == {}
+
+
+@pytest.mark.parametrize("asked", ["ann-of-the-test", "guest-of-the-test"])
+def test_a_person_is_forgotten_under_every_id(state: SqlState, asked: str) -> None:
+    guest = UserId("guest-of-the-test")
+    state.aliases.pair(alias(guest, ANN))
+    with state.write() as write:
+        write.put_profiles([ProfileWrite(ANN, 0, b"a"), ProfileWrite(BOB, 0, b"b")])
+        write.add_events(
+            [
+                EventRow(event_key(f"of {user}"), NOW, codec.encode({"user": user}))
+                for user in (guest, ANN, BOB)
+            ]
+        )
+    people = People(state, [*embedded_tables(state), AliasTable(state)], clock=SystemClock())
+
+    receipt = people.forget(UserId(asked))
+
+    assert {one.store: one.records for one in receipt.stores} == {
+        "profiles": 1,
+        "events": 2,
+        "exposures": 0,
+        "dead letters": 0,
+        "merges": 1,
+    }
+    assert state.profile_versions([ANN, BOB]) == {BOB: 1}
+    assert set(state.people.forgotten([ANN, guest, BOB])) == {ANN, guest}
+    assert people.verify(codec.encode(receipt)).found == {}
+    with state.write() as write:  # it comes back, under the id that was not asked for
+        other = ANN if asked == guest else guest
+        row = EventRow(event_key("again"), NOW, codec.encode({"user": other}))
+        write.add_events([row])
+    assert people.verify(codec.encode(receipt)).found == {"events": 1}

@@ -220,6 +220,15 @@ def test_stream_workers_follow_the_lag_of_their_own_topic_and_group(helm):
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
 
 
+def test_a_sites_workers_follow_the_lag_of_the_sites_own_topic_and_group(helm):
+    (scaled,) = of_kind(helm.template(**{"settings.CLICKWISE_SITE": "books"}), "ScaledObject")
+    settings = settings_of({"CLICKWISE_SITE": "books"})
+
+    found = scaled["spec"]["triggers"][0]["metadata"]
+    assert found["topic"] == f"{settings.kafka_topic_prefix}.events" == "clickwise.books.events"
+    assert found["consumerGroup"] == settings.kafka_group == "clickwise-streams.books"
+
+
 def test_without_a_prefix_the_lag_is_that_of_the_default_topic_and_group(helm):
     (scaled,) = of_kind(helm.template(), "ScaledObject")
     settings = settings_of({})

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import msgspec
 import pytest
 
-from clickwise.bench import ingest, scale, serve
+from clickwise.bench import ingest, overload, scale, serve
 from deploy.sizing import Demand, Measured, Size, measured_by, size_of
 from tests.deploy.files import ROOT
 
@@ -37,7 +37,14 @@ def test_the_figures_come_from_the_reports():
     assert measured_by(**reports()) == MEASURED
 
 
+def test_the_knee_of_an_open_loop_counts_for_each_of_its_workers():
+    knee = {"workers": 2, "knee_requests_per_second": 700.0}
+
+    assert measured_by(**reports(serve=knee)).requests_per_second == 350.0
+
+
 def test_the_figures_have_the_names_that_the_benches_write():
+    assert {"workers", "knee_requests_per_second"} <= set(overload.LoadReport.__struct_fields__)
     assert {"runs"} <= set(serve.ServeReport.__struct_fields__)
     assert {"workers", "requests_per_second"} <= set(serve.Run.__struct_fields__)
     assert "stream_events_per_second" in ingest.IngestReport.__struct_fields__

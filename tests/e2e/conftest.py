@@ -34,7 +34,7 @@ def _durable_postgres_or_reason() -> Iterator[PostgresServer | str]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def postgres(_durable_postgres_or_reason: PostgresServer | str) -> PostgresServer:
     """A PostgreSQL that can be killed. A test that stops it starts it again."""
     if isinstance(_durable_postgres_or_reason, str):

@@ -3,17 +3,20 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from clickwise.testing.issuer import IssuerKey, OidcIssuer
 from clickwise.testing.processes import wait_until
 from clickwise.testing.running import COMMAND, HASHING, RunningSite
 
 SETTING = "a-key-of-the-settings"
 TRIED = "a-key-that-somebody-tried"
+SUBJECT = "whoever-works-here@mail.test"
 USER = "ann-who-reads@mail.test"
 TEXT = "words that nobody else may read"
 
@@ -48,11 +51,21 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
     reading, said = keys(home, "create", "reader", "--scope", "read")
     expired, more = keys(home, "create", "old", "--scope", "read", "--days", "0.0000001")
     said += more
-    environment = {"CLICKWISE_API_KEYS": SETTING, "CLICKWISE_LOG_LEVEL": level}
-    with RunningSite(home, environment=environment) as site:
+    issuer = OidcIssuer(tmp_path / "issuer")
+    environment = {
+        **issuer.environment,
+        "CLICKWISE_API_KEYS": SETTING,
+        "CLICKWISE_LOG_LEVEL": level,
+    }
+    tokens = {
+        "good": issuer.token(sub=SUBJECT),
+        "late": issuer.token(sub=SUBJECT, exp=time.time() - 120),
+        "made": issuer.token(sub=SUBJECT, key=IssuerKey("made-up")),
+    }
+    with issuer, RunningSite(home, environment=environment) as site:
 
         def status(method: str, path: str, key: str | None, **more: Any) -> int:
-            headers = {"x-api-key": key} if key else {}
+            headers = {"authorization": f"Bearer {key}"} if key else {}
             url = f"{site.address}{path}"
             return httpx.request(
                 method, url, headers=headers, trust_env=False, timeout=30.0, **more
@@ -63,6 +76,7 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
             status("PUT", "/v1/items/a", SETTING, json={"kind": "news", "title": TEXT}),
             status("POST", "/v1/events", SETTING, json=event),
             status("GET", f"/v1/users/{USER}/recommendations", reading),
+            status("GET", f"/v1/users/{USER}/recommendations", tokens["good"]),
         ]
         refused = [
             status("GET", f"/v1/users/{USER}/profile", None),
@@ -71,6 +85,9 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
             status("POST", "/v1/events", reading, json=event),
             status("POST", "/v1/events", SETTING, json={**event, "type": TEXT}),
             status("POST", "/v1/events", SETTING, content=TEXT.encode()),
+            status("POST", "/v1/events", tokens["good"], json=event),
+            status("GET", f"/v1/users/{USER}/profile", tokens["late"]),
+            status("GET", f"/v1/users/{USER}/profile", tokens["made"]),
         ]
         renewed, more = keys(home, "rotate", reading.split("_")[1], "--grace-hours", "0")
         said += more
@@ -94,11 +111,11 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
         log = site.program.output
 
     lines = audited(log)
-    assert made == [200, 200, 200]
-    assert refused == [401, 401, 401, 403, 422, 415]
+    assert made == [200, 200, 200, 200]
+    assert refused == [401, 401, 401, 403, 422, 415, 403, 401, 401]
     assert {line["reason"] for line in lines if line["outcome"] == "refused"} >= {
         "no_key", "unknown_key", "expired", "revoked", "wrong_scope", "invalid",
-        "unsupported_media_type",
+        "unsupported_media_type", "unknown_signer",
     }  # fmt: skip
     assert {"PUT /v1/items/{id}", "POST /v1/events"} <= {
         line["action"] for line in lines if line["outcome"] == "done"
@@ -107,7 +124,8 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
         "keys create", "keys create", "keys rotate", "keys revoke",
     ]  # fmt: skip
     secrets = [SETTING, TRIED, *(key.split("_")[2] for key in (reading, expired, renewed))]
-    for word in [*secrets, USER, TEXT]:
+    secrets += [*tokens.values(), *(token.split(".")[2] for token in tokens.values())]
+    for word in [*secrets, USER, TEXT, SUBJECT]:
         assert word not in log + figures + said
     for path in home.rglob("*"):
         if path.is_file():

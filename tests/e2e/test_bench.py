@@ -115,3 +115,41 @@ def test_swap_fails_mixes_and_loses_nothing(tmp_path):
     assert report["during"].keys() >= LATENCIES
     assert report["outside"].keys() >= LATENCIES
     assert report["p99_ratio"] > 0
+
+
+def test_load_finds_a_knee_and_counts_who_is_refused_beyond_it(tmp_path):
+    report = bench(
+        tmp_path, "load", "--items", "1000", "--users", "20", "--dimension", "32",
+        "--seconds", "0.6", "--run-seconds", "1", "--light", "10", "--times", "100",
+        "--spacing", "even",
+    )  # fmt: skip
+
+    assert report["steps"][0]["offered"] == 10
+    assert report["twice"]["offered"] == pytest.approx(2 * report["knee"]["offered"], abs=0.2)
+    assert report["knee"]["offered"] in [step["offered"] for step in report["steps"]]
+    for step in (*report["steps"], report["knee"], report["twice"]):
+        assert step["seconds"].keys() >= LATENCIES
+        assert step["lag_seconds"].keys() >= LATENCIES
+        assert (step["refused_soon"] is None) == (step["refused"] == 0)
+    assert report["refused_by_client"] == report["refused_by_server"]
+    assert report["p99_ratio"] > 0
+    assert [held["after"] for held in report["held"]] == ["the knee", "twice the knee"]
+    assert all(held["own_bytes"] > 0 < held["open_files"] for held in report["held"])
+
+
+@pytest.mark.usefixtures("services")
+def test_elastic_loses_and_repeats_nothing_as_workers_join_and_leave(tmp_path):
+    report = bench(
+        tmp_path, "elastic", "--workers", "1,2,1", "--users", "50", "--backlog", "2000",
+        "--seconds", "1",
+    )  # fmt: skip
+
+    assert [phase["workers"] for phase in report["phases"]] == [1, 2, 1]
+    assert (report["events_lost"], report["events_twice"]) == (0, 0)
+    assert report["num_events"] >= 2000
+    for phase in report["phases"]:
+        assert phase["change_seconds"] > 0
+        assert phase["gap_seconds"] > 0 < phase["change_gap_seconds"]
+    assert report["longest_gap_seconds"] in {
+        phase[name] for phase in report["phases"] for name in ("gap_seconds", "change_gap_seconds")
+    }

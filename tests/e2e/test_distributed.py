@@ -1,17 +1,23 @@
 """The commands on real Kafka and PostgreSQL: topics, stream, serve, and looking at them."""
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import pytest
 
+from clickwise.cli.wiring import state_of
+from clickwise.limits import MAX_IMAGE_BYTES
 from clickwise.settings import load
 from clickwise.testing.processes import Program, wait_until
 from clickwise.testing.running import COMMAND, HASHING, RunningSite
+from clickwise.types import ItemId
 from streams.kafka import Message, Producer
+from tests.pictures import NUMBERS, file_of, picture, trained_encoder
 
 SECONDS = 60.0
 
@@ -117,6 +123,59 @@ def test_a_click_goes_through_kafka_and_changes_the_list(environment, tmp_path):
 
         assert site.stop() == 0
         assert stream.terminate() == 0
+
+
+def stored_item(environment, name):
+    settings = load(environment)
+    with ExitStack() as stack:
+        row = state_of(settings, stack).item(ItemId(name))
+    return None if row is None else json.loads(row.body)
+
+
+@pytest.mark.case(9)
+def test_pictures_go_through_kafka_and_a_broken_one_holds_up_nobody(environment, tmp_path):
+    told = {
+        **environment,
+        "CLICKWISE_IMAGE_ENCODER": str(trained_encoder(tmp_path / "encoder")),
+    }
+    assert command(environment, "topics", "create")[0] == 0
+    rng = np.random.default_rng(5)
+    noise = file_of(rng.integers(0, 256, (290, 290, 3), dtype=np.uint8))
+    assert 0.9 * MAX_IMAGE_BYTES < len(noise) <= MAX_IMAGE_BYTES
+    files = {
+        "lying": picture(rng, lying=True),
+        "torn": noise[: len(noise) // 2],  # its header is whole: told only when it is decoded
+        "large": noise,
+    }
+
+    with (
+        worker(told, tmp_path) as stream,
+        RunningSite(tmp_path / "home", command="serve", environment=told) as site,
+    ):
+        site.put(
+            [
+                {"id": name, "kind": "news", "title": name,
+                 "image_data": base64.b64encode(data).decode()}
+                for name, data in files.items()
+            ]
+        )  # fmt: skip
+        wait_until(
+            lambda: set(site.shown_to("zoe")) == {"lying", "large"},
+            seconds=SECONDS, what="the others",
+        )  # fmt: skip
+        wait_until(lambda: letters(told), seconds=SECONDS, what="a dead letter")
+
+        kept = {name: stored_item(told, name) for name in files}
+        (letter,) = letters(told)
+        assert site.stop() == 0
+        assert stream.terminate() == 0
+
+    assert kept["torn"] is None
+    assert letter["topic"].endswith(".items")
+    for name in ("lying", "large"):
+        assert len(kept[name]["image_vector"]) == NUMBERS
+        assert kept[name]["image_model"].startswith("stripes-")
+        assert "image_data" not in kept[name]
 
 
 def test_another_taxonomy_gives_items_of_a_stream_other_topics(environment, tmp_path):

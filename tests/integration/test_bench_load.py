@@ -1,12 +1,15 @@
-"""The load generator against servers that misbehave: no wrong answer may pass for a figure."""
+"""Both load generators against servers that misbehave: no wrong answer may pass for a figure."""
 
 import socket
 import threading
 
+import numpy as np
 import pytest
 
 from clickwise.bench.load import Plan
 from clickwise.bench.loads import LoadFailedError, measure
+from clickwise.bench.open_load import Plan as OpenPlan
+from clickwise.bench.overload import run_open
 from clickwise.bench.requests import POSITION, get
 
 LIST = b'{"items":[{"position":0},{"position":1}],"degraded":[]}'
@@ -110,3 +113,67 @@ def test_a_server_that_is_not_there_fails_the_measurement():
 
     with pytest.raises(LoadFailedError):
         measure(plan(port))
+
+
+REFUSED = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def open_plan(port, **changes):
+    given = {
+        "host": "127.0.0.1", "port": port, "connections": 4, "requests": [get("/")],
+        "rate": 200.0, "seconds": 0.5, "spacing": "even", "seed": 1, "mark": POSITION, "marks": 2,
+    }  # fmt: skip
+    return OpenPlan(**{**given, **changes})
+
+
+def test_every_request_of_an_open_loop_is_sent_once_at_its_moment():
+    with Server(lambda _: [answer()]) as server:
+        result = run_open(open_plan(server.port))
+
+    moments_N = np.frombuffer(result.moments)
+    assert server.received == len(moments_N) == 100
+    assert sorted(moments_N) == pytest.approx([number / 200.0 for number in range(100)])
+    assert (np.frombuffer(result.lags) >= 0.0).all()
+
+
+def test_who_had_to_wait_for_a_late_answer_counts_from_its_own_moment():
+    """One connection, and an answer that is held back: those behind it were due all the while."""
+    held = threading.Event()
+
+    def reply(number):
+        if number == 20:
+            held.wait(0.3)
+        return [answer()]
+
+    with Server(reply) as server:
+        result = run_open(open_plan(server.port, connections=1))
+
+    latencies_N = np.frombuffer(result.latencies)
+    ordered = latencies_N[np.argsort(np.frombuffer(result.moments))]
+    assert (ordered[20:40] >= 0.3 - np.arange(20) / 200.0).all()
+    assert np.frombuffer(result.lags)[21] >= 0.29
+
+
+def test_refused_requests_are_told_from_those_admitted():
+    with Server(lambda number: [REFUSED if number % 4 == 0 else answer()]) as server:
+        result = run_open(open_plan(server.port, connections=1))
+
+    assert np.frombuffer(result.admitted, np.bool_).tolist() == [n % 4 != 0 for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [answer(status=b"503 Service Unavailable")],
+        [answer(b'{"items":[{"position":0}]}')],
+        [REFUSED.replace(b"retry-after: 1\r\n", b"")],
+        [],
+    ],
+    ids=["status", "an item short", "no Retry-After", "closed"],
+)
+def test_one_wrong_answer_fails_the_open_loop(reply):
+    with (
+        Server(lambda number: reply if number == 20 else [answer()]) as server,
+        pytest.raises(LoadFailedError, match="1 requests failed"),
+    ):
+        run_open(open_plan(server.port))

@@ -167,3 +167,28 @@ def test_addresses_and_days_that_cannot_work_are_refused_unquoted(variable, text
 )
 def test_addresses_and_days_that_work_are_taken(variable, text):
     load({"CLICKWISE_DATABASE_URL": "sqlite:///x", variable: text})
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"oidc_issuer": "https://login.test"}, "CLICKWISE_OIDC_AUDIENCE"),
+        ({"oidc_issuer": "http://login.test", "oidc_audience": "a"}, "CLICKWISE_OIDC_ISSUER"),
+        ({"oidc_issuer": "https://u:p@login.test", "oidc_audience": "a"}, "CLICKWISE_OIDC_ISSUER"),
+        ({"oidc_issuer": "https://login.test/?a=b", "oidc_audience": "a"}, "CLICKWISE_OIDC_ISSUER"),
+        ({"oidc_scopes": "shop"}, "CLICKWISE_OIDC_SCOPES"),
+        ({"oidc_scopes": "shop=all"}, "CLICKWISE_OIDC_SCOPES"),
+        ({"cors_origins": "*"}, "CLICKWISE_CORS_ORIGINS"),
+        ({"cors_origins": "https://shop.test/"}, "CLICKWISE_CORS_ORIGINS"),
+        ({"cors_origins": "null"}, "CLICKWISE_CORS_ORIGINS"),
+    ],
+)
+def test_what_would_open_more_than_meant_is_refused_by_name(changed, told):
+    with pytest.raises(ConfigurationError, match=told):
+        load({}, **changed)
+
+
+def test_an_issuer_closes_the_door_to_those_without_a_key():
+    settings = load({}, host="192.0.2.1", oidc_issuer="https://login.test/x", oidc_audience="a")
+
+    assert settings.closed

@@ -15,6 +15,8 @@ from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.errors import BundleError, ConflictError, InvalidInputError, UnavailableError
 from clickwise.items import Item
+from clickwise.masking import masking_of
+from clickwise.profile import from_stored
 from clickwise.state.port import Partition, State
 from clickwise.state.sql import open_state
 from clickwise.testing.hashed_index import HashedIndex
@@ -94,6 +96,7 @@ class Deployment:
             thread=self.thread,
             consumer="workers",
             activity_topic="item-activity",
+            lists_topic="recommendations",
             partitions=4,
             changed=self.changed.extend,
         )
@@ -467,3 +470,57 @@ def test_an_older_batch_that_is_set_aside_again_moves_no_offset_back(
 
     assert set(deployment.state.offsets("workers").values()) == {6}
     assert len(deployment.state.dead_letters()) == 1
+
+
+def merge(offset: int, into: str, guest: str = "u1") -> Record:
+    body = {"type": "merge", "id": f"m{offset}", "user": guest, "into": into}
+    return record(offset, encode(body), guest.encode())
+
+
+def test_a_merge_moves_the_guest_and_takes_back_its_published_list(deployment: Deployment) -> None:
+    take(deployment.events(), click(0), merge(1, "ann"), click(2), click(3, user="u2"))
+
+    lists = deployment.outlet.to("recommendations")
+    assert deployment.state.profile_versions([UserId("u1"), UserId("ann"), UserId("u2")]) == {
+        "ann": 2,
+        "u2": 1,
+    }
+    assert [(one.key, one.value) for one in lists] == [(b"u1", None)]
+    assert set(deployment.changed) == {"u1", "ann", "u2"}
+
+
+def test_a_merge_that_cannot_be_is_a_dead_letter_and_costs_the_others_nothing(
+    deployment: Deployment,
+) -> None:
+    take(deployment.events(), click(0), merge(1, "ann"), merge(2, "bob"), merge(3, "u1"), click(4))
+
+    reasons = [(one.offset, one.reason) for one in deployment.state.dead_letters()]
+    profile, _ = deployment.state.profile(UserId("ann"))
+    assert sorted(reasons) == [(2, "conflict"), (3, "invalid")]
+    assert profile is not None
+    assert from_stored(profile.body)[0].events_applied == 2
+
+
+def test_text_from_kafka_is_masked_before_anything_sees_it(deployment: Deployment) -> None:
+    items = Items()
+    flow = ItemFlow(
+        items, aside=deployment.aside, thread=deployment.thread, consumer="workers",
+        masking=masking_of("title,body"),
+    )  # fmt: skip
+    body = {"id": "i1", "kind": "ad", "title": "ann@example.com", "body": "tel 030 1234567"}
+
+    take(flow, item_record(0, "i1", encode(body)), item_record(1, "i2", None))
+
+    ((_, item), _) = items.taken
+    assert item is not None
+    assert (item.title, item.body) == ("[email]", "tel [phone]")
+
+
+def test_the_reason_of_a_dead_letter_repeats_nobodys_address(deployment: Deployment) -> None:
+    sent = {"id": "e1", "user": "u1", "item": "i", "type": "ann@example.com"}
+
+    take(deployment.events(), record(0, encode(sent)))
+
+    (letter,) = deployment.state.dead_letters()
+    assert "[email]" in letter.detail
+    assert "ann@" not in letter.detail

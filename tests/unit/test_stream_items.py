@@ -10,6 +10,7 @@ from clickwise.state.port import Partition
 from clickwise.types import ItemId, ItemKind, UserId, item_key, topic_code
 from clickwise.understanding.taxonomy import Taxonomy, Topic
 from clickwise.understanding.topics import NearestDescriptions
+from clickwise.vectors.port import Removed
 from streams.items import ItemHandler
 from tests.site import NOW, Site, WithBroken
 
@@ -91,6 +92,46 @@ def test_an_item_that_was_stored_and_not_indexed_is_indexed_by_the_next_try(site
     handler.apply([item("a")], [(PLACE, 0)])
 
     assert title(site, "a") == "one"
+
+
+@pytest.mark.case(18)
+def test_what_another_process_stores_and_indexes_before_a_push_is_not_undone_by_it(site):
+    class Shared:
+        """An index that everybody pushes to; the first push is overtaken by another process."""
+
+        text = site.catalog.text
+
+        def __init__(self):
+            self.holds = {}
+            self.first = True
+
+        def push(self, entries):
+            if self.first:
+                self.first = False
+                ItemHandler(
+                    state=site.state,
+                    releases=FixedReleases(Release(site.bundle, self)),
+                    encoder=site.encoder,
+                ).apply([item("a", "newer"), (ItemId("b"), None)])
+            self.holds.update(dict(entries_by_key(entries)))
+
+    shared = Shared()
+    handler = ItemHandler(
+        state=site.state,
+        releases=FixedReleases(Release(site.bundle, shared)),
+        encoder=site.encoder,
+    )
+
+    handler.apply([item("a", "old"), item("b", "old"), item("c", "old")])
+
+    assert shared.holds == {
+        item_key(ItemId("a")): "newer", item_key(ItemId("b")): None, item_key(ItemId("c")): "old"
+    }  # fmt: skip
+
+
+def entries_by_key(entries):
+    """What an index would show of each: its title, or nothing."""
+    return [(one.key, None if isinstance(one, Removed) else one.title) for one in entries]
 
 
 def test_items_without_places_are_always_written(site):

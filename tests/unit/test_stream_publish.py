@@ -90,3 +90,45 @@ async def test_a_list_that_stays_degraded_is_let_go() -> None:
 
     assert lists.made == TRIES
     assert written == []
+
+
+async def test_who_waits_when_the_worker_stops_gets_a_list_before_it_ends() -> None:
+    outlet = Outlet()
+    users = [UserId(f"u{number}") for number in range(20)]
+    with ThreadPoolExecutor(1) as thread:
+        publisher = Publisher(
+            Lists(degraded=0), outlet=outlet, topic="t", interval_seconds=3_600.0, thread=thread
+        )
+        publisher.changed(users)
+
+        await publisher.finish()
+
+    assert [message.key for message in outlet.written] == [user.encode() for user in users]
+
+
+async def test_a_list_that_is_not_written_when_the_worker_stops_is_made_again() -> None:
+    outlet = Outlet()
+    away = asyncio.Event()
+
+    class Stuck(Outlet):
+        async def write(self, messages: Sequence[Message]) -> None:
+            if not away.is_set():
+                away.set()
+                await asyncio.Event().wait()
+            outlet.written += messages
+
+    with ThreadPoolExecutor(1) as thread:
+        publisher = Publisher(
+            Lists(degraded=0), outlet=Stuck(), topic="t", interval_seconds=0.0, thread=thread
+        )
+        publisher.changed([UserId("ann")])
+        running = asyncio.create_task(publisher.run())
+        async with asyncio.timeout(20.0):
+            await away.wait()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+        await publisher.finish()
+
+    assert [message.key for message in outlet.written] == [b"ann"]

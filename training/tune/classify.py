@@ -28,12 +28,11 @@ from training.tune.methods import (
     Method,
     applied,
     num_trained,
-    orthogonality,
-    share_out,
     trained,
 )
 from training.tune.network import TextNetwork, logits
 from training.tune.probe import probe
+from training.tune.ranks import orthogonality, share_out
 from training.tune.report import macro_f1
 from training.tune.resuming import Held, load, save
 

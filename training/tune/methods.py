@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from clickwise.errors import ConfigurationError
@@ -27,8 +26,7 @@ from training.tune.adapters import add_adapters
 if TYPE_CHECKING:
     from transformers import BertModel
 
-_EVEN = 0.5  # AdaLoRA: weight of what keeps its factors orthogonal
-_LEFT = 2 / 3  # and the share of ranks that are left at its end
+_LEFT = 2 / 3  # AdaLoRA: the share of ranks that are left at its end
 
 
 class Matrices(enum.StrEnum):
@@ -122,27 +120,6 @@ def trained(module: nn.Module) -> dict[str, Tensor]:
 def num_trained(module: nn.Module) -> int:
     """Parameters that learn."""
     return sum(one.numel() for one in module.parameters() if one.requires_grad)
-
-
-def orthogonality(encoder: nn.Module) -> Tensor:
-    """AdaLoRA's regularizer: how far its factors are from orthogonal, 0 for other methods."""
-    parts = [
-        factor
-        for name, factor in encoder.named_parameters()
-        if factor.requires_grad and ("lora_A" in name or "lora_B" in name)
-    ]
-    total = torch.zeros((), device=parts[0].device if parts else None)
-    for factor in parts:
-        square = factor @ factor.T if factor.shape[0] <= factor.shape[1] else factor.T @ factor
-        total = total + torch.linalg.matrix_norm(
-            square - torch.eye(len(square), device=square.device)
-        )
-    return _EVEN * total / max(1, len(parts))
-
-
-def share_out(encoder: nn.Module, step: int) -> None:
-    """AdaLoRA's ranks anew, after the optimizer's step and before the gradients are cleared."""
-    encoder.base_model.update_and_allocate(step)  # type: ignore[union-attr,operator]
 
 
 def _peft(model: "BertModel", method: Method, sizes: Sizes, steps: int) -> nn.Module:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.tune.methods import trained
+from training.tune.network import TextNetwork
+from training.tune.ranks import shares_of, take_shares
 
-_FORMAT = 1
+_FORMAT = 2  # 1 had no shares of AdaLoRA's ranks
 _NAME = "tuning.pt"
 
 
@@ -52,7 +54,7 @@ class Held:
 
 
 def save(
-    work: Path, network: nn.Module, optimizer: torch.optim.Optimizer, held: Held, *, mark: str
+    work: Path, network: TextNetwork, optimizer: torch.optim.Optimizer, held: Held, *, mark: str
 ) -> None:
     """Write it, whole or not at all and durable when this returns; `mark` names the tuning."""
     content = {
@@ -60,6 +62,7 @@ def save(
         "mark": mark,
         "weights": trained(network),
         "optimizer": optimizer.state_dict(),
+        "shares": shares_of(network.encoder),
         **{name: getattr(held, name) for name in Held.__dataclass_fields__},
     }
     work.mkdir(parents=True, exist_ok=True)
@@ -72,7 +75,7 @@ def save(
 
 
 def load(
-    work: Path, network: nn.Module, optimizer: torch.optim.Optimizer, held: Held, *, mark: str
+    work: Path, network: TextNetwork, optimizer: torch.optim.Optimizer, held: Held, *, mark: str
 ) -> bool:
     """Put all where it was; False where there is no checkpoint of this tuning."""
     try:
@@ -83,6 +86,7 @@ def load(
         return False
     network.load_state_dict(content["weights"], strict=False)
     optimizer.load_state_dict(content["optimizer"])
+    take_shares(network.encoder, content["shares"])
     for name in Held.__dataclass_fields__:
         setattr(held, name, content[name])
     return True

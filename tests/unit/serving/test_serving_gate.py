@@ -182,7 +182,7 @@ async def test_over_the_limit_requests_are_turned_away_and_probes_are_not(
         taken = await slow
         afterwards = await client.get("/v1/items/a")
 
-    assert (turned_away.status_code, turned_away.json()["error"]) == (503, "unavailable")
+    assert (turned_away.status_code, turned_away.json()["error"]) == (429, "overloaded")
     assert int(turned_away.headers["retry-after"]) >= 1
     assert probes == [200, 200]
     assert taken.status_code == afterwards.status_code == 200
@@ -311,15 +311,18 @@ async def test_with_keys_any_host_is_answered(app_of: AppOf, client_of: ClientOf
 async def test_requests_that_arrive_together_are_counted_even_if_nothing_waits(
     app_of: AppOf, client_of: ClientOf
 ) -> None:
+    name, labels = "clickwise_refused_requests_total", {"scope": "read", "reason": "overloaded"}
+    before = sample(name, **labels)
     async with client_of(app_of(max_in_flight=8)) as client:
         answers = await asyncio.gather(
             *(client.get("/v1/users/ann/recommendations") for _ in range(200))
         )
 
     statuses = [answer.status_code for answer in answers]
-    assert set(statuses) == {200, 503}
+    assert set(statuses) == {200, 429}
     assert statuses.count(200) >= 8
     assert all("retry-after" in answer.headers for answer in answers if answer.is_error)
+    assert sample(name, **labels) - before == statuses.count(429)
 
 
 async def test_answers_are_not_sniffed_cached_or_shared_across_origins(

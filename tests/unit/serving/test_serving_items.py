@@ -1,17 +1,19 @@
 """Items over HTTP: ids of every kind, verdicts, limits."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
 import msgspec
 import pytest
+from starlette.applications import Starlette
 
 from clickwise import codec
 from clickwise.errors import ConflictError, UnavailableError
 from clickwise.state.understandings import StoredUnderstanding
 from clickwise.testing.doors import MemorySite
-from clickwise.types import item_key
+from clickwise.types import ItemId, item_key
 from clickwise.understanding import Keyword, TopicWeight, Understanding
 
 NEWS = {"kind": "news", "title": "A new telescope"}
@@ -253,3 +255,27 @@ def understood(
         key=item_key(item), change=change, methods="m", reason=reason, body=body
     )
     site.lookups.understandings.put([row])
+
+
+async def test_text_is_masked_before_the_door_behind_sees_it(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    sent = {"kind": "ad", "title": "Bike, ann@example.com", "body": "Call +49 30 1234567."}
+
+    await client.put("/v1/items/one", json=sent)
+    await client.post("/v1/items", json={"items": [{"id": "two", **sent}]})
+
+    for name in ("one", "two"):
+        item = site.items.items[ItemId(name)]
+        assert (item.title, item.body) == ("Bike, [email]", "Call [phone].")
+
+
+async def test_text_stays_where_a_site_wants_it_to_be_read(
+    site: MemorySite,
+    app_of: Callable[..., Starlette],
+    client_of: Callable[[Starlette], httpx.AsyncClient],
+) -> None:
+    async with client_of(app_of(mask="")) as client:
+        await client.put("/v1/items/one", json={"kind": "ad", "title": "Bike, ann@example.com"})
+
+    assert site.items.items[ItemId("one")].title == "Bike, ann@example.com"

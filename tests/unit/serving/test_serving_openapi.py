@@ -154,3 +154,13 @@ def test_the_page_inserts_text_never_markup() -> None:
 
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert word not in script
+
+
+def test_an_issuer_that_is_set_is_in_the_document() -> None:
+    document = openapi("https://login.test/shop")
+
+    scheme = document["components"]["securitySchemes"]["oidc"]
+    assert scheme["openIdConnectUrl"] == "https://login.test/shop/.well-known/openid-configuration"
+    ways = document["paths"]["/v1/events"]["post"]["security"]
+    assert ways == [{"bearer": ["events"]}, {"header": ["events"]}, {"oidc": ["events"]}]
+    assert "oidc" not in openapi()["components"]["securitySchemes"]

@@ -84,3 +84,55 @@ async def test_a_second_erasure_at_once_is_turned_away(
 
     assert second.status_code == 429
     assert (await first).status_code == 200
+
+
+async def test_a_guest_is_merged_and_the_log_has_it(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    answer = await client.post("/v1/users/ann/merge", json={"guest": "g/1", "id": "m1"})
+
+    assert answer.status_code == 200
+    assert answer.json() == {"id": "m1", "guest": "g/1", "user": "ann", "verdict": "applied"}
+    (merge,) = site.events.merges
+    assert (merge.id, merge.user, merge.into) == ("m1", "g/1", "ann")
+
+
+async def test_a_merge_asked_for_again_is_the_same_merge(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    first = await client.post("/v1/users/ann/merge", json={"guest": "g"})
+    second = await client.post("/v1/users/ann/merge", json={"guest": "g"})
+
+    assert first.json()["id"] == second.json()["id"]
+    assert site.events.merges[0] == site.events.merges[1]
+
+
+async def test_a_merge_that_another_stands_against_is_refused_before_the_log(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    await client.post("/v1/users/ann/merge", json={"guest": "g"})
+
+    other = await client.post("/v1/users/bob/merge", json={"guest": "g"})
+    chain = await client.post("/v1/users/bob/merge", json={"guest": "ann"})
+    circle = await client.post("/v1/users/g/merge", json={"guest": "ann"})
+    itself = await client.post("/v1/users/ann/merge", json={"guest": "ann"})
+    nobody = await client.post("/v1/users/ann/merge", json={})
+
+    refused = [other, chain, circle, itself, nobody]
+    assert [one.status_code for one in refused] == [409, 409, 409, 422, 422]
+    assert other.json()["message"] == "the guest was merged into another user before"
+    assert itself.json()["field"] == "guest"
+    assert len(site.events.merges) == 1
+
+
+async def test_a_merge_that_the_log_did_not_take_can_be_asked_for_again(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    site.events.fault = UnavailableError("Kafka does not answer")
+    away = await client.post("/v1/users/ann/merge", json={"guest": "g"})
+    site.events.fault = None
+
+    again = await client.post("/v1/users/ann/merge", json={"guest": "g"})
+
+    assert (away.status_code, again.status_code) == (503, 200)
+    assert len(site.events.merges) == 1

@@ -13,7 +13,7 @@ from clickwise.testing.doors import MemorySite, StoppedClock
 from clickwise.testing.keys import MemoryKeys
 from serving.auth import LOCAL, Identity
 from serving.errors import RateError
-from serving.rates import Rates
+from serving.rates import MAX_BUCKETS, Rates
 
 AppOf = Callable[..., Starlette]
 ClientOf = Callable[[Starlette], httpx.AsyncClient]
@@ -97,3 +97,18 @@ async def test_over_the_rate_it_is_429_with_retry_after_until_time_passed(
     assert answers[2].json()["error"] == "rate_limited"
     assert int(answers[2].headers["retry-after"]) >= 1
     assert probe.status_code == later.status_code == 200
+
+
+def test_many_holders_of_tokens_are_bounded_and_who_asks_too_often_is_remembered() -> None:
+    clock = ReplayClock(NOW)
+    rates = Rates(1.0, monotonic=clock.monotonic)
+    for number in range(MAX_BUCKETS - 1):
+        rates.take(Identity(f"oidc-{number}", READ))
+    clock.advance(timedelta(seconds=1))
+    busy = Identity("oidc-busy", READ)
+    rates.take(busy)
+
+    rates.take(Identity("oidc-one-more", READ))
+
+    assert len(rates._buckets) == 2
+    assert let_through(rates, busy, 1) == 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from clickwise.access import ALL_SCOPES, SETTING_SCOPES, Scope, parse_scopes
 from clickwise.errors import InvalidInputError
+from clickwise.testing.keys import MemoryKeys
 from serving.auth import LOCAL, Identity
 from serving.errors import ForbiddenScopeError
 from serving.gate import Gate
@@ -18,6 +20,8 @@ from serving.operation import Operation
 from serving.routes import OPERATIONS
 
 AppOf = Callable[..., Starlette]
+
+NOW = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
 
 # What a stranger may ask: to add one here is to decide it.
 OPEN = {"GET /healthz", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /"}
@@ -52,6 +56,7 @@ def test_what_writes_is_not_open_to_a_key_that_reads(operation: Operation) -> No
     changes = operation.method in ("PUT", "DELETE") or operation.label in (
         "POST /v1/events",
         "POST /v1/items",
+        "POST /v1/users/{id}/merge",
     )
 
     writes = operation.scope is not None and operation.scope.writes
@@ -69,7 +74,7 @@ def test_the_document_says_which_scope_each_operation_needs() -> None:
             for way in paths[one.path][one.method.lower()]["security"]
             for scope in next(iter(way.values()))
         }
-        assert scopes == ({one.scope} if one.scope else set())
+        assert scopes == ({one.scope, *one.also} if one.scope else set())
         assert needed == (["bearer", "header"] if one.scope else [])
 
 
@@ -118,3 +123,22 @@ def test_scopes_are_read_from_words_in_one_order() -> None:
 def test_no_scope_and_an_unknown_one_are_refused(words: list[str]) -> None:
     with pytest.raises(InvalidInputError, match="expected scopes"):
         parse_scopes(words)
+
+
+@pytest.mark.parametrize("scope", [Scope.EVENTS, Scope.READ])
+async def test_a_page_that_may_only_send_events_cannot_take_anybodys_history(
+    app_of: AppOf,
+    keys: MemoryKeys,
+    client_of: Callable[[Starlette], httpx.AsyncClient],
+    scope: Scope,
+) -> None:
+    key = keys.make(scope, now=NOW)
+
+    async with client_of(app_of(access="keys")) as client:
+        answer = await client.post(
+            "/v1/users/mallory/merge",
+            json={"guest": "ann"},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+
+    assert answer.status_code == 403

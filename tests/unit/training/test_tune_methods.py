@@ -22,10 +22,10 @@ from training.tune.methods import (
     Sizes,
     folded,
     num_trained,
-    orthogonality,
     trained,
 )
 from training.tune.network import logits, vectors
+from training.tune.ranks import orthogonality
 from training.tune.report import macro_f1
 
 SIZES = Sizes(rank=4, width=6, prefix=5)
@@ -150,19 +150,21 @@ def test_equal_seeds_repeat_a_run_exactly(ready):
     assert [epoch.loss for epoch in one.epochs] != [epoch.loss for epoch in other.epochs]
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(ready, tmp_path):
-    whole = tune(ready.base, ready.lessons(), course("lora", epochs=3))
+@pytest.mark.parametrize("method", ["lora", "adalora"])
+@pytest.mark.parametrize("killed_after", [1, 2])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(ready, tmp_path, method, killed_after):
+    whole = tune(ready.base, ready.lessons(), course(method, epochs=3))
 
     class KilledError(Exception):
         pass
 
     def kill(epoch):
-        if epoch.number == 2:
+        if epoch.number == killed_after:
             raise KilledError
 
     with pytest.raises(KilledError):
-        tune(ready.base, ready.lessons(), course("lora", epochs=3), watch=kill, work=tmp_path)
-    again = tune(ready.base, ready.lessons(), course("lora", epochs=3), work=tmp_path)
+        tune(ready.base, ready.lessons(), course(method, epochs=3), watch=kill, work=tmp_path)
+    again = tune(ready.base, ready.lessons(), course(method, epochs=3), work=tmp_path)
 
     assert [epoch.loss for epoch in again.epochs] == [epoch.loss for epoch in whole.epochs]
     assert all(

@@ -1,0 +1,120 @@
+"""Guests and their users on SQLAlchemy Core: `SqlAliases`, beside `SqlState`."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, delete, or_, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.base import Executable
+
+from clickwise.errors import ConflictError
+from clickwise.state.alias_port import Alias, refusal
+from clickwise.state.bulk import Bulk, chunks
+from clickwise.state.connections import Connections
+from clickwise.state.faults import translate
+from clickwise.state.tables import aliases
+from clickwise.types import UserId
+
+Run = Callable[[Executable, dict[str, Any]], Iterable[Row[*tuple[Any, ...]]]]
+
+# Whoever adds one waits for others who do, so that no two come to stand against each other.
+# Readers do not wait. (SQLite has one writer.)
+LOCK = "LOCK TABLE aliases IN SHARE ROW EXCLUSIVE MODE"
+
+_beside: Select[*tuple[Any, ...]] = select(*aliases.c).where(
+    or_(
+        aliases.c.guest.in_([bindparam("guest"), bindparam("user")]),
+        aliases.c.user == bindparam("guest"),
+        aliases.c.merge == bindparam("merge"),
+    )
+)
+_person: Select[*tuple[Any, ...]] = select(aliases.c.guest, aliases.c.user).where(
+    or_(
+        aliases.c.guest == bindparam("of_user"),
+        aliases.c.user == bindparam("of_user"),
+        aliases.c.user.in_(select(aliases.c.user).where(aliases.c.guest == bindparam("of_user"))),
+    )
+)
+_all: Select[*tuple[Any, ...]] = (
+    select(*aliases.c)
+    .where(aliases.c.guest > bindparam("after"))
+    .order_by(aliases.c.guest)
+    .limit(bindparam("limit"))
+)
+
+
+class SqlAliases:
+    """See `clickwise.state.alias_port.Aliases`."""
+
+    def __init__(self, connections: Connections, bulk: Bulk) -> None:
+        self._connections = connections
+        self._bulk = bulk
+        self._owners: Select[*tuple[Any, ...]] = select(aliases.c.guest, aliases.c.user).where(
+            bulk.among(aliases.c.guest, "keys")
+        )
+        self._delete = delete(aliases).where(bulk.among(aliases.c.guest, "keys"))
+        self._add = bulk.insert(aliases).values(
+            guest=bindparam("guest"),
+            user=bindparam("user"),
+            merge=bindparam("merge"),
+            at=bindparam("at"),
+        )
+
+    def pair(self, alias: Alias) -> Alias:
+        """See Aliases."""
+        with self._connections.transaction() as connection:
+            try:
+                if not self._bulk.one_writer:
+                    connection.exec_driver_sql(LOCK)
+                standing, why = self.paired(alias, connection.execute)
+            except DBAPIError as error:
+                raise translate(error) from error
+            if why:
+                raise ConflictError(why)
+        return standing
+
+    def paired(self, alias: Alias, run: Run) -> tuple[Alias, str]:
+        """The same within a transaction that has the lock: what stands, or why it cannot."""
+        values = {"guest": alias.guest, "user": alias.user, "merge": alias.merge}
+        known = [Alias(*row) for row in run(_beside, values)]
+        why = refusal(alias, known)
+        for one in known:
+            if (one.guest, one.user) == (alias.guest, alias.user):
+                return one, why
+        if not why:
+            run(self._add, values | {"at": alias.at})
+        return alias, why
+
+    def owners(self, users: Collection[UserId]) -> dict[UserId, UserId]:
+        """See Aliases."""
+        return self.owned(users, self._connections.rows)
+
+    def owned(self, users: Collection[UserId], run: Run) -> dict[UserId, UserId]:
+        """The same on whatever runs statements: a transaction, say."""
+        return {
+            guest: user
+            for some in chunks(list(users))
+            for guest, user in run(self._owners, {"keys": self._bulk.keys(some)})
+        }
+
+    def ids_of(self, user: UserId) -> tuple[UserId, ...]:
+        """See Aliases. The one that is given comes first."""
+        rows = self._connections.rows(_person, {"of_user": user})
+        return tuple(dict.fromkeys([user, *(one for row in rows for one in row)]))
+
+    def all(self, *, after: str, limit: int) -> list[Alias]:
+        """See Aliases."""
+        rows = self._connections.rows(_all, {"after": after, "limit": limit})
+        return [Alias(*row) for row in rows]
+
+    def part(self, guests: Collection[UserId]) -> int:
+        """See Aliases."""
+        parted = 0
+        with self._connections.transaction() as connection:
+            try:
+                for some in chunks(list(guests)):
+                    values = {"keys": self._bulk.keys(some)}
+                    parted += connection.execute(self._delete, values).rowcount
+            except DBAPIError as error:
+                raise translate(error) from error
+        return parted
