@@ -1,7 +1,6 @@
 """Certificates that settings name: which are refused, and with which words."""
 
-import os
-import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -112,11 +111,23 @@ def test_workers_are_renewed_when_both_files_are_new_and_not_before(authority: A
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_process_listens_once_its_socket_does() -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        before = listens(os.getpid())
-        one.listen()
+    # A process of its own: this one may have sockets of other tests that listen.
+    program = (
+        "import socket; one = socket.socket(); one.bind(('127.0.0.1', 0));"
+        "print('bound', flush=True); input(); one.listen(); print('listens', flush=True); input(); one.close();"
+        "print('closed', flush=True); input()"
+    )
+    found = []
 
-        assert listens(os.getpid())
-    assert not before
-    assert not listens(os.getpid())
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+            found.append(listens(process.pid))
+            process.stdin.write("on\n")
+            process.stdin.flush()
+
+    assert found == [False, True, False]
