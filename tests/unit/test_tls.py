@@ -112,15 +112,19 @@ def test_workers_are_renewed_when_both_files_are_new_and_not_before(authority: A
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_process_listens_once_its_socket_does() -> None:
     # A process of its own: this one may have sockets of other tests that listen.
-    program = (
-        "import socket; one = socket.socket(); one.bind(('127.0.0.1', 0));"
-        "print('bound', flush=True); input(); one.listen(); print('listens', flush=True); input(); one.close();"
-        "print('closed', flush=True); input()"
+    steps = (
+        "import socket; one = socket.socket(); one.bind(('127.0.0.1', 0))",
+        "print('bound', flush=True); input(); one.listen()",
+        "print('listens', flush=True); input(); one.close()",
+        "print('closed', flush=True); input()",
     )
     found = []
 
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", "\n".join(steps)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
