@@ -14,7 +14,7 @@ from typing import Self, cast, get_args
 
 import msgspec
 
-from clickwise.testing.writer import MODEL, Mode, reply_to
+from clickwise.testing.writer import MODEL, Mode, reply_to, within
 from clickwise.writing.port import Message, estimated_tokens
 
 SLOW_SECONDS = 0.3
@@ -121,7 +121,8 @@ def _chat(asked: _Asked, mode: Mode) -> dict[str, object]:
         Message("system" if turn.role == "system" else "user", turn.content)
         for turn in asked.messages
     ]
-    text = reply_to(messages, mode)
+    said = reply_to(messages, mode)
+    text = within(said, asked.max_tokens)
     prompt = sum(estimated_tokens(message.content) for message in messages)
     return {
         "id": "chat-1",
@@ -131,7 +132,7 @@ def _chat(asked: _Asked, mode: Mode) -> dict[str, object]:
         "choices": [
             {
                 "index": 0,
-                "finish_reason": "stop",
+                "finish_reason": "stop" if text == said else "length",
                 "message": {"role": "assistant", "content": text},
             }
         ],

@@ -49,6 +49,13 @@ def reply_to(messages: Sequence[Message], mode: Mode) -> str:
     return " ".join(sentences[:2])
 
 
+def within(text: str, max_tokens: int) -> str:
+    """As much of `text` as a model says before `max_tokens` end it."""
+    while estimated_tokens(text) > max_tokens:
+        text = text[: len(text) * max_tokens // estimated_tokens(text)]
+    return text
+
+
 class ScriptedWriter:
     """See Writer; in process. `mode` may be changed at any time; `asked` holds every call."""
 
@@ -71,7 +78,6 @@ class ScriptedWriter:
         deadline_seconds: float,
     ) -> Completion:
         """See Writer."""
-        del max_tokens
         self.asked.append(list(messages))
         self.temperatures.append(temperature)
         if self.mode in ("hung", "error"):
@@ -80,7 +86,8 @@ class ScriptedWriter:
             )
         text = reply_to(messages, self.mode)
         prompt = sum(estimated_tokens(message.content) for message in messages)
-        return Completion(text, prompt, estimated_tokens(text), MODEL)
+        kept = within(text, max_tokens)
+        return Completion(kept, prompt, estimated_tokens(kept), MODEL, kept != text)
 
     def close(self) -> None:
         """See Writer."""

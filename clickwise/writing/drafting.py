@@ -113,12 +113,18 @@ def write_field(
                 Refused(of, "nonsense", "", answer.text[:_KEPT_CHARACTERS], prompt.name),
             )
         calls.made_sense()
-        text = draft_of(answer.text, of)
+        text = draft_of(answer, of)
         judgement = judge(Draft(of, brief.language, text), brief.source, others)
         metrics.texts_made.labels(of.value, judgement.reason or "written").inc()
         if judgement.accepted:
             return dataclasses.replace(written, text=text)
         written.refused.append(
-            Refused(of, judgement.reason, judgement.detail, text[:_KEPT_CHARACTERS], prompt.name)
+            Refused(
+                of,
+                judgement.reason,
+                judgement.detail,
+                (text or answer.text)[:_KEPT_CHARACTERS],
+                prompt.name,
+            )
         )
     return written

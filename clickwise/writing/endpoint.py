@@ -116,4 +116,5 @@ def _completion(answer: object, messages: Sequence[Message], model: str) -> Comp
         prompt = sum(estimated_tokens(message.content) for message in messages)
     if not isinstance(completion, int) or completion < 0:
         completion = estimated_tokens(text)
-    return Completion(text, prompt, completion, model)
+    unfinished = getattr(first, "finish_reason", None) == "length"
+    return Completion(text, prompt, completion, model, unfinished)

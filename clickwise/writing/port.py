@@ -18,12 +18,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered, as it came. Tokens as the endpoint counts them, else estimated."""
+    """What the model answered, as it came. Tokens as the endpoint counts them, else estimated.
+
+    `unfinished`: the bound on its tokens ended it, not the model.
+    """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     model: str
+    unfinished: bool = False
 
     @property
     def tokens(self) -> int:

@@ -8,6 +8,7 @@ breaker; all that can be held against a text is the gate's to say.
 import re
 
 from clickwise.writing.gate import Field, Source
+from clickwise.writing.port import Completion
 
 MOST_POINTS = 5
 _TITLE_LIKE = re.compile(
@@ -17,13 +18,22 @@ _TITLE_LIKE = re.compile(
 )
 _BULLET = re.compile(r"\A\s*(?:[-*\u2022\u00b7]|\(?\d{1,2}[.)\u3001])\s+")
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "\u300c": "\u300d"}
+# A full stop within a word or number ends nothing, nor does one where the reply breaks off: "3."
+_END = re.compile(
+    r"[.!?\u2026]+[\"'\u201d\u2019)]*(?=\s)|[\u3002\uff01\uff1f]+[\u201d\u2019\u300d]*"
+)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _ENOUGH = 3  # words from which on it can be told
 
 
-def draft_of(reply: str, field: Field) -> str:
-    """The reply as a draft of `field`: one line, or one line per key point."""
+def draft_of(answer: Completion, field: Field) -> str:
+    """The answer as a draft of `field`: one line, or one line per key point.
+
+    Of an unfinished one, what the model did finish: whole lines of key points, a title that another
+    line follows, whole sentences. Nothing is left where it finished none.
+    """
+    reply = _finished(answer.text, field) if answer.unfinished else answer.text
     lines = [line for raw in reply.splitlines() if (line := _bare(raw))]
     if not lines:
         return ""
@@ -42,6 +52,15 @@ def is_nonsense(reply: str, source: Source, *, language: str, fence: str) -> boo
         return False
     said = _words(reply)
     return len(said) >= _ENOUGH and said.isdisjoint(_words(f"{source.title} {source.body}"))
+
+
+def _finished(reply: str, field: Field) -> str:
+    """What stands before the last break of a reply that something else than its writer ended."""
+    whole, broken, _ = reply.rpartition("\n")
+    if broken and whole.strip() and field is not Field.SUMMARY:
+        return whole
+    ends = list(_END.finditer(reply))
+    return reply[: ends[-1].end()] if ends else ""
 
 
 def _bare(line: str) -> str:

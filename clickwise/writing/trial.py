@@ -131,7 +131,7 @@ class Trial:
             deadline_seconds=self._deadline_seconds,
         )
         seconds = self._clock.monotonic() - started
-        text = draft_of(answer.text, prompt.field)
+        text = draft_of(answer, prompt.field)
         judgement = self._judged(sample, prompt.field, answer, text, fence)
         compared = rouge(text, source.title) if prompt.field is Field.TITLE else None
         missing = unfound(text, f"{source.title}\n{source.body}")

@@ -53,6 +53,9 @@ class TestEveryWriter:
         assert answer.completion_tokens > 0
         assert answer.model == writer.model
 
+    def test_an_answer_that_its_bound_ends_is_unfinished(self, writer: Writer) -> None:
+        assert ask(writer, max_tokens=3).unfinished
+
     def test_it_answers_again_and_again(self, writer: Writer) -> None:
         assert all(ask(writer).text for _ in range(3))
 

@@ -477,6 +477,26 @@ def test_one_sentence_is_said_once(text, source):
     assert reason(text, source) == Reason.REPETITION
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The library that is the library that is the library that is open", NEWS),
+        ("The library on Sundays, on Sundays, on Sundays", NEWS),
+        ("\u5468\u4e00\u95ed\u9986\u5468\u4e00\u95ed\u9986\u5468\u4e00\u95ed\u9986", XINWEN),
+    ],
+)
+def test_words_that_go_round_in_circles_are_refused(text, source):
+    assert reason(text, source) == Reason.REPETITION
+
+
+def test_a_name_of_two_equal_words_goes_round_in_no_circle():
+    source = Source(
+        title="", body="New York, New York is a song. It is very very long.", language="en"
+    )
+
+    assert reason("New York, New York is a very very long song", source) != Reason.REPETITION
+
+
 def test_one_point_is_made_once():
     points = "The library may open on Sundays too\nThe library may open on Sundays too"
 

@@ -66,7 +66,7 @@ class TestWriting:
         kept.put("a", body="short")
         kept.work()
 
-        kept.terms["gate"] = "gate-2"
+        kept.terms["gate"] = "another"
         kept.start()
         kept.work()
 

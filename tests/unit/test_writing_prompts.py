@@ -7,6 +7,7 @@ import pytest
 
 from clickwise.types import ItemKind
 from clickwise.writing.gate import Field, Source
+from clickwise.writing.port import Completion
 from clickwise.writing.prompts import INSTRUCTED, WRITTEN_FIELDS, messages_of, prompt_of
 from clickwise.writing.quoting import inert, new_fence
 from clickwise.writing.replies import draft_of, is_nonsense
@@ -132,6 +133,10 @@ def test_every_prompt_file_has_versions_and_bounds():
         assert all(table["version"] >= 1 for table in tables.values())
 
 
+def answered(text, *, unfinished=False):
+    return Completion(text, 10, 10, "m", unfinished)
+
+
 class TestReplies:
     @pytest.mark.parametrize(
         ("reply", "draft"),
@@ -144,10 +149,31 @@ class TestReplies:
         ],
     )
     def test_a_title_is_a_line_without_wrapping(self, reply, draft):
-        assert draft_of(reply, Field.TITLE) == draft
+        assert draft_of(answered(reply), Field.TITLE) == draft
 
     def test_key_points_are_lines_without_bullets(self):
-        assert draft_of("1. One\n- Two\n\u2022 Three", Field.KEY_POINTS) == "One\nTwo\nThree"
+        reply = "1. One\n- Two\n\u2022 Three"
+        assert draft_of(answered(reply), Field.KEY_POINTS) == "One\nTwo\nThree"
+
+    @pytest.mark.parametrize(
+        ("reply", "field", "draft"),
+        [
+            ("Trams open new routes to the", Field.TITLE, ""),
+            ("Trams open. They will bring", Field.TITLE, "Trams open."),
+            ("Trams open\nThis title is", Field.TITLE, "Trams open"),
+            ("Fares rise to 3.50 or 4.", Field.TITLE, ""),  # 4.20, for all one knows
+            (
+                "\u7535\u8f66\u5f00\u901a\u3002\u5b83\u4eec",
+                Field.TITLE,
+                "\u7535\u8f66\u5f00\u901a\u3002",
+            ),
+            ("Trams open. They run.\nThey will", Field.SUMMARY, "Trams open. They run."),
+            ("He said \u201cyes.\u201d Then he", Field.SUMMARY, "He said \u201cyes.\u201d"),
+            ("- One\n- Two and a", Field.KEY_POINTS, "One"),
+        ],
+    )
+    def test_of_an_unfinished_answer_only_what_is_finished_is_a_draft(self, reply, field, draft):
+        assert draft_of(answered(reply, unfinished=True), field) == draft
 
     @pytest.mark.parametrize(
         ("reply", "told"),

@@ -13,6 +13,8 @@ _COPIED = 0.8  # share of its grams that another text has
 _OWN = 0.5  # share from which on they are this item's as well
 _REPEATED = 6  # characters: "No." may be said twice
 _LOOSE = re.compile(r"[\W_]+")
+# The same words, or Chinese characters, three times in a row: a model that has lost its thread.
+_LOOP = re.compile(r"\b(\w[^\n]{1,60}?)(?:[\W_]+\1\b){2}|([\u3400-\u9fff]{2,12}?)(?:[\W_]*\2){2}")
 
 
 def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
@@ -35,12 +37,16 @@ def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
 
 
 def repeated(sentences: Iterable[str]) -> Finding | None:
-    """Whether a sentence (folded) stands there twice, but for marks and white space."""
+    """Whether a sentence (folded) stands there twice, but for marks and white space, or goes round
+    in circles.
+    """
     seen: set[str] = set()
     for sentence in sentences:
         bare = _LOOSE.sub("", sentence)
         if len(bare) >= _REPEATED and bare in seen:
             return Finding(Reason.REPETITION, sentence[:60])
+        if loop := _LOOP.search(sentence):
+            return Finding(Reason.REPETITION, loop.group()[:60])
         seen.add(bare)
     return None
 
