@@ -197,6 +197,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 8.0
 
+    exposure_days: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3650,
+            description=(
+                "How long what was shown is kept, in its topic or the embedded log. Why something"
+                " was shown cannot be told for longer; the archive has a copy."
+            ),
+        ),
+    ] = 30.0
+
     kafka_bootstrap: Annotated[
         str,
         Meta(description="host:port list. Empty: the embedded engine, no Kafka."),

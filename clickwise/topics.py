@@ -52,3 +52,8 @@ TOPICS: tuple[Topic, ...] = (
     TEXTS,
     DEAD_LETTERS,
 )
+
+
+def retention_of(topic: Topic, *, exposure_days: float) -> timedelta | None:
+    """How long a deployment keeps a topic's messages; None: as long as they are the newest."""
+    return timedelta(days=exposure_days) if topic is EXPOSURES else topic.retention

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from clickwise.settings import Settings
-from clickwise.topics import DEAD_LETTERS, TOPICS, Topic
+from clickwise.topics import DEAD_LETTERS, TOPICS, Topic, retention_of
 from streams import kafka
 from streams.kafka import FoundTopic, WantedTopic
 
@@ -87,8 +87,9 @@ def wanted_topic(topic: Topic, settings: Settings) -> WantedTopic:
             _DEAD_LETTER_BYTES if topic is DEAD_LETTERS else _MAX_MESSAGE_BYTES
         ),
     }
-    if topic.retention is not None:
-        configuration["retention.ms"] = str(round(topic.retention.total_seconds() * 1000))
+    retention = retention_of(topic, exposure_days=settings.exposure_days)
+    if retention is not None:
+        configuration["retention.ms"] = str(round(retention.total_seconds() * 1000))
     return WantedTopic(
         topic.full_name(settings.kafka_topic_prefix),
         settings.kafka_partitions,

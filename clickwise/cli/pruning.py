@@ -18,17 +18,19 @@ from clickwise.settings import Settings
 from clickwise.state.port import State
 
 EVERY_SECONDS = 3_600.0
-KEPT = timedelta(days=30)  # exposures, and dead letters from their replay on
+KEPT = timedelta(days=30)  # dead letters from their replay on
 
 log = logs.get(__name__)
 
 
-def prune_once(state: State, *, dedupe_days: float, clock: Clock) -> int:
-    """Forget events of more than `dedupe_days` ago, the rest of before `KEPT`; how many rows."""
+def prune_once(state: State, *, dedupe_days: float, exposure_days: float, clock: Clock) -> int:
+    """Forget events of more than `dedupe_days` ago, exposures of more than `exposure_days`, and
+    dead letters that were replayed longer than `KEPT` ago; how many rows.
+    """
     now = clock.now()
     return (
         state.prune(events_before=now - timedelta(days=dedupe_days))
-        + state.prune_exposures(before=now - KEPT)
+        + state.prune_exposures(before=now - timedelta(days=exposure_days))
         + state.prune_replayed(before=now - KEPT)
     )
 
@@ -56,7 +58,10 @@ class Pruner:
             while True:
                 try:
                     forgotten = prune_once(
-                        state, dedupe_days=self._settings.dedupe_days, clock=SystemClock()
+                        state,
+                        dedupe_days=self._settings.dedupe_days,
+                        exposure_days=self._settings.exposure_days,
+                        clock=SystemClock(),
                     )
                 except ClickwiseError as error:
                     log.warning("prune_put_off", kind=error.kind, reason=str(error))

@@ -1,5 +1,7 @@
 """`clickwise topics create|check|show`."""
 
+from datetime import timedelta
+
 from rich.text import Text
 
 from clickwise.cli.exits import Exit
@@ -7,7 +9,7 @@ from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json, print_table
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
-from clickwise.topics import TOPICS
+from clickwise.topics import TOPICS, retention_of
 
 
 def create(settings: Settings, *, json: bool) -> int:
@@ -52,7 +54,7 @@ def show(settings: Settings, *, json: bool) -> int:
             "key": topic.key,
             "partitions": settings.kafka_partitions,
             "replication": settings.kafka_replication,
-            "kept": kept(topic.retention.total_seconds() if topic.retention else None),
+            "kept": kept(retention_of(topic, exposure_days=settings.exposure_days)),
             "holds": topic.holds,
         }
         for topic in TOPICS
@@ -64,11 +66,11 @@ def show(settings: Settings, *, json: bool) -> int:
     return Exit.DONE
 
 
-def kept(retention_seconds: float | None) -> str:
+def kept(retention: timedelta | None) -> str:
     """How long a topic keeps its messages."""
-    if retention_seconds is None:
+    if retention is None:
         return "newest per key"
-    days = retention_seconds / 86_400.0
+    days = retention / timedelta(days=1)
     return f"{days:g} day{'' if days == 1 else 's'}"
 
 

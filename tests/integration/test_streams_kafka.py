@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from clickwise.settings import Settings, load
 from clickwise.state.port import NamedRelease, Pointer
 from clickwise.testing.kafka import KafkaServer
 from clickwise.testing.processes import wait_until
-from clickwise.topics import MODELS, TOPICS
+from clickwise.topics import EXPOSURES, MODELS, TOPICS
 from clickwise.types import EventId, EventType, ItemId, ItemKind, ModelVersion, UserId
 from streams import kafka as client
 from streams import topics_admin
@@ -91,6 +91,7 @@ def dropped() -> float:
 
 
 def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, exposure_days=11.0)
     (missing,) = topics_admin.check_topics(settings)
     created = topics_admin.create_topics(settings)
 
@@ -106,9 +107,10 @@ def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Sett
         assert found[name].partitions == settings.kafka_partitions
         policy = found[name].configuration["cleanup.policy"]
         assert policy == ("compact" if topic.compacted else "delete")
-        if topic.retention is not None:
+        retention = timedelta(days=11) if topic is EXPOSURES else topic.retention
+        if retention is not None:
             kept = int(found[name].configuration["retention.ms"])
-            assert kept == topic.retention.total_seconds() * 1000
+            assert kept == retention.total_seconds() * 1000
 
 
 def test_what_differs_is_said_with_what_to_do(settings: Settings) -> None:

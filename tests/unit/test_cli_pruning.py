@@ -26,13 +26,13 @@ def test_what_was_received_before_the_window_is_forgotten(tmp_path):
                 for key, days in ages.items()
             ]
         )
-        for days in (31, 29):
+        for days in (21, 19):
             write.add_exposures([b"{}"], received=NOW - timedelta(days=days))
         write.add_dead_letters([letter(1), letter(2), letter(3)])
     for one, days in zip(state.dead_letters(), (31, 29), strict=False):
         state.mark_replayed(one.id, NOW - timedelta(days=days))
 
-    forgotten = prune_once(state, dedupe_days=8.0, clock=StoppedClock(NOW))
+    forgotten = prune_once(state, dedupe_days=8.0, exposure_days=20.0, clock=StoppedClock(NOW))
 
     assert forgotten == 3
     assert len(state.events()) == 1
