@@ -227,7 +227,8 @@ class TestRefusals:
         code, text = _command("up", "--home", str(tmp_path), "--port", "0", environment=files)
 
         assert code == 2
-        assert "no such file" in text
+        assert "CLICKWISE_TLS_CERTIFICATE" in text
+        assert "No such file" in text
 
 
 class TestDoors:
