@@ -30,6 +30,7 @@ from serving.app import create_app
 from serving.gate import Gate
 from serving.operation import Operation
 from serving.parts import Parts
+from serving.routes import OPERATIONS
 from serving.tokens import name_of
 
 MAX_BODY = 4_096
@@ -47,7 +48,16 @@ class Place:
     keys: dict[str, str]
     audit: AuditLog
     said: list[dict[str, Any]] = field(default_factory=list)
-    stored: dict[Scope, str] = field(default_factory=dict)
+    stored: dict[frozenset[Scope], str] = field(default_factory=dict)
+
+    def key_for(self, *scopes: Scope) -> str:
+        """One with these scopes and no other."""
+        return self.stored[frozenset(scopes)]
+
+    def key_of(self, operation: Operation) -> str:
+        """One that opens this operation, and no more than it has to."""
+        assert operation.scope is not None
+        return self.key_for(operation.scope, *operation.also)
 
     async def ask(self, method: str, path: str, key: str | None, **more: Any) -> httpx.Response:
         headers = dict(more.pop("headers", {}))
@@ -68,7 +78,9 @@ async def place(issuer: OidcIssuer) -> AsyncIterator[Place]:
     clock = SystemClock()
     site, stored = MemorySite(clock), MemoryKeys()
     now = clock.now()
-    scoped = {scope: stored.make(scope, now=now) for scope in Scope}
+    wanted = {frozenset({scope}) for scope in Scope}
+    wanted |= {frozenset({one.scope, *one.also}) for one in OPERATIONS if one.scope is not None}
+    scoped = {scopes: stored.make(*scopes, now=now) for scopes in wanted}
     keys = {
         "expired": stored.make(*ALL_SCOPES, now=now, expires=now - timedelta(seconds=1)),
         "revoked": stored.make(*ALL_SCOPES, now=now),
@@ -191,7 +203,23 @@ async def test_every_other_scope_is_refused_everywhere(place: Place) -> None:
     for operation in guarded(place):
         assert operation.scope is not None
         for scope in ALL_SCOPES - {Scope.ADMIN, operation.scope}:
-            key = place.stored[scope]
+            key = place.key_for(scope)
+            await refused(
+                place,
+                place.ask(operation.method, operation.path, key, **body_of(operation)),
+                status=403, scope=operation.scope, reason="wrong_scope", who=id_of(key),
+            )  # fmt: skip
+
+
+@pytest.mark.case(20)
+async def test_of_two_scopes_one_alone_is_refused(place: Place) -> None:
+    both = [one for one in guarded(place) if one.also]
+    assert both
+
+    for operation in both:
+        assert operation.scope is not None
+        for scope in (operation.scope, *operation.also):
+            key = place.key_for(scope)
             await refused(
                 place,
                 place.ask(operation.method, operation.path, key, **body_of(operation)),
@@ -201,7 +229,7 @@ async def test_every_other_scope_is_refused_everywhere(place: Place) -> None:
 
 @pytest.mark.case(20)
 async def test_another_method_and_an_unknown_address_are_refused(place: Place) -> None:
-    key = place.stored[Scope.ADMIN]
+    key = place.key_for(Scope.ADMIN)
     paths = {
         one.path: {o.method for o in place.operations if o.path == one.path}
         for one in place.operations
@@ -263,7 +291,7 @@ async def test_a_body_that_cannot_be_is_refused_wherever_one_is_read(
 
     for operation in reading:
         assert operation.scope is not None
-        key = place.stored[operation.scope]
+        key = place.key_of(operation)
         await refused(
             place, place.ask(operation.method, operation.path, key, **more),
             status=status, scope=operation.scope, reason=reason, who=id_of(key),
@@ -277,7 +305,7 @@ async def test_an_address_that_cannot_be_is_refused_wherever_one_has_an_id(place
 
     for operation in with_id:
         assert operation.scope is not None
-        key = place.stored[operation.scope]
+        key = place.key_of(operation)
         for wrong in ("%00", "%ff", "a" * 300):
             path = operation.path.replace("{id}", wrong)
             await refused(
@@ -312,7 +340,7 @@ async def test_nothing_presented_is_in_what_is_said_or_shown(
                 await place.client.request(
                     operation.method, operation.path.replace("{id}", "x"), headers=headers
                 )
-    figures = (await place.ask("GET", "/metrics", place.stored[Scope.OPERATE])).text
+    figures = (await place.ask("GET", "/metrics", place.key_for(Scope.OPERATE))).text
     logs.configure(level="info", output="console")
 
     told = capfd.readouterr()
