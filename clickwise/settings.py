@@ -673,11 +673,16 @@ def _suggestion(name: str, names: tuple[str, ...]) -> str:
     return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
 
 
+# Where msgspec would show a pattern that says less than words.
+_WORDS = {"site": "expected a letter, then letters, digits and hyphens, all lower case, up to 30"}
+
+
 def _explained(message: str) -> str:
     for name in Settings.__struct_fields__:
         at = f" - at `$.{name}`"
         if message.endswith(at):
-            return f"{PREFIX}{name.upper()}: {message.removesuffix(at)}"
+            said = _WORDS.get(name, message.removesuffix(at))
+            return f"{PREFIX}{name.upper()}: {said}"
     return message
 
 

@@ -71,7 +71,7 @@ def test_without_a_site_nothing_changes():
 def test_names_that_differ_have_schemas_that_differ():
     assert schema_of("a-b") != schema_of("ab")
     for name in ("a_b", "A", "9a", "-a", "a b", "a" * 31, "a.b"):
-        with pytest.raises(ConfigurationError, match="CLICKWISE_SITE"):
+        with pytest.raises(ConfigurationError, match="CLICKWISE_SITE: expected a letter"):
             load({"CLICKWISE_SITE": name})
 
 
