@@ -180,6 +180,8 @@ class Load:
         if "request_id" in shown:
             event["request"] = shown["request_id"]
         client.post("/v1/events", json={"events": [event]})
+        if number % 20 == 1:  # somebody who was a guest logs in
+            client.post(f"/v1/users/{user}/merge", json={"guest": f"guest-{number}"})
 
     def __enter__(self):
         self._thread.start()
@@ -206,7 +208,8 @@ def live(_kafka_or_reason, _postgres_or_reason, tmp_path_factory):
             missing(str(error))
         deployment.site.put(
             {
-                "id": f"item-{n}", "kind": "news", "title": f"story number {n}", "body": BODY,
+                "id": f"item-{n}", "kind": "news", "title": f"story number {n}",
+                "body": BODY if n else f"{BODY} Write to press@example.com.",
                 "language": "en", "topics": [("robots", "football", "trams")[n % 3]],
             }
             for n in range(60)
