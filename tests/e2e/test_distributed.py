@@ -33,6 +33,7 @@ def environment(kafka, postgres_url, topic_prefix, tmp_path):
         "CLICKWISE_KAFKA_PARTITIONS": "2",
         "CLICKWISE_DATABASE_URL": postgres_url,
         "CLICKWISE_STARTUP_TIMEOUT_SECONDS": "30",
+        "CLICKWISE_PORT": "0",  # somebody may have the usual one
     }
 
 
