@@ -6,7 +6,8 @@ slice of a few seconds is read instead of the topic.
 
 import asyncio
 import time
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -22,6 +23,9 @@ BEFORE = timedelta(seconds=5)
 AFTER = timedelta(seconds=60)
 SEARCH_SECONDS = 10.0
 POLL_SECONDS = 0.25
+# A client has waits without an end: for metadata, for a position, for its own stop.
+LONGEST_SECONDS = SEARCH_SECONDS + 5.0
+STOP_SECONDS = 2.0
 
 
 async def find_exposure(settings: Settings, topic: str, request: str) -> bytes | None:
@@ -38,15 +42,28 @@ async def find_exposure(settings: Settings, topic: str, request: str) -> bytes |
         return None
     client = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     try:
-        await client.start()
-        places = [TopicPartition(topic, number) for number in range(found.partitions)]
-        begin = round((made - BEFORE).timestamp() * 1000)
-        end = round((made + AFTER).timestamp() * 1000)
-        return await _search(client, places, begin, end, request)
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await _found(client, topic, found.partitions, made, request)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"Kafka did not give {topic} within {LONGEST_SECONDS:g} s"
+        ) from error
     except KafkaError as error:
         raise translated(error, f"reading {topic}") from error
     finally:
-        await client.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await client.stop()
+
+
+async def _found(
+    client: AIOKafkaConsumer, topic: str, partitions: int, made: datetime, request: str
+) -> bytes | None:
+    await client.start()
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    begin = round((made - BEFORE).timestamp() * 1000)
+    end = round((made + AFTER).timestamp() * 1000)
+    return await _search(client, places, begin, end, request)
 
 
 async def _search(
