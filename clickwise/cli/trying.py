@@ -85,7 +85,9 @@ def try_texts(settings: Settings, options: TryOptions, *, writer: Writer | None 
 
 
 class Kept:
-    """Rows of a file, each written as it is made."""
+    """Rows of a file, each written as it is made. Of a draft that was judged again, by another
+    gate, the last row counts.
+    """
 
     def __init__(self, path: Path) -> None:
         """What an interruption left half written goes.
@@ -94,18 +96,18 @@ class Kept:
             ConfigurationError: it cannot be written, or holds something else.
         """
         self._path = path
-        self._made: dict[Place, list[Tried]] = {}
+        self._made: dict[Place, dict[int, Tried]] = {}
         with self._told():
             whole = path.read_bytes() if path.exists() else b""
             whole = whole[: whole.rfind(b"\n") + 1]
             for row in map(_rows.decode, whole.splitlines()):
-                self._made.setdefault((row.item, row.field, row.recipe), []).append(row)
+                self._made.setdefault((row.item, row.field, row.recipe), {})[row.attempt] = row
             self._file = path.open("ab")
             self._file.truncate(len(whole))
 
     def made(self, place: Place) -> Sequence[Tried]:
-        """Drafts of an earlier run."""
-        return self._made.get(place, ())
+        """Drafts of an earlier run, in the order of their attempts."""
+        return sorted(self._made.get(place, {}).values(), key=lambda row: row.attempt)
 
     def add(self, row: Tried) -> None:
         """Write a row, at once.
@@ -176,16 +178,27 @@ class Run:
             if field not in enough:
                 continue
             place = (sample.item, field.value, self._trial.recipe(sample, field))
-            made = self._kept.made(place) if self._kept is not None else ()
-            for draft in made:
-                self._trial.remember(draft)
+            made = self._judged(sample, self._kept.made(place)) if self._kept is not None else []
             self.drafts.extend(made)
-            if any(draft.accepted for draft in made):
+            if made and made[-1].accepted:
                 continue
             for draft in self._trial.drafts(sample, field, made=len(made)):
                 self.drafts.append(draft)
                 if self._kept is not None:
                     self._kept.add(draft)
+
+    def _judged(self, sample: Sample, kept: Sequence[Tried]) -> list[Tried]:
+        """Kept drafts as the gate of today sees them, up to the first that it accepts."""
+        judged: list[Tried] = []
+        for draft in kept:
+            again = self._trial.judged_again(draft, sample)
+            if again is not draft and self._kept is not None:
+                self._kept.add(again)
+            self._trial.remember(again)
+            judged.append(again)
+            if again.accepted:
+                break
+        return judged
 
 
 def _sample(item: Item) -> Sample:

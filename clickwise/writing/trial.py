@@ -23,6 +23,7 @@ from clickwise.writing.rouge import rouge
 from clickwise.writing.unfound import unfound
 
 TRIES = 2  # as for readers, see `clickwise.writing.drafting`
+NONSENSE = "nonsense"  # not a reason of the gate: it is no draft at all
 REMEMBERED = 50  # accepted texts of a field that others must not copy
 
 
@@ -46,8 +47,9 @@ class Sample:
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """One draft. `reason`: empty, the gate's code, or `nonsense`. `recipe` tells what it was made
-    of. `rouge_1` and `rouge_l` of titles, against the item's own. `numbers`, `names` and `openings`
-    are what the independent check did not find in the item.
+    of, `gate` by which rules it was judged. `rouge_1` and `rouge_l` of titles, against the item's
+    own. `numbers`, `names` and `openings` are what the independent check did not find in the item.
+    `said`: the model's answer as it came, and `unfinished` whether the bound on tokens ended it.
     """
 
     item: str
@@ -74,6 +76,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[str, ...]
     names: tuple[str, ...]
     openings: tuple[str, ...]
+    said: str
+    unfinished: bool
 
 
 class Trial:
@@ -90,10 +94,13 @@ class Trial:
         self._accepted: dict[str, deque[tuple[str, str]]] = {}
 
     def recipe(self, sample: Sample, field: Field) -> str:
-        """A digest of all that drafts are made of, for whoever kept those of an earlier run."""
+        """A digest of all that drafts are made of, for whoever kept those of an earlier run.
+
+        The gate is not of it: what it thinks of a kept draft is asked again, see `judged_again`.
+        """
         source = sample.source
         said = (
-            self._writer.model, prompt_of(sample.kind, field).name, METHOD, self._material.value,
+            self._writer.model, prompt_of(sample.kind, field).name, self._material.value,
             source.language, source.title, source.body,
         )  # fmt: skip
         return blake2b("\0".join(said).encode(errors="replace"), digest_size=8).hexdigest()
@@ -119,6 +126,20 @@ class Trial:
             if tried.accepted:
                 return
 
+    def judged_again(self, tried: Tried, sample: Sample) -> Tried:
+        """A draft of the same recipe, judged by the gate as it is now; nothing is written anew."""
+        if tried.gate == METHOD:
+            return tried
+        answer = Completion(
+            tried.said, tried.prompt_tokens, tried.completion_tokens, tried.model, tried.unfinished
+        )
+        if tried.reason == NONSENSE:  # told by the fence of its own prompt, too
+            return msgspec.structs.replace(tried, gate=METHOD)
+        return self._row(
+            sample, prompt_of(sample.kind, Field(tried.field)), answer, attempt=tried.attempt,
+            seconds=tried.seconds, fence=new_fence(),
+        )  # fmt: skip
+
     def _draft(self, sample: Sample, prompt: Prompt, *, attempt: int, temperature: float) -> Tried:
         source, fence = sample.source, new_fence()
         shown = source if self._material is Material.ITEM else replace(source, title="")
@@ -131,6 +152,19 @@ class Trial:
             deadline_seconds=self._deadline_seconds,
         )
         seconds = self._clock.monotonic() - started
+        return self._row(sample, prompt, answer, attempt=attempt, seconds=seconds, fence=fence)
+
+    def _row(
+        self,
+        sample: Sample,
+        prompt: Prompt,
+        answer: Completion,
+        *,
+        attempt: int,
+        seconds: float,
+        fence: str,
+    ) -> Tried:
+        source = sample.source
         text = draft_of(answer, prompt.field)
         judgement = self._judged(sample, prompt.field, answer, text, fence)
         compared = rouge(text, source.title) if prompt.field is Field.TITLE else None
@@ -160,6 +194,8 @@ class Trial:
             numbers=missing.numbers,
             names=missing.names,
             openings=missing.openings,
+            said=answer.text,
+            unfinished=answer.unfinished,
         )
 
     def _judged(
@@ -167,6 +203,6 @@ class Trial:
     ) -> Judgement:
         source = sample.source
         if is_nonsense(answer.text, source, language=source.language, fence=fence):
-            return Judgement(False, "nonsense", "", 0.0)
+            return Judgement(False, NONSENSE, "", 0.0)
         others = [said for item, said in self._accepted.get(field.value, ()) if item != sample.item]
         return self._gate.judge(Draft(field, source.language, text), source, others=others)

@@ -113,6 +113,44 @@ def test_what_is_made_otherwise_is_made_anew(file, tmp_path):
     assert withheld.asked
 
 
+def test_another_gate_judges_what_was_kept_and_has_nothing_written_anew(file, tmp_path, capsys):
+    out = tmp_path / "rows.jsonl"
+    tried(file, ScriptedWriter(), limit=1, rows=out)
+    (good,) = rows(out)
+    wrong = good["text"].replace("Porto", "Lisbon")
+    earlier = {"gate": "gate-0", "accepted": False, "reason": "length"}
+    kept = [
+        {**good, **earlier, "attempt": 1, "said": wrong},
+        {**good, **earlier, "attempt": 2, "said": good["text"]},
+    ]
+    out.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    writer = ScriptedWriter()
+    capsys.readouterr()
+
+    tried(file, writer, limit=1, rows=out)
+    tried(file, writer, limit=1, rows=out)
+
+    assert not writer.asked
+    judged = rows(out)[2:]
+    assert [(row["attempt"], row["accepted"]) for row in judged] == [(1, False), (2, True)]
+    assert {row["gate"] for row in judged} == {good["gate"]}
+    assert "2, 1 (0.500)" in capsys.readouterr().out
+
+
+def test_a_kept_draft_that_is_refused_now_gets_its_second_try(file, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    tried(file, ScriptedWriter(), limit=1, rows=out)
+    (good,) = rows(out)
+    wrong = {**good, "gate": "gate-0", "said": good["text"].replace("Porto", "Lisbon")}
+    out.write_text(json.dumps(wrong) + "\n", encoding="utf-8")
+    writer = ScriptedWriter()
+
+    tried(file, writer, limit=1, rows=out)
+
+    assert len(writer.asked) == 1
+    assert [(row["attempt"], row["accepted"]) for row in rows(out)[1:]] == [(1, False), (2, True)]
+
+
 def test_a_model_that_is_away_ends_the_run_and_loses_nothing(file, tmp_path):
     out = tmp_path / "rows.jsonl"
     tried(file, ScriptedWriter(), limit=1, rows=out)
