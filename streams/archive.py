@@ -12,13 +12,14 @@ import msgspec
 import polars as pl
 
 from clickwise import logs, metrics
-from clickwise.archive import Archive, ArchivedFile, Gap, Manifest, Span, Stream
+from clickwise.archive import Archive, ArchivedFile, Gap, Manifest, Names, Span, Stream
 from clickwise.archive.columns import parquet_bytes
 from clickwise.archive.layout import part_name
 from clickwise.clock import Clock
 from clickwise.errors import ConflictError
 from clickwise.types import UserId
 from streams.archive_compaction import Compactor
+from streams.archive_renaming import rename
 from streams.archive_source import Batch, Source
 
 TRIES = 5
@@ -51,17 +52,20 @@ class Archiver:
         archive: Archive,
         sources: Sequence[Source],
         *,
+        names: Names,
         file_rows: int,
         clock: Clock,
         progress: Callable[[Summary], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         forgotten: Forgotten = lambda _: {},
     ) -> None:
-        """`progress` is told after every commit; `stopped` asked whether to end early;
-        `forgotten` up to when some of these users are: nothing of theirs that is as old is written.
+        """`names` stand for people in what is written; `progress` is told after every commit;
+        `stopped` asked whether to end early; `forgotten` up to when some of these users are:
+        nothing of theirs that is as old is written.
         """
         self._archive = archive
         self._sources = sources
+        self._names = names
         self._compactor = Compactor(archive, file_rows=file_rows, clock=clock)
         self._clock = clock
         self._progress = progress
@@ -74,10 +78,13 @@ class Archiver:
         Raises:
             UnavailableError: a source or the store does not answer; what is committed stays.
             ConflictError: another archiver is at work.
-            ConfigurationError: a source is not the one that the archive was made from.
+            ConfigurationError: a source is not the one that the archive was made from, or the
+                people in it have names of another database's key.
         """
         summary = Summary()
         began = self._clock.now()
+        if renamed := rename(self._archive, self._names, self._clock):
+            _log.info("people in the archive have names now", files=renamed)
         for source in self._sources:
             self._drain(source, summary)
         complete = not self._stopped()
@@ -105,6 +112,7 @@ class Archiver:
         refusals = 0
         while not self._stopped():
             manifest = self._archive.newest()
+            self._names.check(manifest)
             began = self._clock.now()
             reading = source.read(manifest, now=began)
             batches = tuple(without_forgotten(one, self._forgotten) for one in reading.batches)
@@ -135,6 +143,7 @@ class Archiver:
             files=(*manifest.files, *files),
             marks=manifest.marked(batch.mark for batch in batches),
             gaps=(*manifest.gaps, *gaps),
+            key=self._names.key,
         )
         self._archive.commit(changed, began=began, now=self._clock.now())
 
@@ -145,9 +154,10 @@ class Archiver:
         if mark.stream is Stream.ITEMS:
             parts = {"": batch.frame} if batch.frame.height else {}
         else:
-            days = batch.frame.with_columns(
-                date=batch.frame["received"].dt.strftime("%Y-%m-%d")
-            ).partition_by("date", as_dict=True, include_key=False, maintain_order=True)
+            named = self._names.named(batch.frame)
+            days = named.with_columns(date=named["received"].dt.strftime("%Y-%m-%d")).partition_by(
+                "date", as_dict=True, include_key=False, maintain_order=True
+            )
             parts = {str(date): frame for (date,), frame in days.items()}
         files = []
         for date, frame in parts.items():

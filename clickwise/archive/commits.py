@@ -71,9 +71,7 @@ class Archive:
                 f"{(now - began).total_seconds():.0f} s between an archive's files and their"
                 " commit; they are written again"
             )
-        made = msgspec.structs.replace(
-            manifest, number=manifest.number + 1, written=now, format=FORMAT
-        )
+        made = msgspec.structs.replace(manifest, number=manifest.number + 1, written=now)
         self.store.create(manifest_name(made.number), _encoder.encode(made))
         return made
 

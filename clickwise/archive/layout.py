@@ -20,7 +20,7 @@ from hashlib import blake2b
 
 import msgspec
 
-FORMAT = 1
+FORMAT = 2  # 1: people by their ids, see `clickwise.archive.names`
 DATABASE = "database"
 MANIFESTS = "manifests"
 
@@ -89,7 +89,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The commit record: which files count, and how far each source is archived."""
+    """The commit record: which files count, and how far each source is archived.
+
+    `key`: whose names the people in it have; empty in format 1.
+    """
 
     number: int = 0  # 0: nothing is archived yet
     written: datetime | None = None
@@ -97,6 +100,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[Mark, ...] = ()
     gaps: tuple[Gap, ...] = ()
     format: int = FORMAT
+    key: str = ""
 
     def files_of(self, stream: Stream) -> list[ArchivedFile]:
         """The files of one stream."""

@@ -10,7 +10,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from clickwise import logs, metrics, usage
-from clickwise.archive import Stream, open_archive
+from clickwise.archive import Names, Stream, open_archive
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
@@ -98,6 +98,7 @@ def archiver_of(
     return Archiver(
         open_archive(settings.archive_url, home=settings.folder),
         sources,
+        names=Names.by(state.people.name_of),
         file_rows=settings.archive_file_rows,
         clock=SystemClock(),
         progress=progress,

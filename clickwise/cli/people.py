@@ -42,7 +42,7 @@ def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
         stores += shared_tables(state, ids_kept=timedelta(days=settings.dedupe_days))
         stores += topic_stores(settings)
     archive = open_archive(settings.archive_url, home=settings.folder)
-    stores.append(ArchiveFiles(archive, clock))
+    stores.append(ArchiveFiles(archive, clock, state.people.name_of))
     stores.append(ArchiveCopies(settings.folder / "training" / "archive-cache"))
     # The last: as long as something of a person is left, it is known which ids are one's.
     stores.append(AliasTable(state))

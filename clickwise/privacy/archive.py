@@ -1,5 +1,8 @@
 """The archive as a place that keeps people's data: files without them take the place of files.
 
+People have names there (`clickwise.archive.names`), and ids in what a format before left: both are
+looked for.
+
 New files first, then the manifest that names them, then the old ones are deleted at once: a
 training that reads them at this moment fails, and its next run has what is left. A crash in
 between leaves the old files or the new ones counting, never both, and the erasure can be
@@ -8,7 +11,7 @@ before it was erased is refused, and reads again.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -35,30 +38,33 @@ class ArchiveFiles:
 
     name = "archive"
 
-    def __init__(self, archive: Archive, clock: Clock) -> None:
+    def __init__(self, archive: Archive, clock: Clock, name_of: Callable[[str], str]) -> None:
         self._archive = archive
         self._clock = clock
+        self._name_of = name_of
 
     def erase(self, user: UserId, *, until: datetime) -> Erased:
-        """See PersonalStore.
+        """See PersonalStore; `user` may be a name too.
 
         Raises:
             ConflictError: archivers commit all the time; nothing was lost.
         """
+        going = _is_going(self._both(user), until)
         for _ in range(TRIES):
             try:
-                return self._attempt(user, until)
+                return self._attempt(going)
             except ConflictError:
                 continue
         raise ConflictError("archivers commit all the time: stop them for a moment")
 
     def export(self, user: UserId) -> Iterator[JsonObject]:
-        """See PersonalStore."""
+        """See PersonalStore. The rows say the id, not the name."""
         for stream in STREAMS:
             for file in self._archive.newest().files_of(stream):
                 frame = frame_of(self._archive.store.read(file.name), stream)
-                for row in frame.filter(pl.col("user") == user).iter_rows(named=True):
-                    yield {"stream": stream.value, **row}
+                theirs = frame.filter(pl.col("user").is_in(self._both(user)))
+                for row in theirs.iter_rows(named=True):
+                    yield {"stream": stream.value, **row, "user": user}
 
     def holds(self, whose: Whose, *, until: datetime) -> int:
         """See PersonalStore. Also in files that do not count (any more)."""
@@ -68,19 +74,22 @@ class ArchiveFiles:
             for _, frame in self._frames(stream)
         )
 
-    def _attempt(self, user: UserId, until: datetime) -> Erased:
+    def _both(self, user: UserId) -> list[str]:
+        return [user, self._name_of(user)]
+
+    def _attempt(self, going: pl.Expr) -> Erased:
         began = self._clock.now()
         manifest = self._archive.newest()
         written = bool(manifest.number)
         dropped: Dropped = {}
-        files = [self._without(file, user, until, dropped) for file in manifest.files]
+        files = [self._without(file, going, dropped) for file in manifest.files]
         if written:
             kept = tuple(file for file in files if file is not None)
             marks = tuple(_less(mark, dropped) for mark in manifest.marks)
             changed = msgspec.structs.replace(manifest, files=kept, marks=marks)
             self._archive.commit(changed, began=began, now=self._clock.now())
             self._delete_replaced(manifest, changed)
-        left = self._delete_litter(user, until)
+        left = self._delete_litter(going)
         return Erased(
             store=self.name,
             records=sum(dropped.values()),
@@ -88,14 +97,11 @@ class ArchiveFiles:
             left_until=left,
         )
 
-    def _without(
-        self, file: ArchivedFile, user: UserId, until: datetime, dropped: Dropped
-    ) -> ArchivedFile | None:
+    def _without(self, file: ArchivedFile, going: pl.Expr, dropped: Dropped) -> ArchivedFile | None:
         """The file without the user's rows, written beside; itself where there are none."""
         if file.stream not in STREAMS:
             return file
         frame = frame_of(self._archive.store.read(file.name), file.stream)
-        going = _is_going(user, until)
         gone = frame.filter(going)
         if not gone.height:
             return file
@@ -117,7 +123,7 @@ class ArchiveFiles:
             if file.name not in counting:
                 self._archive.store.delete(file.name)
 
-    def _delete_litter(self, user: UserId, until: datetime) -> datetime | None:
+    def _delete_litter(self, going: pl.Expr) -> datetime | None:
         """Delete the user's files that do not count; when the last of those that are too young
         to be touched will have gone.
         """
@@ -126,7 +132,7 @@ class ArchiveFiles:
         ages = self._ages()
         for stream in STREAMS:
             for name, frame in self._frames(stream):
-                if name in counting or not frame.filter(_is_going(user, until)).height:
+                if name in counting or not frame.filter(going).height:
                     continue
                 modified = ages.get(name)
                 now = self._clock.now()
@@ -153,9 +159,9 @@ class ArchiveFiles:
         }
 
 
-def _is_going(user: UserId, until: datetime) -> pl.Expr:
+def _is_going(names: Sequence[str], until: datetime) -> pl.Expr:
     old = (pl.col("time") <= until) | (pl.col("received") <= until)
-    return ((pl.col("user") == user) & old).fill_null(value=False)
+    return (pl.col("user").is_in(names) & old).fill_null(value=False)
 
 
 def _older(frame: pl.DataFrame, until: datetime) -> pl.DataFrame:

@@ -79,7 +79,7 @@ class People:
         seen: dict[UserId, str] = {}
 
         def whose(user: str) -> bool:
-            name = people.name_of(user)
+            name = user if user in notes else people.name_of(user)
             if name in notes:
                 seen[UserId(user)] = name
             return name in notes
@@ -129,7 +129,7 @@ class People:
             if user not in known:
                 if len(known) > 1_000_000:
                     known.clear()
-                known[user] = people.name_of(user) in meant
+                known[user] = user in meant or people.name_of(user) in meant
             return known[user]
 
         found = {s.name: s.holds(whose, until=receipt.forgotten) for s in self._stores}

@@ -13,7 +13,8 @@ import msgspec
 from clickwise.codec import JsonObject
 from clickwise.types import UserId
 
-# True for the id of the person that is meant: by the id itself, or by its hash in a receipt.
+# True for the id of the person that is meant, by the id itself or by its hash in a receipt; and for
+# that hash, where it stands in the id's place.
 Whose = Callable[[str], bool]
 
 

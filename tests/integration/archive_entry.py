@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from clickwise.archive import Archive, LocalStore, Stream
+from clickwise.archive import Archive, LocalStore, Names, Stream
 from clickwise.clock import SystemClock
 from clickwise.settings import load
 from streams.archive import Archiver
@@ -50,7 +50,13 @@ def main() -> int:
             stack.enter_context(KafkaLog(settings, stream, rows_at_once=rows))
             for stream in (Stream.EVENTS, Stream.EXPOSURES)
         ]
-        Archiver(Archive(store), sources, file_rows=rows, clock=SystemClock()).run()
+        Archiver(
+            Archive(store),
+            sources,
+            names=Names.by("name-of-{}".format),
+            file_rows=rows,
+            clock=SystemClock(),
+        ).run()
     return 0
 
 

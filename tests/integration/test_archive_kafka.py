@@ -29,6 +29,7 @@ from streams import topics_admin
 from streams.archive import Archiver, Summary
 from streams.kafka import Message, Producer
 from streams.kafka_archive import KafkaLog
+from tests.naming import NAMES
 
 ENTRY = Path(__file__).with_name("archive_entry.py")
 STREAMS = (Stream.EVENTS, Stream.EXPOSURES)
@@ -107,7 +108,7 @@ def run(settings: Settings, archive: Archive, *, rows: int = 100) -> Summary:
         sources = [
             stack.enter_context(KafkaLog(settings, stream, rows_at_once=rows)) for stream in STREAMS
         ]
-        return Archiver(archive, sources, file_rows=1_000, clock=SystemClock()).run()
+        return Archiver(archive, sources, names=NAMES, file_rows=1_000, clock=SystemClock()).run()
 
 
 def rows_of(archive: Archive, stream: Stream) -> pl.DataFrame:

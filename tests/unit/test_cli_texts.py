@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from clickwise.archive import open_archive
+from clickwise.archive import Names, open_archive
 from clickwise.cli import run
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
@@ -141,7 +141,7 @@ def archive(home, exposures, events):
         open_archive("", home=home.parent),
         [DatabaseLog(state, "events", rows_at_once=4),
          DatabaseLog(state, "exposures", rows_at_once=7)],
-        file_rows=1_000, clock=SystemClock(),
+        names=Names.by(state.people.name_of), file_rows=1_000, clock=SystemClock(),
     ).run()  # fmt: skip
     # Kafka's log is not in the database.
     state.prune(events_before=datetime.now(UTC))

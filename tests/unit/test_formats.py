@@ -124,8 +124,9 @@ def test_a_bundle_of_a_later_format_is_refused_by_its_format_and_later_fields_ar
         load_bundle(later)
 
 
-def test_an_archive_of_format_1_is_read():
-    archive = open_archive(str(FORMATS / "archive-1"), home=FORMATS)
+@pytest.mark.parametrize("name", ["archive-1", "archive-2"])
+def test_an_archive_of_each_format_is_read(name):
+    archive = open_archive(str(FORMATS / name), home=FORMATS)
     manifest = archive.newest()
 
     rows = {
@@ -141,7 +142,7 @@ def test_an_archive_of_format_1_is_read():
 def test_an_archive_of_a_later_format_is_refused_by_its_format(tmp_path):
     shutil.copytree(FORMATS / "archive-1", tmp_path / "archive")
     manifest = next((tmp_path / "archive" / "manifests").glob("*.json"))
-    manifest.write_bytes(with_more(manifest.read_bytes(), format=2))
+    manifest.write_bytes(with_more(manifest.read_bytes(), format=3))
 
-    with pytest.raises(ConfigurationError, match="format 2, this program knows 1"):
+    with pytest.raises(ConfigurationError, match="format 3, this program knows 2"):
         open_archive("", home=tmp_path).newest()

@@ -17,6 +17,7 @@ from clickwise.types import EventId, EventType, ItemId, UserId
 from streams.archive import Archiver
 from streams.archive_rows import events_frame
 from streams.archive_source import Batch, Reading
+from tests.naming import NAMES, name_of
 
 NOW = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
 ANN, BOB = UserId("ann"), UserId("bob")
@@ -65,23 +66,30 @@ def test_what_is_older_than_its_users_erasure_is_not_archived(archive: Archive) 
     log = Log([event("1", ANN), event("2", BOB)])
 
     Archiver(
-        archive, [log], file_rows=100, clock=StoppedClock(NOW), forgotten=lambda _: {ANN: NOW}
+        archive,
+        [log],
+        names=NAMES,
+        file_rows=100,
+        clock=StoppedClock(NOW),
+        forgotten=lambda _: {ANN: NOW},
     ).run()
 
-    assert users(archive) == ["bob"]
+    assert users(archive) == [name_of(BOB)]
     (mark,) = archive.newest().marks
     assert (mark.next, mark.rows) == (2, 1)
 
 
 def test_an_erasure_leaves_the_rows_of_others_and_no_file_with_the_user(archive: Archive) -> None:
     clock = StoppedClock(NOW)
-    Archiver(archive, [Log([event("1", ANN), event("2", BOB)])], file_rows=9, clock=clock).run()
+    Archiver(
+        archive, [Log([event("1", ANN), event("2", BOB)])], names=NAMES, file_rows=9, clock=clock
+    ).run()
     before = names(archive)
 
-    erased = ArchiveFiles(archive, clock).erase(ANN, until=NOW)
+    erased = ArchiveFiles(archive, clock, name_of).erase(ANN, until=NOW)
 
     assert erased.records == 1
-    assert users(archive) == ["bob"]
+    assert users(archive) == [name_of(BOB)]
     assert not names(archive) & before
     assert archive.newest().marks[0].rows == 1
     assert archive.newest().marks[0].next == 2
@@ -89,10 +97,10 @@ def test_an_erasure_leaves_the_rows_of_others_and_no_file_with_the_user(archive:
 
 def test_an_archiver_that_had_read_the_log_before_cannot_commit(archive: Archive) -> None:
     clock = StoppedClock(NOW)
-    Archiver(archive, [Log([event("1", BOB)])], file_rows=9, clock=clock).run()
+    Archiver(archive, [Log([event("1", BOB)])], names=NAMES, file_rows=9, clock=clock).run()
     read = archive.newest()
 
-    ArchiveFiles(archive, clock).erase(ANN, until=NOW)
+    ArchiveFiles(archive, clock, name_of).erase(ANN, until=NOW)
 
     with pytest.raises(ConflictError):
         archive.commit(read, began=NOW, now=NOW)
@@ -101,41 +109,43 @@ def test_an_archiver_that_had_read_the_log_before_cannot_commit(archive: Archive
 def test_what_a_user_did_after_an_erasure_stays(archive: Archive) -> None:
     clock = StoppedClock(NOW)
     log = Log([event("1", ANN, time=NOW - timedelta(days=1)), event("2", ANN)])
-    Archiver(archive, [log], file_rows=9, clock=clock).run()
-    files = ArchiveFiles(archive, clock)
+    Archiver(archive, [log], names=NAMES, file_rows=9, clock=clock).run()
+    files = ArchiveFiles(archive, clock, name_of)
 
     erased = files.erase(ANN, until=NOW - timedelta(hours=1))
 
     assert erased.records == 1
-    assert users(archive) == ["ann"]
-    assert files.holds(ANN.__eq__, until=NOW - timedelta(hours=1)) == 0
+    assert users(archive) == [name_of(ANN)]
+    assert files.holds(name_of(ANN).__eq__, until=NOW - timedelta(hours=1)) == 0
 
 
 def test_a_file_that_does_not_count_is_found_and_deleted_once_nobody_writes_it(
     archive: Archive, tmp_path: Path
 ) -> None:
     clock = StoppedClock(datetime.now(UTC))
-    Archiver(archive, [Log([event("1", ANN)])], file_rows=9, clock=clock).run()
+    Archiver(archive, [Log([event("1", ANN)])], names=NAMES, file_rows=9, clock=clock).run()
     (name,) = names(archive)
     litter = (tmp_path / "archive" / name).with_name("part-litter.parquet")
     litter.write_bytes(archive.store.read(name))
-    files = ArchiveFiles(archive, clock)
+    files = ArchiveFiles(archive, clock, name_of)
 
     young = files.erase(ANN, until=NOW)
-    found = files.holds(ANN.__eq__, until=NOW)
+    found = files.holds(name_of(ANN).__eq__, until=NOW)
     os.utime(litter, times=(0, 0))
     files.erase(ANN, until=NOW)
 
     assert young.left_until is not None
     assert found == 1
-    assert files.holds(ANN.__eq__, until=NOW) == 0
+    assert files.holds(name_of(ANN).__eq__, until=NOW) == 0
     assert not litter.exists()
 
 
 def test_everything_of_one_user_is_told(archive: Archive) -> None:
     clock = StoppedClock(NOW)
-    Archiver(archive, [Log([event("1", ANN), event("2", BOB)])], file_rows=9, clock=clock).run()
+    Archiver(
+        archive, [Log([event("1", ANN), event("2", BOB)])], names=NAMES, file_rows=9, clock=clock
+    ).run()
 
-    told = list(ArchiveFiles(archive, clock).export(ANN))
+    told = list(ArchiveFiles(archive, clock, name_of).export(ANN))
 
-    assert [(one["stream"], one["id"]) for one in told] == [("events", "1")]
+    assert [(one["stream"], one["id"], one["user"]) for one in told] == [("events", "1", ANN)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from clickwise.archive import Archive, LocalStore, Stream
+from clickwise.archive import Archive, LocalStore, Names, Stream
 from clickwise.archive.columns import frame_of
 from clickwise.codec import encode
 from clickwise.state.port import EventRow, ItemWrite
@@ -117,6 +117,7 @@ class Log:
                 DatabaseLog(self.state, "exposures", rows_at_once=rows_at_once),
                 DatabaseItems(self.state, rows_at_once=rows_at_once),
             ],
+            names=Names.by(self.state.people.name_of),
             file_rows=file_rows or self.file_rows,
             clock=self.clock,
         )

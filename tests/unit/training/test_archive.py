@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from clickwise.archive import Archive, LocalStore, Stream
+from clickwise.archive import Archive, LocalStore, Names, Stream
 from clickwise.archive.commits import GRACE
 from clickwise.errors import ConfigurationError, ConflictError, UnavailableError
 from streams.archive import Archiver
@@ -43,7 +43,7 @@ def test_what_was_logged_is_in_the_archive_as_it_was(log):
 
     (event,) = log.frame("events").rows(named=True)
     assert (event["id"], event["user"], event["item"], event["type"]) == (
-        "e1", "ann", "i9", "view",
+        "e1", log.state.people.name_of("ann"), "i9", "view",
     )  # fmt: skip
     assert (event["value"], event["request"], event["position"]) == (12.5, "r1", 3)
     assert (event["time"], event["received"], event["offset"]) == (
@@ -155,6 +155,7 @@ def test_of_two_archivers_at_once_each_message_is_taken_by_one(log):
     slow = Archiver(
         log.archive,
         [Overtaken(log.state, "events", rows_at_once=4)],
+        names=Names.by(log.state.people.name_of),
         file_rows=1_000,
         clock=log.clock,
     )
@@ -172,7 +173,13 @@ def test_an_archiver_that_is_always_overtaken_says_so(log):
             log.archive.commit(log.manifest, began=now, now=now)
             return reading
 
-    slow = Archiver(log.archive, [Overtaken(log.state, "events")], file_rows=1_000, clock=log.clock)
+    slow = Archiver(
+        log.archive,
+        [Overtaken(log.state, "events")],
+        names=Names.by(log.state.people.name_of),
+        file_rows=1_000,
+        clock=log.clock,
+    )
     with pytest.raises(ConflictError, match="another archiver"):
         slow.run()
 
@@ -255,7 +262,13 @@ def test_a_commit_that_comes_too_late_is_not_made(log):
             log.clock.advance(seconds=GRACE.total_seconds())
             return reading
 
-    slow = Archiver(log.archive, [Slow(log.state, "events")], file_rows=1_000, clock=log.clock)
+    slow = Archiver(
+        log.archive,
+        [Slow(log.state, "events")],
+        names=Names.by(log.state.people.name_of),
+        file_rows=1_000,
+        clock=log.clock,
+    )
 
     with pytest.raises(UnavailableError, match="written again"):
         slow.run()
@@ -274,7 +287,7 @@ def test_a_manifest_that_cannot_be_read_is_passed_over(log):
 
 
 def test_the_archive_of_a_newer_program_is_refused(log):
-    log.store.write("manifests/000000000001.json", msgspec.json.encode({"format": 2}))
+    log.store.write("manifests/000000000001.json", msgspec.json.encode({"format": 3}))
 
     with pytest.raises(ConfigurationError, match="newer"):
         log.archive_now()

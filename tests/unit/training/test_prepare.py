@@ -73,7 +73,7 @@ def test_events_are_in_the_order_in_which_they_happened(log, tmp_path):
 
     dataset = prepared(log, tmp_path).dataset
 
-    assert [user for user, *_ in told(dataset)] == ["b", "c", "a"]
+    assert [user for user, *_ in told(dataset)] == [log.state.people.name_of(n) for n in "bca"]
     assert dataset.log.times_N.tolist() == [at(s).timestamp() for s in (10, 20, 30)]
 
 
