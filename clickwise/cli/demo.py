@@ -43,9 +43,7 @@ MARK = ".clickwise-demo"  # only a folder with this file in it is ever emptied
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The command's options. `events` and `history` 0: all of them. `port` None: the usual one
-    if it is free, since the reader is going to type it.
-    """
+    """The command's options. `events` and `history` 0: all of them. `port` None: see `port_of`."""
 
     once: bool
     json: Path | None
@@ -57,11 +55,17 @@ class DemoOptions:
     history: int
 
 
-def _port(options: DemoOptions) -> int:
+def port_of(options: DemoOptions, settings: Settings) -> int:
+    """The command line's port, else that of the settings. Where neither names one it is the usual
+    one if that is free, since the reader is going to type it, or else any (0).
+    """
     if options.port is not None:
         return options.port
+    usual = Settings().port
+    if settings.port != usual:
+        return settings.port
     try:
-        return 0 if options.once else claimable_port("127.0.0.1", Settings().port)
+        return 0 if options.once else claimable_port("127.0.0.1", usual)
     except ConfigurationError:
         return 0
 
@@ -97,11 +101,12 @@ def demo(options: DemoOptions) -> int:
     if options.json is not None:
         check_writable(options.json)
     data = read_movielens().shifted(SystemClock().now().timestamp())
-    home = options.home if options.home is not None else settings_from().folder / "demo"
+    settings = settings_from()
+    home = options.home if options.home is not None else settings.folder / "demo"
     empty_home(home)
     view = DemoView({str(item["id"]): str(item["title"]) for item in data.items})
     with signals_unwind(), ExitStack() as stack:
-        server = stack.enter_context(DemoServer(home, port=_port(options)))
+        server = stack.enter_context(DemoServer(home, port=port_of(options, settings)))
         view.say("starting `clickwise up` (the first start makes the text encoder) ...")
         server.wait_until_ready()
         site = stack.enter_context(HttpSite(server.address, server.settings))

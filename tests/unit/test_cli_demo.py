@@ -14,7 +14,14 @@ import pytest
 from rich.console import Console
 
 from clickwise.bench.report import check_writable
-from clickwise.cli.demo import LETTERS_AT_ONCE, MARK, count_letters, empty_home
+from clickwise.cli.demo import (
+    LETTERS_AT_ONCE,
+    MARK,
+    DemoOptions,
+    count_letters,
+    empty_home,
+    port_of,
+)
 from clickwise.cli.demo_view import DemoView
 from clickwise.cli.homes import ServerLock, make_folder
 from clickwise.cli.stopping import run_unwinding, signals_unwind
@@ -101,6 +108,21 @@ def test_a_signal_cancels_async_work_and_then_unwinds():
         run_unwinding(work())
 
     assert sorted(ended) == [False, True]
+
+
+def options(*, port, once):
+    return DemoOptions(
+        once=once, json=None, port=port, home=None, people=0, lanes=1, events=0, history=0
+    )
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_demo_listens_where_the_command_line_or_else_the_environment_says(once):
+    settings = Settings(port=9110)
+
+    assert port_of(options(port=None, once=once), settings) == 9110
+    assert port_of(options(port=9120, once=once), settings) == 9120
+    assert port_of(options(port=0, once=once), settings) == 0
 
 
 def test_lines_to_try_are_apart_from_the_figures_and_living_is_announced():
