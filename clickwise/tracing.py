@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+from clickwise import installing
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -71,7 +72,8 @@ def start(settings: Settings, *, service: str) -> None:
         from clickwise.traced import CollectorTracer
     except ImportError as error:
         raise ConfigurationError(
-            "CLICKWISE_TRACE_ENDPOINT needs the extra: pip install 'clickwise[trace]'"
+            "CLICKWISE_TRACE_ENDPOINT is set, and OpenTelemetry is missing;"
+            f" {installing.with_extra('trace')}"
         ) from error
     use(CollectorTracer(settings, service=service))
 

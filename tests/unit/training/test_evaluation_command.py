@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from clickwise import installing
 from clickwise.cli import run
 from clickwise.cli.exits import Exit
 from tests.unit.test_base_install import without_extras
@@ -251,5 +252,5 @@ def test_a_missing_extra_is_named(log, tmp_path):
     )
 
     assert done.returncode == Exit.USAGE
-    assert "torch is missing; install the extra: pip install 'clickwise[train]'" in done.stderr
+    assert f"torch is missing; {installing.with_extra('train')}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
