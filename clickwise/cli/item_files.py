@@ -1,19 +1,64 @@
 """Items of a file or a data set's folder, for commands that look at them and store nothing."""
 
-import itertools
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+from clickwise.cli.exits import complain
 from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError, InvalidInputError
-from clickwise.imports.feed import Feed
+from clickwise.imports.feed import Feed, Row
 from clickwise.imports.layouts import Layout, open_feed
 from clickwise.imports.tables import TableOptions
 from clickwise.items import Item, parse_item
 
+TOLD = 5  # refused rows that have a line of their own
 
-def items_of(path: Path, layout: str, *, texts: bool, limit: int) -> Iterator[Item]:
-    """Items that can be read; those that cannot are for `clickwise import` to tell.
+
+class ItemFile:
+    """The items of a file, once through. What cannot be read is told on standard error with its
+    place, counted in `refused`, and the next one follows.
+    """
+
+    def __init__(self, feed: Feed, *, texts: bool, limit: int) -> None:
+        self.refused = 0
+        self._feed = feed
+        self._texts = texts
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[Item]:
+        """Items as they are in the file; reads no further than the limit asks for."""
+        now = SystemClock().now()
+        given = 0
+        for row in self._feed.items():
+            try:
+                item = _read(row, now)
+            except InvalidInputError as error:
+                self._refuse(f"{row.place}: {error}")
+                continue
+            if self._texts and not item.body:
+                continue
+            yield item
+            given += 1
+            if given == self._limit:
+                break
+        if self.refused > TOLD:
+            complain(f"{self.refused:,} items refused; `clickwise import` keeps such in a file")
+
+    def _refuse(self, reason: str) -> None:
+        self.refused += 1
+        if self.refused <= TOLD:
+            complain(f"refused {reason}")
+
+
+def _read(row: Row, now: datetime) -> Item:
+    if row.fault:
+        raise InvalidInputError(row.fault)
+    return parse_item(row.data, received=now)[0]
+
+
+def items_of(path: Path, layout: str, *, texts: bool, limit: int) -> ItemFile:
+    """Items of a file.
 
     Args:
         path: a file of items, a known data set's folder or its name.
@@ -22,7 +67,7 @@ def items_of(path: Path, layout: str, *, texts: bool, limit: int) -> Iterator[It
         limit: at most so many; 0: all.
 
     Raises:
-        ConfigurationError: nothing there, not recognized, or no such format.
+        ConfigurationError: nothing there, no items in it, not recognized, or no such format.
     """
     try:
         chosen = Layout(layout)
@@ -30,15 +75,8 @@ def items_of(path: Path, layout: str, *, texts: bool, limit: int) -> Iterator[It
         known = ", ".join(Layout)
         raise ConfigurationError(f"--format {layout}: expected one of {known}") from error
     feed = open_feed(path, chosen, TableOptions())
-    return itertools.islice(_parsed(feed, texts=texts), limit or None)
-
-
-def _parsed(feed: Feed, *, texts: bool) -> Iterator[Item]:
-    now = SystemClock().now()
-    for row in feed.items():
-        try:
-            item, _ = parse_item(row.data, received=now)
-        except InvalidInputError:
-            continue
-        if item.body or not texts:
-            yield item
+    if not feed.num_items:
+        raise ConfigurationError(
+            f"{path} holds no items; its {feed.num_events:,} rows with a user are events"
+        )
+    return ItemFile(feed, texts=texts, limit=limit)

@@ -1,6 +1,6 @@
 """`clickwise texts try PATH`: what a writer makes of items, and what of it is refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class TryOptions:
 
 
 def try_texts(settings: Settings, options: TryOptions, *, writer: Writer | None = None) -> int:
-    """Write, judge, and print tables; 1 if the model did not answer for some item.
+    """Write, judge, and print tables; 1 if some item could not be read, or had no answer.
 
     Args:
         settings: with the embedded model where texts are off.
@@ -81,7 +81,7 @@ def try_texts(settings: Settings, options: TryOptions, *, writer: Writer | None 
     print_figures(run.drafts)
     if run.unanswered:
         console().print(Text(f"{run.unanswered} items without an answer: run again to try them"))
-    return Exit.FAILED if run.unanswered else Exit.DONE
+    return Exit.FAILED if run.unanswered or items.refused else Exit.DONE
 
 
 class Kept:
@@ -148,7 +148,7 @@ class Run:
         self._fields = fields
         self._material = material
 
-    def over(self, items: Iterator[Item], *, limit: int) -> None:
+    def over(self, items: Iterable[Item], *, limit: int) -> None:
         """Write for each item that has text to write from.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -16,6 +16,7 @@ from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import encoder_of
 from clickwise.clock import SystemClock
 from clickwise.errors import ClickwiseError
+from clickwise.items import Item
 from clickwise.settings import Settings
 from clickwise.understanding import Understanding
 
@@ -43,22 +44,24 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def understand(settings: Settings, options: UnderstandOptions) -> int:
-    """Print a line or a table row for each item; 1 if one could not be understood.
+    """Print a line or a table row for each item; 1 if one could not be read or understood.
 
     Raises:
         ConfigurationError: the file, the taxonomy or the encoder cannot be had.
     """
     lines: list[Line] = []
-    for line in _lines(settings, options):
+    items = items_of(options.path, options.layout, texts=options.texts, limit=options.limit)
+    for line in _lines(settings, items):
         lines.append(line)
         if options.json:
             print_json_line(line)
     if not options.json:
         _show(lines)
-    return Exit.FAILED if any(line.reason for line in lines) else Exit.DONE
+    failed = items.refused or any(line.reason for line in lines)
+    return Exit.FAILED if failed else Exit.DONE
 
 
-def _lines(settings: Settings, options: UnderstandOptions) -> Iterator[Line]:
+def _lines(settings: Settings, items: Iterable[Item]) -> Iterator[Line]:
     from clickwise.understanding.understander import Understander
 
     with encoder_progress() as follow:
@@ -66,7 +69,6 @@ def _lines(settings: Settings, options: UnderstandOptions) -> Iterator[Line]:
     understander = Understander(
         encoder=encoder, topics=topics_of(settings, encoder), clock=SystemClock()
     )
-    items = items_of(options.path, options.layout, texts=options.texts, limit=options.limit)
     for item in items:
         started, used = time.perf_counter(), time.process_time()
         understanding, reason = None, None

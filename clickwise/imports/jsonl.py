@@ -26,7 +26,8 @@ READ_LIMIT_BYTES = 16_000_000  # a longer line is refused by every door anyway
 def read_jsonl(path: Path) -> Feed:
     """Items in the order of the file, then events in order of time.
 
-    Lines that are no JSON come with the events, as faults. Events without a time, or with one
+    Lines that are no JSON come with the items, as faults, so that whoever reads items alone has
+    them too. Events without a time, or with one
     that cannot be read, come first, to be judged by the door.
 
     Raises:
@@ -59,7 +60,7 @@ def _scanned(path: Path) -> tuple[Int64Array, Int64Array, Float64Array]:
                 if not line.strip():
                     continue
                 data = _decoded(line)
-                if data is not None and "user" not in data:
+                if data is None or "user" not in data:
                     items.append(place)
                 else:
                     events.append(place)
@@ -95,8 +96,8 @@ def _decoded(line: bytes) -> JsonObject | None:
         return None
 
 
-def _time_of(data: JsonObject | None) -> float:
-    if data is None or "time" not in data:
+def _time_of(data: JsonObject) -> float:
+    if "time" not in data:
         return -np.inf
     try:
         moment: datetime = parse_time(data["time"], "time")

@@ -181,6 +181,18 @@ def test_answers_in_between_let_the_run_go_on(file, capsys):
     assert "3 items without an answer" in capsys.readouterr().out
 
 
+def test_a_line_without_an_id_is_told_and_fails_the_run_and_the_rest_is_written_for(file, capsys):
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"kind": "news", "title": "Nameless", "body": "Words."}\n')
+    writer = ScriptedWriter()
+
+    code = tried(file, writer)
+
+    assert code == 1
+    assert len(writer.asked) == len(ITEMS)
+    assert "items.jsonl:7: id: " in capsys.readouterr().err
+
+
 def test_a_file_of_something_else_is_left_as_it_is(file, tmp_path):
     other = tmp_path / "other.jsonl"
     other.write_text('{"a": 1}\nno line end', encoding="utf-8")

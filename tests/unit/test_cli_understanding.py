@@ -5,13 +5,13 @@ import json
 import pytest
 
 from clickwise.cli import run
+from clickwise.cli.item_files import TOLD
 
 SENTENCE = "The city opened a new bridge over the river."
 ITEMS = (
     {"id": "a", "kind": "news", "title": "A new bridge", "body": SENTENCE},
     {"id": "b", "kind": "news", "title": "A football match"},
     {"id": "c", "kind": "news", "title": "\U0001f600"},
-    {"id": "d", "kind": "news"},
 )
 
 
@@ -57,6 +57,40 @@ def test_a_taxonomy_is_tried_before_it_is_used(file, tmp_path, monkeypatch, caps
 
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["understanding"]["topics"][0]["topic"] == "bridge"
+
+
+def test_a_row_that_is_no_item_is_told_with_its_place_and_the_rest_is_understood(file, capsys):
+    sound = {"id": "e", "kind": "news", "title": "A harbor"}
+    with file.open("w", encoding="utf-8") as lines:
+        lines.write('{"kind": "news", "title": "Nameless"}\nno json\n' + json.dumps(sound) + "\n")
+
+    code = run(["understand", str(file), "--json"])
+
+    told = capsys.readouterr()
+    assert code == 1
+    assert [json.loads(line)["item"] for line in told.out.splitlines()] == ["e"]
+    nameless, broken = told.err.splitlines()
+    assert "refused items.jsonl:1: id: " in nameless
+    assert "refused items.jsonl:2: not valid JSON" in broken
+
+
+def test_of_many_rows_that_are_no_items_the_first_are_told_and_all_are_counted(file, capsys):
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"id": "d", "kind": "news"}\n' * (2 * TOLD))
+
+    assert run(["understand", str(file), "--json"]) == 1
+
+    *each, sum_ = capsys.readouterr().err.splitlines()
+    assert len(each) == TOLD
+    assert f"{2 * TOLD} items refused" in sum_
+
+
+def test_a_file_of_events_alone_has_nothing_to_understand(file, capsys):
+    file.write_text('{"id": "e", "user": "u", "item": "a", "type": "click"}\n', encoding="utf-8")
+
+    assert run(["understand", str(file)]) == 2
+
+    assert "holds no items" in capsys.readouterr().err
 
 
 def test_an_unknown_format_is_told(file, capsys):
