@@ -20,12 +20,16 @@ from clickwise.settings import Settings
 from clickwise.state.key_port import KeyStore, StoredKey
 
 MAX_NAME = 100
+FIRST = (
+    "This is the first key. Until now this machine was answered without one; from now on every"
+    " request needs a key, and it stays so when this one is revoked or expires (docs/access.md)."
+)
 
 
 def create_key(
     settings: Settings, name: str, *, scopes: Sequence[str], days: float, rate: float, json: bool
 ) -> int:
-    """Make a key and print it.
+    """Make a key and print it; the first one says that it closes the door.
 
     Raises:
         InvalidInputError: an unknown scope, or a name that is empty, long or not printable.
@@ -46,9 +50,12 @@ def create_key(
     if not settings.database_url.reveal():
         homes.make_home(settings)
     with _opened(settings) as keys:
+        first = not (settings.keys or settings.closed or keys.every())
         keys.add(stored)
     _note(settings, "keys create", stored.id)
     _tell(stored, key, json=json)
+    if first:
+        progress_console().print(Text(FIRST), soft_wrap=True)
     return Exit.DONE
 
 

@@ -63,7 +63,8 @@ def _run(settings: Settings) -> int:
     try:
         asyncio.run(wait_for(settings))
         prepare(settings)
-        return server.run_server(settings, announce=lambda: announce(settings))
+        keys = asks_for_keys(settings)
+        return server.run_server(settings, announce=lambda: announce(settings, keys=keys))
     finally:
         lock.release()
 
@@ -78,7 +79,15 @@ def prepare(settings: Settings) -> None:
         name_first(state, bundle, clock=SystemClock())
 
 
-def announce(settings: Settings) -> None:
+def asks_for_keys(settings: Settings) -> bool:
+    """Whether requests need a key: by the settings, or since the database has one."""
+    if settings.keys or settings.closed:
+        return True
+    with ExitStack() as stack:
+        return bool(state_of(settings, stack).keys.every())
+
+
+def announce(settings: Settings, *, keys: bool) -> None:
     """Where it answers and what to try."""
     address = server.address_of(settings)
     lines: list[tuple[str, str]] = [
@@ -91,11 +100,13 @@ def announce(settings: Settings) -> None:
     for name, value in lines:
         out.print(Text.assemble((f"{name:<8}", "bold"), value), soft_wrap=True)
     out.print(Text(""))
-    for line in samples(address, keys=bool(settings.keys) or settings.closed):
+    for line in samples(address, keys=keys):
         out.print(Text(line), soft_wrap=True)
     out.file.flush()
 
 
+# No CLICKWISE_KEY: exported, it would be an unknown setting of the next command.
+KEY_NEEDED = "KEY=...  # of `clickwise keys create`, with the scopes items, events and read"
 JSON_HEADER = "-H 'content-type: application/json'"
 SAMPLE_ITEMS = (
     '{"items": [{"id": "a1", "kind": "news", "title": "A robot that cooks"},'
@@ -105,9 +116,10 @@ SAMPLE_EVENT = '{"user": "ada", "item": "a1", "type": "click"}'
 
 
 def samples(address: str, *, keys: bool) -> list[str]:
-    """Lines for a shell: two items, an event, the list."""
+    """Lines for a shell: two items, an event, the list; the key, where one is asked for, first."""
     key = ' -H "Authorization: Bearer $KEY"' if keys else ""
     return [
+        *([KEY_NEEDED] if keys else []),
         f"curl{key} {address}/v1/items {JSON_HEADER} -d '{SAMPLE_ITEMS}'",
         f"curl{key} {address}/v1/events {JSON_HEADER} -d '{SAMPLE_EVENT}'",
         f"curl{key} '{address}/v1/users/ada/recommendations?limit=5'",

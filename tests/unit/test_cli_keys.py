@@ -10,6 +10,9 @@ import pytest
 from clickwise.access import digest_of, id_of
 from clickwise.cli import run
 from clickwise.cli.exits import Exit
+from clickwise.cli.homes import make_home
+from clickwise.cli.keys import FIRST
+from clickwise.cli.up import asks_for_keys, samples
 from clickwise.cli.wiring import state_of
 from clickwise.settings import load
 from clickwise.state.key_port import StoredKey
@@ -53,6 +56,47 @@ def test_the_key_stands_alone_on_standard_output(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr()
     assert id_of(said.out.strip()) is not None
     assert said.out.strip() not in said.err
+
+
+def test_the_first_key_says_that_it_closes_the_door_and_the_next_says_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(["keys", "create", "shop", *SCOPES])
+    first = capsys.readouterr().err
+    run(["keys", "create", "shop", *SCOPES])
+    second = capsys.readouterr().err
+
+    assert FIRST in first
+    assert FIRST not in second
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("CLICKWISE_ACCESS", "keys"), ("CLICKWISE_API_KEYS", "sixteen-characters")]
+)
+def test_where_the_door_was_closed_before_a_first_key_says_nothing_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    run(["keys", "create", "shop", *SCOPES])
+
+    assert FIRST not in capsys.readouterr().err
+
+
+def test_lines_to_try_carry_a_key_once_there_is_one(home: str) -> None:
+    settings = load({}, home=home)
+    make_home(settings)
+    with ExitStack() as stack:
+        state_of(settings, stack).migrate()
+    before = asks_for_keys(settings)
+    run(["keys", "create", "shop", *SCOPES])
+    after = asks_for_keys(settings)
+
+    assert (before, after) == (False, True)
+    assert not any("Bearer" in line for line in samples("http://a", keys=before))
+    told, *lines = samples("http://a", keys=after)
+    assert told.startswith("KEY=")
+    assert all('-H "Authorization: Bearer $KEY"' in line for line in lines)
 
 
 def test_a_list_shows_what_it_is_for_and_nothing_that_opens(
