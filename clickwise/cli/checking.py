@@ -36,9 +36,9 @@ def check(overrides: Mapping[str, object], *, json: bool) -> int:
 
 def check_deep(overrides: Mapping[str, object], *, json: bool) -> int:
     """The same, and every stored thing is read; 1 if something fails."""
-    from clickwise.cli import deep_checks, deep_kafka
+    from clickwise.cli import deep_certificates, deep_checks, deep_kafka
 
-    more = deep_checks.ALL | deep_kafka.ALL
+    more = deep_checks.ALL | deep_certificates.ALL | deep_kafka.ALL
     return _told(list(findings_for(overrides, more)), json=json)
 
 
@@ -72,7 +72,7 @@ def findings_for(
             for seen in look(settings):
                 yield Finding(name, seen.level, seen.text, seen.advice)
         except SchemaError:
-            yield Finding(name, "ok", "the database's tables are made at the first start")
+            yield Finding(name, "ok", checks.MADE_LATER)
         except ClickwiseError as error:
             yield Finding(
                 name, "fail", str(error), (checks.ADVICE | access_checks.ADVICE).get(name, "")

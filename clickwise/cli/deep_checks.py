@@ -5,11 +5,9 @@ and all files, so it takes minutes where the site is large. A finding says what,
 was expected.
 """
 
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,14 +20,14 @@ from clickwise.archive.columns import frame_of
 from clickwise.archive.layout import DATABASE, manifest_name
 from clickwise.bundle import Manifest as BundleManifest
 from clickwise.bundle.folder import read_manifest
-from clickwise.certificates import first_end
 from clickwise.cli import homes
-from clickwise.cli.checks import Seen
+from clickwise.cli.checks import MADE_LATER, Seen, stored
 from clickwise.cli.wiring import state_of
 from clickwise.errors import BundleError, ClickwiseError
 from clickwise.profile import from_stored
 from clickwise.releases.folders import checksum_of
 from clickwise.settings import Settings
+from clickwise.state.faults import SchemaError
 from clickwise.state.port import ItemRow, State
 from clickwise.state.tables import SCHEMA_VERSION
 from clickwise.types import ItemKey
@@ -39,19 +37,21 @@ ROWS_AT_ONCE = 1_000
 SHOWN = 5  # of faults of one kind; the others are counted
 LATE_SECONDS = 1.0
 VERY_LATE_SECONDS = 60.0
-SOON_DAYS = 21.0
 _RESTORE = "restore a backup (docs/care.md)"
 
 
 def schema(settings: Settings) -> Iterable[Seen]:
     """The database's own files, its schema, and its clock."""
     with ExitStack() as stack:
-        state = state_of(settings, stack)
-        found = state.schema_version()
+        state = state_of(settings, stack) if stored(settings) else None
+        found = state.schema_version() if state is not None else ""
+        if state is None or not found:
+            yield _without_tables(settings)
+            return
         if found != SCHEMA_VERSION:
             yield Seen(
                 "fail",
-                f"the database has schema {found or 'none'}, expected {SCHEMA_VERSION}",
+                f"the database has schema {found}, expected {SCHEMA_VERSION}",
                 "run `clickwise migrate`",
             )
             return
@@ -64,6 +64,16 @@ def schema(settings: Settings) -> Iterable[Seen]:
             text = f"the database's clock differs from this machine's by {skew:.1f} s, {expected}"
             yield Seen(level, text, "run a time service on both")
         yield Seen("ok", f"schema {found}, clocks {skew:.1f} s apart")
+
+
+def _without_tables(settings: Settings) -> Seen:
+    """A site that is to be started yet, or one that lost its database."""
+    for folder in (homes.bundles_folder(settings), homes.vectors_folder(settings)):
+        if folder.is_dir() and any(folder.iterdir()):
+            return Seen(
+                "fail", f"the database has no tables, expected some: {folder} is there", _RESTORE
+            )
+    return Seen("ok", MADE_LATER)
 
 
 def profiles(settings: Settings) -> Iterable[Seen]:
@@ -86,7 +96,7 @@ def profiles(settings: Settings) -> Iterable[Seen]:
                     yield f"profile of user {user!a}: {fault}"
 
     with ExitStack() as stack:
-        yield from _first(faults(state_of(settings, stack)), "profiles", _RESTORE)
+        yield from _first(faults(_opened(settings, stack)), "profiles", _RESTORE)
     yield Seen("ok", f"{number:,} profiles read")
 
 
@@ -121,14 +131,14 @@ def items(settings: Settings) -> Iterable[Seen]:
                 if fault:
                     yield f"item {row.id!a}: {fault}"
             known = [ItemKey(row.key) for row in rows]
-            for key, stored in state.activity(known).items():
+            for key, counts in state.activity(known).items():
                 try:
-                    Activity.stored(stored)
+                    Activity.stored(counts)
                 except ValueError as error:
                     yield f"activity of item {key}: {error}, expected counts"
 
     with ExitStack() as stack:
-        state = state_of(settings, stack)
+        state = _opened(settings, stack)
         before = state.newest_change()
         yield from _first(faults(state), "items", "put the items again")
         counted = state.count_items()
@@ -223,7 +233,7 @@ def _mark_faults(
 def _ahead(settings: Settings, manifest: Manifest) -> Iterable[Seen]:
     """The embedded log must not end before what is archived of it."""
     with ExitStack() as stack:
-        state = state_of(settings, stack)
+        state = _opened(settings, stack)
         for log in ("events", "exposures"):
             mark = manifest.mark(Stream(log), DATABASE, 0)
             if mark is None or mark.next < 2 or state.people.any_forgotten():
@@ -257,7 +267,7 @@ def bundles(settings: Settings) -> Iterable[Seen]:
 
     yield from _first(faults(), "bundles", "copy the bundle again, or train one")
     with ExitStack() as stack:
-        for one in state_of(settings, stack).pointer().named:
+        for one in _opened(settings, stack).pointer().named:
             path = folder / one.version
             if one.checksum and path.is_dir() and checksum_of(path) != one.checksum:
                 yield Seen(
@@ -295,7 +305,7 @@ def index(settings: Settings) -> Iterable[Seen]:
             yield Seen("fail", f"{error}, expected the checksums of its manifest", advice)
             continue
         with ExitStack() as stack:
-            state = state_of(settings, stack)
+            state = _opened(settings, stack)
             live = sum(
                 row.body is not None and row.change <= manifest.covered
                 for rows in _item_rows(state)
@@ -312,33 +322,6 @@ def index(settings: Settings) -> Iterable[Seen]:
             yield Seen("ok", f"generation {number} of {model}: {manifest.count:,} items")
 
 
-def certificate(settings: Settings) -> Iterable[Seen]:
-    """Until when the certificates that are set are good, and whether the key fits."""
-    for name, path in (
-        ("CLICKWISE_TLS_CERTIFICATE", settings.tls_certificate),
-        ("CLICKWISE_KAFKA_CA_FILE", settings.kafka_ca_file),
-    ):
-        if not path:
-            continue
-        end = first_end(Path(path))
-        days = (end - datetime.now(UTC)).total_seconds() / 86_400
-        text = f"{name}={path} ends at {end.isoformat()}, expected in {SOON_DAYS:g} days or later"
-        if days < SOON_DAYS:
-            yield Seen("fail" if days < 0 else "warn", text, "renew it, then restart the servers")
-        else:
-            yield Seen("ok", f"{name} is good until {end.isoformat()}")
-    if settings.tls_certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-        except (OSError, ssl.SSLError) as error:
-            yield Seen(
-                "fail",
-                f"CLICKWISE_TLS_KEY={settings.tls_key} does not go with the certificate: {error}",
-                "set the key that the certificate was made with",
-            )
-
-
 ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {
     "schema": schema,
     "profiles": profiles,
@@ -346,8 +329,14 @@ ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {
     "archive": archive,
     "bundles": bundles,
     "index": index,
-    "tls": certificate,
 }
+
+
+def _opened(settings: Settings, stack: ExitStack) -> State:
+    """The database, which is not made by looking."""
+    if not stored(settings):
+        raise SchemaError(MADE_LATER)
+    return state_of(settings, stack)
 
 
 def _first(faults: Iterator[str], what: str, advice: str) -> Iterable[Seen]:

@@ -50,6 +50,7 @@ def offsets(settings: Settings) -> Iterable[Seen]:
         return
     from streams import kafka
 
+    sound = []
     for topic in (EVENTS, ITEMS):
         name = topic.full_name(settings.kafka_topic_prefix)
         # In this order: workers commit to the database first, and go on meanwhile.
@@ -58,27 +59,29 @@ def offsets(settings: Settings) -> Iterable[Seen]:
             kept = state_of(settings, stack).offsets(settings.kafka_group)
         applied = {p.partition: at for p, at in kept.items() if p.topic == name and p.source < 0}
         ends = asyncio.run(kafka.end_offsets(settings, name, settings.kafka_partitions))
-        sound = True
+        faults = 0
         for partition, end in sorted(ends.items()):
             where = f"{name}, partition {partition}"
             at = applied.get(partition, 0)
             if at > end:
-                sound = False
+                faults += 1
                 yield Seen(
                     "fail",
                     f"{where}: applied up to {at}, expected {end} at most, where the log ends",
                     "the topic was made anew: set a new CLICKWISE_KAFKA_GROUP",
                 )
             if at < told.get(partition, 0):
-                sound = False
+                faults += 1
                 yield Seen(
                     "fail",
                     f"{where}: applied up to {at}, expected {told[partition]}, which Kafka was"
                     " told: the database has lost something, such as by an older backup",
                     "restart the workers: they read again from there (docs/care.md)",
                 )
-        if sound:
-            yield Seen("ok", f"offsets of {name} lie within the log")
+        if not faults:
+            sound.append(name)
+    if sound:
+        yield Seen("ok", f"offsets of {' and '.join(sound)} lie within the log")
 
 
 ALL = {"topics": topics, "offsets": offsets}

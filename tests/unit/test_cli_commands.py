@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 
@@ -10,6 +11,7 @@ import pytest
 from clickwise.cli import run
 from clickwise.cli.exits import Exit, exit_of
 from clickwise.cli.homes import ServerLock, make_home
+from clickwise.cli.wiring import state_of
 from clickwise.errors import (
     ConfigurationError,
     ConflictError,
@@ -125,6 +127,45 @@ class TestCheck:
         assert (code, found["ok"]) == (Exit.DONE, True)
         assert {"settings", "disk", "clock", "database", "vectors", "encoder", "port"} <= names
 
+    @pytest.mark.parametrize("deep", [(), ("--deep",)])
+    def test_a_fresh_site_is_in_order_says_when_things_are_made_and_stays_untouched(
+        self, capsys, tmp_path, free_port, deep
+    ):
+        code = run(["check", *deep, "--json", "--port", str(free_port)])
+
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        said = {one["name"]: one["text"] for one in findings}
+        assert code == Exit.DONE, findings
+        assert len(said) == len(findings)
+        assert "made at the first start" in said["vectors"]
+        assert not (tmp_path / "home").exists()
+
+    @pytest.mark.parametrize("deep", [(), ("--deep",)])
+    def test_each_check_of_a_sound_site_is_one_line(self, capsys, tmp_path, free_port, deep):
+        settings = Settings(home=str(tmp_path / "home"))
+        make_home(settings)
+        with ExitStack() as stack:
+            state_of(settings, stack).migrate()
+
+        code = run(["check", *deep, "--json", "--port", str(free_port)])
+
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        said = {one["name"]: one["text"] for one in findings}
+        assert code == Exit.DONE, findings
+        assert len(said) == len(findings)
+        assert said["database"] == "SQLite answers, 0 items"
+
+    def test_a_site_that_lost_its_database_is_not_taken_for_a_fresh_one(self, capsys, tmp_path):
+        (tmp_path / "home" / "models" / "bundles" / "day0-1").mkdir(parents=True)
+
+        code = run(["check", "--deep", "--json"])
+
+        said = {
+            one["name"]: one["level"] for one in json.loads(capsys.readouterr().out)["findings"]
+        }
+        assert code == Exit.FAILED
+        assert said["schema"] == "fail"
+
     def test_wrong_settings_fail_with_what_to_do(self, capsys, monkeypatch):
         monkeypatch.setenv("CLICKWISE_PORT", "99999999")
 
@@ -195,10 +236,7 @@ def test_a_database_without_tables_is_fine(capsys, postgres_url, monkeypatch, fr
     found = json.loads(capsys.readouterr().out)["findings"]
     texts = [(one["level"], one["text"]) for one in found if one["name"] == "database"]
     assert code == Exit.DONE
-    assert texts == [
-        ("ok", "PostgreSQL answers"),
-        ("ok", "the database's tables are made at the first start"),
-    ]
+    assert texts == [("ok", "PostgreSQL answers; its tables are made at the first start")]
 
 
 def test_the_encoder_is_told_to_be_made_only_when_it_is(capsys, tmp_path, monkeypatch):
