@@ -60,7 +60,7 @@ def create_key(
 
 
 def list_keys(settings: Settings, *, json: bool) -> int:
-    """List every key, oldest first, without what opens.
+    """List every key, oldest first, without what opens: until when it does, and in which state.
 
     Raises:
         NotFoundError: there is no such home.
@@ -69,13 +69,14 @@ def list_keys(settings: Settings, *, json: bool) -> int:
     with _opened(settings) as keys:
         found = keys.every()
     now = SystemClock().now()
+    newer = {key.replaces: key.id for key in found if key.replaces}
     if json:
-        print_json([_told(key, now) for key in found])
+        print_json([_told(key, now, newer.get(key.id, "")) for key in found])
     elif not found:
         console().print(Text("no keys"))
     else:
         print_table(
-            ("id", "name", "scopes", "rate", "created", "expires", "state"),
+            ("id", "name", "scopes", "rate", "created", "opens until", "state"),
             [
                 (
                     key.id,
@@ -83,8 +84,8 @@ def list_keys(settings: Settings, *, json: bool) -> int:
                     " ".join(key.scopes),
                     f"{key.rate:g}" if key.rate else "",
                     _moment(key.created),
-                    _moment(key.expires),
-                    _condition(key, now),
+                    _until(key),
+                    _state(key, now, newer.get(key.id, "")),
                 )
                 for key in found
             ],
@@ -154,10 +155,10 @@ def _note(settings: Settings, action: str, key_id: str) -> None:
 def _tell(stored: StoredKey, key: Secret, *, json: bool) -> None:
     """The key alone on standard output, so that it can be piped where it belongs."""
     if json:
-        print_json(_told(stored, stored.created) | {"key": key.reveal()})
+        print_json(_told(stored, stored.created, "") | {"key": key.reveal()})
         return
     print(key.reveal())
-    until = f"until {_moment(stored.expires)}" if stored.expires else "for ever"
+    until = f"until {_until(stored)}" if stored.expires else "for ever"
     progress_console().print(
         Text(
             f"{stored.id}: {' '.join(stored.scopes)}, {until}. It is not shown again: a digest is"
@@ -167,7 +168,7 @@ def _tell(stored: StoredKey, key: Secret, *, json: bool) -> None:
     )
 
 
-def _told(key: StoredKey, now: datetime) -> dict[str, object]:
+def _told(key: StoredKey, now: datetime, newer: str) -> dict[str, object]:
     return {
         "id": key.id,
         "name": key.name,
@@ -177,15 +178,30 @@ def _told(key: StoredKey, now: datetime) -> dict[str, object]:
         "expires": key.expires,
         "revoked": key.revoked,
         "replaces": key.replaces or None,
-        "state": _condition(key, now),
+        "replaced_by": newer or None,
+        "state": _condition(key, now, newer),
     }
 
 
-def _condition(key: StoredKey, now: datetime) -> str:
+def _condition(key: StoredKey, now: datetime, newer: str) -> str:
+    """In a word. `rotated`: it opens until it expires, beside the one in its place, `newer`."""
     if key.revoked is not None:
         return "revoked"
-    return "expired" if key.expired(now) else "open"
+    if key.expired(now):
+        return "expired"
+    return "rotated" if newer else "open"
 
 
-def _moment(at: datetime | None) -> str:
-    return at.isoformat(timespec="seconds") if at else ""
+def _state(key: StoredKey, now: datetime, newer: str) -> str:
+    word = _condition(key, now, newer)
+    return f"{word} to {newer}" if word == "rotated" else word
+
+
+def _until(key: StoredKey) -> str:
+    """The end of what it opens, past or to come."""
+    ends = [at for at in (key.revoked, key.expires) if at is not None]
+    return _moment(min(ends)) if ends else "for ever"
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

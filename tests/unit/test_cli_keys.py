@@ -129,6 +129,40 @@ def test_a_rotated_key_has_the_same_rights_and_an_end_for_the_old_one(
     assert first.expires == second.created + timedelta(hours=1)
 
 
+def test_a_list_tells_a_rotated_key_from_an_open_one_and_until_when_it_opens(
+    capsys: pytest.CaptureFixture[str], home: str, created: dict[str, object]
+) -> None:
+    run(["keys", "rotate", str(created["id"]), "--grace-hours", "1", "--json"])
+    new = json.loads(capsys.readouterr().out)
+
+    run(["keys", "list"])
+    table = capsys.readouterr().out
+    run(["keys", "list", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+
+    old, _ = kept(home)
+    assert old.expires is not None
+    assert [(row["state"], row["replaced_by"]) for row in rows] == [
+        ("rotated", new["id"]),
+        ("open", None),
+    ]
+    (line,) = [one for one in table.splitlines() if f"rotated to {new['id']}" in one]
+    assert str(created["id"]) in line
+    assert old.expires.isoformat(timespec="seconds") in line
+
+
+def test_a_rotated_key_whose_time_is_over_has_expired(
+    capsys: pytest.CaptureFixture[str], created: dict[str, object]
+) -> None:
+    run(["keys", "rotate", str(created["id"]), "--grace-hours", "0"])
+    capsys.readouterr()
+
+    run(["keys", "list", "--json"])
+
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["state"] for row in rows] == ["expired", "open"]
+
+
 def test_a_revoked_key_is_told(
     capsys: pytest.CaptureFixture[str], created: dict[str, object]
 ) -> None:
