@@ -22,7 +22,10 @@ Out = Annotated[Path, typer.Option(help="Folder for the tuned encoder and the cl
 Report = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 Method = Annotated[
     Literal["full", "head", "lora", "adalora", "adapter", "prefix"],
-    typer.Option(help="What learns."),
+    typer.Option(
+        help="What learns. adapter and prefix become no encoder: `classify` refuses them, `compare`"
+        " has them."
+    ),
 ]
 Rank = Annotated[int, typer.Option(min=1, max=256, help="LoRA's.")]
 Matrices = Annotated[

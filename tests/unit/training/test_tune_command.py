@@ -122,6 +122,14 @@ def test_a_fault_takes_one_line(arguments, told, tmp_path, monkeypatch, capsys):
     assert not any("Traceback" in line for line in lines)
 
 
+@pytest.mark.parametrize("command", ["classify", "search"])
+def test_help_says_which_methods_become_no_encoder(command, capsys):
+    run(["tune", command, "--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "adapter and prefix become no encoder" in told
+
+
 def test_an_encoder_without_weights_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", "hashing:64")
 
