@@ -5,6 +5,7 @@ lingua: as right on headlines, 4 MB against 96 MB, see docs/lab.md, "Words: unde
 """
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,8 @@ _LETTERS_FOR_EACH = 3
 _LEAST_KANA = 0.1
 # Below this one of a hundred languages is as good as another: one word, a name, a number.
 _LEAST_CONFIDENCE = 0.1
+# A headline's language is often taken for a relative: Nigerian Pidgin before English.
+_LEAST_LIKELIHOOD = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ def language_of(text: str, *, given: str | None = None) -> Language:
     tag, confidence = _identifier().classify(some)
     sure = min(1.0, max(0.0, float(confidence)))
     return Language(str(tag) if sure >= _LEAST_CONFIDENCE else "", sure)
+
+
+def likely_of(text: str, among: Container[str]) -> str:
+    """The likeliest of some languages, by their tags; empty where none of them is likely."""
+    for tag, confidence in _identifier().rank(text[:_CHARACTERS]):
+        if str(tag) in among:
+            return str(tag) if float(confidence) >= _LEAST_LIKELIHOOD else ""
+    return ""
 
 
 @cache

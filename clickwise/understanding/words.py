@@ -13,20 +13,23 @@ from math import log1p
 import rjieba
 from yake_rust import Yake
 
+from clickwise.understanding.languages import likely_of
 from clickwise.understanding.libraries import released
 from clickwise.understanding.understanding import Keyword
 
-VERSION = f"yake-1+{released('yake-rust', 'rjieba')}"
+VERSION = f"yake-2+{released('yake-rust', 'rjieba')}"
 MAX_KEYWORDS = 10
 MAX_WORD_CHARACTERS = 40
 # Candidates that YAKE gives, before those that repeat a better one are left out.
 _CANDIDATES = 60
 # Languages whose stop words yake-rust brings; a test asks it for each (any other makes it panic).
+# Its `br` is not Breton but Portuguese once more.
 STOP_WORDS = frozenset(
-    {"ar", "bg", "br", "cz", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "hi", "hr"}
+    {"ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "hi", "hr"}
     | {"hu", "hy", "id", "it", "ja", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl"}
     | {"sv", "tr", "uk", "zh"}
 )
+_YAKES_NAMES = {"cs": "cz"}
 # jieba's marks of nouns, names, idioms and foreign words.
 _CONTENT = ("n", "vn", "an", "eng", "j", "l", "i")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -43,7 +46,8 @@ def keywords_of(text: str, language: str) -> tuple[Keyword, ...]:
     """Up to ten words or phrases of `text` with their weights, heaviest first.
 
     Each is written as the text has it; no two share most of their words. Empty when the text
-    has no word that counts.
+    has no word that counts. Where no stop words of `language` are known, or none is told, those of
+    the likeliest language that has some stand in.
     """
     if language == "ja":
         segmented, allowed, phrase = _padded(_JAPANESE.findall(text)), None, 1
@@ -54,7 +58,9 @@ def keywords_of(text: str, language: str) -> tuple[Keyword, ...]:
         language, phrase = "zh", 1
     else:
         segmented, allowed, phrase = text, None, 3
-    yake = _yake(language if language in STOP_WORDS else "", phrase)
+        if language not in STOP_WORDS:
+            language = likely_of(text, STOP_WORDS)
+    yake = _yake(language, phrase)
     scored = yake.extractor.get_n_best(
         segmented, n=_CANDIDATES if allowed is None else _CANDIDATES + len(allowed)
     )
@@ -120,5 +126,5 @@ class _Extractor:
 def _yake(language: str, phrase: int) -> _Extractor:
     if not language:
         return _Extractor(Yake(stopwords=set(), ngrams=phrase), frozenset())
-    extractor = Yake(language=language, ngrams=phrase)
+    extractor = Yake(language=_YAKES_NAMES.get(language, language), ngrams=phrase)
     return _Extractor(extractor, frozenset(extractor.stopwords))

@@ -98,6 +98,23 @@ class TestKeywords:
         for language in sorted(words.STOP_WORDS):
             words.keywords_of(ENGLISH, language)
 
+    @pytest.mark.parametrize(
+        ("text", "language", "phrase", "words_of_it"),
+        [
+            ("Police say driver fled", "pcm", "Police say driver", {"police", "driver", "fled"}),
+            ("Police say driver fled", "", "Police say driver", {"police", "driver", "fled"}),
+            ("O goberno di que a nova ponte vai abrir en marzo", "gl", "nova ponte vai", {"ponte"}),
+            ("Vláda ví, že ten most bude v březnu otevřen", "cs", "most bude", {"most", "vláda"}),
+        ],
+    )
+    def test_stop_words_of_a_near_language_stand_in_for_those_that_are_missing(
+        self, text, language, phrase, words_of_it
+    ):
+        found = [one.word for one in words.keywords_of(text, language)]
+
+        assert not any(phrase in one for one in found)
+        assert words_of_it <= {part.casefold() for one in found for part in one.split()}
+
     @pytest.mark.parametrize("language", ["", "xx", "tlh", "en-GB"])
     def test_a_language_without_stop_words_has_keywords_too(self, language):
         assert words.keywords_of(ENGLISH, language)
