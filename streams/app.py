@@ -25,7 +25,7 @@ from streams.continuity import Continuity
 from streams.exits import end_process
 from streams.kafka import REQUEST_SECONDS, bootstrap_servers, ssl_context
 from streams.progress import Progress
-from streams.records import REPLAY_HEADER, Record
+from streams.records import Record, replay_of
 from streams.transport import Kept, Offsets, SeekingTransport
 
 LAG_SECONDS = 1.0
@@ -149,13 +149,12 @@ def _agent(
 
 
 def _record(message: faust.types.Message) -> Record:
-    replay_of = trace = None
+    place = set_aside = trace = None
     if message.headers:
-        for name, value in dict(message.headers).items():
-            if name == REPLAY_HEADER:
-                replay_of = value.decode(errors="replace")
-            elif name == tracing.HEADER:
-                trace = value.decode(errors="replace")
+        headers = dict(message.headers)
+        place, set_aside = replay_of(headers)
+        if (sent := headers.get(tracing.HEADER)) is not None:
+            trace = sent.decode(errors="replace")
     return Record(
         message.topic,
         message.partition,
@@ -163,8 +162,9 @@ def _record(message: faust.types.Message) -> Record:
         message.key,
         message.value,
         message.timestamp,
-        replay_of,
+        place,
         trace,
+        set_aside,
     )
 
 

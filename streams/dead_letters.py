@@ -12,7 +12,7 @@ from clickwise.settings import Settings
 from clickwise.state.port import DeadLetter, State
 from clickwise.topics import EVENTS, ITEMS
 from streams.kafka import Message, Producer
-from streams.records import REPLAY_HEADER
+from streams.records import MOMENT_HEADER, REPLAY_HEADER
 
 # Over this the copy on the topic goes without its value (header `cut`); the state has all.
 MAX_COPIED_BYTES = 1_900_000
@@ -50,9 +50,11 @@ def replay_message(letter: DeadLetter, *, topics: frozenset[str]) -> Message:
             f" {', '.join(sorted(topics))} does"
         )
     place = f"{letter.topic}-{letter.partition}-{letter.offset}"
-    return Message(
-        letter.topic, letter.key, letter.value, headers=((REPLAY_HEADER, place.encode()),)
+    headers = (
+        (REPLAY_HEADER, place.encode()),
+        (MOMENT_HEADER, repr(letter.at.timestamp()).encode()),
     )
+    return Message(letter.topic, letter.key, letter.value, headers=headers)
 
 
 def replay(settings: Settings, state: State, letter: int, *, clock: Clock | None = None) -> None:

@@ -31,7 +31,7 @@ from streams.archive_rows import (
 )
 from streams.archive_source import ROWS_AT_ONCE, Batch, Reading, moved_on
 from streams.kafka import MAX_REQUEST_BYTES, connection_options, describe_topics, translated
-from streams.records import REPLAY_HEADER, Record, event_of
+from streams.records import Record, event_of, replay_of
 
 POLL_SECONDS = 0.25
 SILENT_SECONDS = 10.0
@@ -195,13 +195,10 @@ class _Fetched(Protocol):
 
 def _record(record: _Fetched) -> Record:
     """What aiokafka fetched, as a record of ours."""
-    replay_of = None
-    for name, value in record.headers:
-        if name == REPLAY_HEADER:
-            replay_of = value.decode(errors="replace")
+    place, set_aside = replay_of(dict(record.headers))
     return Record(
         record.topic, record.partition, record.offset, record.key, record.value,
-        record.timestamp / 1000.0, replay_of,
+        record.timestamp / 1000.0, place, set_aside=set_aside,
     )  # fmt: skip
 
 

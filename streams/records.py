@@ -4,12 +4,14 @@ The reasons are a small closed set (they label a metric): `key`, `too_large`, `i
 and the kinds of `clickwise.errors` for what only a handler can see.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 
 from clickwise import metrics
-from clickwise.codec import decode_object
+from clickwise.codec import JsonObject, decode_object
 from clickwise.errors import ClickwiseError, InvalidInputError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
@@ -21,13 +23,15 @@ from clickwise.types import ItemId
 
 MAX_DETAIL_CHARACTERS = 500
 REPLAY_HEADER = "replay-of"
+MOMENT_HEADER = "set-aside"
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as it came from a topic; `timestamp` is in seconds since 1970.
 
-    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`);
-    `trace` is the trace that its producer sent it in, a W3C `traceparent`.
+    `replay_of` is the first place of a dead letter that was put back (`dead_letters.replay`), and
+    `set_aside` when that became one, in the same unit; `trace` is the trace that its producer sent
+    it in, a W3C `traceparent`.
     """
 
     topic: str
@@ -38,6 +42,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp: float
     replay_of: str | None = None
     trace: str | None = None
+    set_aside: float | None = None
 
     @property
     def place(self) -> str:
@@ -48,6 +53,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     def received(self) -> datetime:
         """When the log took it: the moment of receipt, the same after a redelivery."""
         return datetime.fromtimestamp(self.timestamp, UTC)
+
+
+def replay_of(headers: Mapping[str, bytes]) -> tuple[str | None, float | None]:
+    """`replay_of` and `set_aside` of a record with these headers; None: not there, or wrong."""
+    place = headers.get(REPLAY_HEADER)
+    if place is None:
+        return None, None
+    at: float | None = None
+    with suppress(ValueError, OverflowError, OSError):
+        at = datetime.fromtimestamp(float(headers.get(MOMENT_HEADER, b"")), UTC).timestamp()
+    return place.decode(errors="replace"), at
 
 
 class RefusedError(InvalidInputError):
@@ -66,7 +82,7 @@ def event_of(record: Record) -> Event | Merge:
     """
     if record.value is None:
         raise RefusedError("empty", "an event has no value: events cannot be deleted")
-    data = decode_object(record.value)
+    data = _timed(record, decode_object(record.value))
     if is_merge(data):
         merge = parse_merge(data, received=record.received, default_id=record.place)
         _check_key(record, merge.user)
@@ -76,6 +92,15 @@ def event_of(record: Record) -> Event | Merge:
     if unknown:
         metrics.unknown_fields.labels("event").inc(unknown)
     return event
+
+
+def _timed(record: Record, data: JsonObject) -> JsonObject:
+    """Without a time of its own what is replayed is as old as the letter: it may be of somebody
+    who was erased since.
+    """
+    if record.set_aside is None or data.get("time") is not None:
+        return data
+    return data | {"time": min(record.set_aside, record.timestamp)}
 
 
 def _check_key(record: Record, user: str) -> None:

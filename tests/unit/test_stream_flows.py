@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -27,7 +28,7 @@ from streams.dead_letters import MAX_COPIED_BYTES, letter_message, replay_messag
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
-from streams.records import Record, dead_letter
+from streams.records import Record, dead_letter, replay_of
 from streams.waiting import persistently, wait_for_services
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -118,8 +119,10 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     state.close()
 
 
-def record(offset: int, value: bytes | None, key: bytes | None = b"u1", **more: str) -> Record:
-    return Record("events", 0, offset, key, value, NOW.timestamp(), **more)
+def record(
+    offset: int, value: bytes | None, key: bytes | None = b"u1", of: str | None = None
+) -> Record:
+    return Record("events", 0, offset, key, value, NOW.timestamp(), replay_of=of)
 
 
 def click(offset: int, name: str = "", user: str = "u1") -> Record:
@@ -380,7 +383,7 @@ def test_a_replayed_event_without_an_id_keeps_the_identity_of_its_first_place(
     body = encode({"user": "u1", "item": "i1", "type": "click"})
     take(deployment.events(), record(3, body))
 
-    take(deployment.events(), record(9, body, replay_of="events-0-3"))
+    take(deployment.events(), record(9, body, of="events-0-3"))
 
     assert deployment.state.profile_versions([UserId("u1")]) == {"u1": 1}
 
@@ -390,9 +393,38 @@ def test_letters_of_other_topics_are_not_replayed() -> None:
 
     with pytest.raises(InvalidInputError, match="takes no replays"):
         replay_message(letter, topics=frozenset({"items"}))
-    assert replay_message(letter, topics=frozenset({"events"})).headers == (
-        ("replay-of", b"events-0-3"),
+    headers = replay_message(letter, topics=frozenset({"events"})).headers
+    assert replay_of(dict(headers)) == ("events-0-3", NOW.timestamp())
+
+
+@pytest.mark.parametrize("moment", [b"", b"soon", b"nan", b"inf", b"1e300", b"\xff"])
+def test_a_replay_that_does_not_say_when_its_letter_was_set_aside_is_one_too(
+    moment: bytes,
+) -> None:
+    assert replay_of({"replay-of": b"events-0-3", "set-aside": moment}) == ("events-0-3", None)
+    assert replay_of({"set-aside": b"1.0"}) == (None, None)
+
+
+def test_an_event_without_a_time_that_comes_again_after_its_users_erasure_has_no_effect(
+    deployment: Deployment,
+) -> None:
+    body = encode({"user": "u1", "item": "i1", "type": "click"})
+    first = record(3, body)
+    deployment.state.people.forget(
+        UserId("u1"), until=NOW + timedelta(seconds=1), events_of=lambda _: ()
     )
+    later = (NOW + timedelta(days=1)).timestamp()
+    replayed = msgspec.structs.replace(
+        record(9, body, of="events-0-2"), timestamp=later, set_aside=first.timestamp
+    )
+
+    take(deployment.events(), first, replayed)  # from the broker, and put back by hand
+    again = deployment.state.profile_versions([UserId("u1")])
+    take(deployment.events(), msgspec.structs.replace(record(10, body), timestamp=later))
+
+    assert again == {}
+    # A producer that writes it once more says that it happened now.
+    assert deployment.state.profile_versions([UserId("u1")]) == {"u1": 1}
 
 
 def increment(offset: int, item: int = 1) -> Increment:
