@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from rich.text import Text
 
 from clickwise import logs
-from clickwise.cli import homes, releasing, retention
+from clickwise.cli import homes, release_status, releasing, retention
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.recommending import ago
 from clickwise.cli.registry import follow_roles
-from clickwise.cli.releasing import Released, Told
+from clickwise.cli.release_site import Told
+from clickwise.cli.releasing import Released
 from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
 from clickwise.state.port import Role
@@ -84,7 +85,7 @@ def status(settings: Settings, *, json: bool) -> int:
     """
     homes.need_home(settings)
     logs.configure(level="warning", output=settings.log_format)
-    found = releasing.status(settings)
+    found = release_status.status(settings)
     if json:
         print_json(found)
         return Exit.DONE

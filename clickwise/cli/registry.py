@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from clickwise import logs
-from clickwise.cli import homes, releasing
+from clickwise.cli import homes, release_status
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, plain, print_json, print_table
@@ -83,7 +83,7 @@ def follow_roles(settings: Settings) -> None:
     """
     if not _is_used(settings):
         return
-    status = releasing.status(settings)
+    status = release_status.status(settings)
     named = {one.role: one.version for one in status.roles}
     try:
         with train_extra():

@@ -13,7 +13,7 @@ import pytest
 
 from clickwise import metrics
 from clickwise.bundle.folder import read_manifest
-from clickwise.cli import homes, releasing, wiring
+from clickwise.cli import homes, release_status, releasing, wiring
 from clickwise.cli.builder import UsedSpaces
 from clickwise.cli.handlers import embedded_event_handler, item_handler
 from clickwise.cli.opener import HomeOpener
@@ -633,7 +633,7 @@ class TestRebuilding:
         assert {stocked.profile(u).model for u in ("anna", "bert", "cleo")} == {"m1"}
         assert (after.dimension, after.events_applied) == (96, before.events_applied)
         assert after.history["item"].tolist() == before.history["item"].tolist()
-        assert releasing.status(stocked.settings).rebuilt == 3
+        assert release_status.status(stocked.settings).rebuilt == 3
 
     def test_rebuilt_profiles_give_the_list_that_a_request_had_before(self, stocked):
         stocked.did("anna", "sport1")
@@ -835,7 +835,7 @@ def count(name):
 def test_the_status_says_who_has_which_role(stocked):
     stocked.promote("m1", 96)
 
-    found = releasing.status(stocked.settings)
+    found = release_status.status(stocked.settings)
 
     by_role = {one.role: one for one in found.roles}
     assert (by_role["live"].version, by_role["live"].dimension) == ("m1", 96)
