@@ -12,8 +12,8 @@ from clickwise.writing.gate import Draft, Field, Source
 FOLDER = Path(__file__).parent / "data" / "gate"
 LANGUAGES = ("en", "zh", "pt")
 LABELS = (
-    *("faithful", "number", "name", "swapped", "negated", "hardened", "added", "other"),
-    "injected",
+    *("faithful", "number", "name", "entitled", "swapped", "moved", "exchanged"),
+    *("negated", "hardened", "added", "other", "injected"),
 )
 STYLES = ("extractive", "compressed", "paraphrased", "headline")
 PARTS = ("tuning", "held out")

@@ -293,6 +293,107 @@ def test_a_name_that_the_item_lacks_is_refused(text, source):
     assert reason(text, source) == Reason.NAME
 
 
+PLAN = Source(
+    "Electric buses for the ring line",
+    "Harwick has a transport plan for Elmwood and Pinebrook, two districts. The 40 buses of the "
+    "plan will be electric. Baker Jonas Velde feeds a weak starter with rye flour. The engine was "
+    "rusty, but the brass bell still rings. The walls of brick stay. The town may grow.",
+    "en",
+)
+PLANO = Source(
+    "Novos bondes",
+    "Os bondes do plano serão elétricos. O padeiro Jonas Velde alimenta o fermento fraco em "
+    "Serrinha. A corrente estava enferrujada, mas o sino pesado ainda toca.",
+    "pt",
+)
+FANGAN = Source(
+    "环线换车",
+    "榆溪的交通方案获批。方案中的公交车将全部电动。面包师闻一诺喂养很弱的酵种。发动机已经生锈，但铜钟还能敲响。",
+    "zh",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The City of Elmwood has a transport plan.", PLAN),
+        ("Elmwood City has a transport plan.", PLAN),
+        ("Dr Jonas Velde feeds a weak starter.", PLAN),
+        ("A cidade de Serrinha alimenta o fermento fraco.", PLANO),
+        ("O doutor Jonas Velde alimenta o fermento fraco.", PLANO),
+        ("榆溪市的交通方案获批。", FANGAN),
+        ("闻一诺教授喂养酵种。", FANGAN),
+    ],
+)
+def test_a_name_keeps_what_it_is_of(text, source):
+    assert reason(text, source) == Reason.NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The districts of Elmwood and Pinebrook have a transport plan.", PLAN),
+        ("The town of Harwick has a transport plan.", PLAN),  # "the town" may be this one
+        ("The baker Jonas Velde feeds a weak starter.", PLAN),
+        ("O padeiro Jonas Velde alimenta o fermento.", PLANO),
+        ("面包师闻一诺喂养酵种。", FANGAN),
+    ],
+)
+def test_what_the_item_calls_a_name_is_kept(text, source):
+    assert judged(text, source).accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The plan will be electric.", PLAN),
+        ("The brass bell was rusty.", PLAN),
+        ("O plano será elétrico.", PLANO),
+        ("O sino pesado estava enferrujado.", PLANO),
+        ("方案将全部电动。", FANGAN),
+        ("铜钟已经生锈。", FANGAN),
+    ],
+)
+def test_what_is_said_of_one_thing_is_not_said_of_another(text, source):
+    judgement = judged(text, source)
+
+    assert (judgement.accepted, judgement.reason) == (False, Reason.SUPPORT)
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("The buses will be electric.", PLAN),
+        ("The engine was rusty.", PLAN),
+        ("Os bondes serão elétricos.", PLANO),
+        ("A corrente estava enferrujada.", PLANO),
+        ("公交车将全部电动。", FANGAN),
+        ("发动机已经生锈。", FANGAN),
+    ],
+)
+def test_what_is_said_of_a_thing_is_kept(text, source):
+    assert judged(text, source).accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("Baker Jonas Velde feeds a spoiled starter with rye flour.", PLAN),
+        ("The engine was rusty, but the silver bell still rings.", PLAN),
+        ("The engine was repaired, but the brass bell still rings.", PLAN),
+        ("The brass bell still rings and the walls of glass stay.", PLAN),
+        ("O padeiro Jonas Velde alimenta o fermento estragado em Serrinha.", PLANO),
+        ("A corrente estava enferrujada, mas o sino rachado ainda toca.", PLANO),
+        ("面包师闻一诺喂养酵种，发动机已经报废。", FANGAN),
+        ("发动机已经生锈，但银钟还能敲响。", FANGAN),
+    ],
+)
+def test_a_noun_keeps_its_attribute(text, source):
+    judgement = judged(text, source)
+
+    assert (judgement.accepted, judgement.reason) == (False, Reason.SUPPORT)
+
+
 def test_initials_and_peoples_of_named_places_are_known():
     source = Source(
         "Health", "The World Health Organization praised Brazil for its new clinics.", "en"

@@ -75,6 +75,13 @@ def test_no_language_is_left_behind(right, language):
     assert share(right, faithful=True, language=language) >= 0.80
 
 
+@pytest.mark.parametrize("label", [label for label in LABELS if label != "faithful"])
+def test_no_kind_of_untruth_passes_often(right, label):
+    assert share(right, label=label) >= 0.75
+
+    assert len([pair for pair in PAIRS if pair.label == label]) >= 8
+
+
 def test_every_refusal_has_a_code_of_the_closed_set_and_says_what_was_not_found(gate):
     judged = [gate.judge(pair.draft, pair.source) for pair in PAIRS]
 

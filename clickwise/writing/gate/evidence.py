@@ -14,13 +14,22 @@ from clickwise.writing.gate.dates import Dates, dates_in
 from clickwise.writing.gate.judgement import Source
 from clickwise.writing.gate.lexicon import Lexicon, lexicon
 from clickwise.writing.gate.numerals import Quantity, quantities
-from clickwise.writing.gate.reading import HAN, Sentence, Word, read
+from clickwise.writing.gate.reading import HAN, Sentence, Word, read, stretches
 from clickwise.writing.gate.scope import heads
 
 MAX_CHARACTERS = 20_000  # of an item that are looked at
 _PREFIX = 5
 _ALIKE = 0.65  # share of the longer stem that two forms of a word share
 _RUN = re.compile(rf"[{HAN}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What stands between two marks of a sentence of the item."""
+
+    sentence: int  # its place
+    words: tuple[Word, ...]
+    folded: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class Evidence:
     quantities: tuple[tuple[int, Quantity], ...]  # with the place of each
     words: frozenset[str]  # folded
     places: dict[str, frozenset[int]]  # stem, "#group" or pair of Chinese characters
+    stretches: tuple[Stretch, ...]
+    stretch_places: dict[str, frozenset[int]]  # the keys of `places` to indices of stretches
     prefixes: dict[str, tuple[str, ...]]  # first letters to stems
     characters: frozenset[str]
     names: frozenset[str]  # stems of words that their capitals make names
@@ -55,6 +66,25 @@ class Evidence:
                 found |= self.places[other]
         return found
 
+    def stretches_with(self, word: Word) -> frozenset[int]:
+        """The stretches that have `word`; those with a word like it only where none has it."""
+        if found := self.stretch_places.get(word.stem):
+            return found
+        found = frozenset()
+        for group in self.lexicon.kin.get(word.stem, ()):
+            found |= self.stretch_places.get(f"#{group}", frozenset())
+        for other in self.prefixes.get(word.stem[:_PREFIX], ()):
+            if _alike(word.stem, other):
+                found |= self.stretch_places[other]
+        return found
+
+    def earliest(self, stretches: frozenset[int]) -> dict[int, int]:
+        """Of each sentence that has one of `stretches`, the first of them."""
+        found: dict[int, int] = {}
+        for at in sorted(stretches, reverse=True):
+            found[self.stretches[at].sentence] = at
+        return found
+
     def says_whole(self, sentence: Sentence) -> bool:
         """Whether the item has the whole sentence, word for word."""
         return sentence.folded in self.whole
@@ -72,10 +102,19 @@ def evidence(source: Source, tag: str) -> Evidence:
     read_body = read(source.body[:MAX_CHARACTERS], tag).sentences
     sentences, orders = _without_orders([*read_title, *read_body])
     text = "\n".join(sentence.text for sentence in sentences)
-    places: dict[str, set[int]] = {}
-    for at, sentence in enumerate(sentences):
-        for key in _keys(sentence, known):
-            places.setdefault(key, set()).add(at)
+    places = _places(
+        _keys(one.stems, one.words, one.folded, known) | _han_groups(one.folded, known)
+        for one in sentences
+    )
+    parts = [
+        Stretch(at, words, folded)
+        for at, sentence in enumerate(sentences)
+        for words, folded in stretches(sentence)
+    ]
+    stretch_places = _places(
+        _keys(frozenset(word.stem for word in one.words), one.words, one.folded, known)
+        for one in parts
+    )
     prefixes: dict[str, list[str]] = {}
     for key in places:
         if len(key) >= _PREFIX and key[0] != "#":
@@ -87,7 +126,6 @@ def evidence(source: Source, tag: str) -> Evidence:
         for word in sentence.words
         for form in (word.folded, word.folded.removesuffix("'s"))
     )
-    frozen = {key: frozenset(found) for key, found in places.items()}
     return Evidence(
         lexicon=known,
         sentences=sentences,
@@ -102,7 +140,9 @@ def evidence(source: Source, tag: str) -> Evidence:
             )
         ),
         words=words,
-        places=frozen,
+        places=places,
+        stretches=tuple(parts),
+        stretch_places=stretch_places,
         prefixes={key: tuple(found[:20]) for key, found in prefixes.items()},
         characters=frozenset(folded),
         names=_names(sentences, known),
@@ -128,17 +168,32 @@ def _without_orders(sentences: Iterable[Sentence]) -> tuple[tuple[Sentence, ...]
     return tuple(kept), "\n".join(orders)
 
 
-def _keys(sentence: Sentence, known: Lexicon) -> set[str]:
-    keys = set(sentence.stems)
-    for word in sentence.words:
+def _places(keys: Iterable[set[str]]) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for at, held in enumerate(keys):
+        for key in held:
+            found.setdefault(key, set()).add(at)
+    return {key: frozenset(places) for key, places in found.items()}
+
+
+def _keys(stems: frozenset[str], words: tuple[Word, ...], folded: str, known: Lexicon) -> set[str]:
+    keys = set(stems)
+    for word in words:
         keys.update(f"#{group}" for group in known.kin.get(word.stem, ()))
-    for run in _RUN.findall(sentence.folded):
+    for run in _RUN.findall(folded):
         keys.update(run[at : at + 2] for at in range(len(run) - 1))
-    if known.language == "zh":
-        for number, group in enumerate(known.groups):
-            if any(word in sentence.folded for word in group):
-                keys.add(f"#{number}")
     return keys
+
+
+def _han_groups(folded: str, known: Lexicon) -> set[str]:
+    """The groups of one meaning of which Chinese text has a word."""
+    if known.language != "zh":
+        return set()
+    return {
+        f"#{number}"
+        for number, group in enumerate(known.groups)
+        if any(word in folded for word in group)
+    }
 
 
 def _names(sentences: tuple[Sentence, ...], known: Lexicon) -> frozenset[str]:

@@ -146,6 +146,37 @@ class Lexicon:
         return self.words("conjunction")
 
     @cached_property
+    def prepositions(self) -> frozenset[str]:
+        """Words that begin what is beside the claim: where, with what, of what."""
+        return self.words("preposition")
+
+    @cached_property
+    def determiners(self) -> frozenset[str]:
+        """Words that a noun may have before it."""
+        return self.words("determiner")
+
+    @cached_property
+    def auxiliaries(self) -> frozenset[str]:
+        """Words between a subject and what is said of it."""
+        return self.words("auxiliary")
+
+    @cached_property
+    def copulas(self) -> frozenset[str]:
+        """Words between a noun and what it is."""
+        return self.words("copula")
+
+    @cached_property
+    def measures(self) -> frozenset[str]:
+        """Chinese words between a number and a noun."""
+        return self.words("measure")
+
+    @cached_property
+    def kinds(self) -> dict[str, int]:
+        """Word for what a name is of (city, river, doctor) to the number of its class."""
+        lines = self.sections.get("kind", ())
+        return {word: number for number, line in enumerate(lines) for word in line.split()}
+
+    @cached_property
     def approximate(self) -> frozenset[str]:
         """Words that make a rounded number right."""
         return self.words("approximate")

@@ -14,7 +14,7 @@ _END = re.compile(
     r"[!?\u3002\u2026\n]+[\"'\u201d\u2019\u300d\u300f)]*|[.;]+[\"'\u201d\u2019)]*(?=\s|$)"
 )
 _OPENERS = frozenset(':"\u201c\u2018\u00ab')  # a name may begin after these as any word does
-_COMMA = re.compile(r"[,;:()\u2013\u2014\u3001]|\s-\s")
+_COMMA = re.compile(r"[,:](?!\d)|[;()\u2013\u2014\u3001]|\s-\s")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|dra|sr|sra|srta|st|prof|profa|no|vs|etc|jr|inc|ltd|av|[A-Z])$",
     re.IGNORECASE,
@@ -110,6 +110,22 @@ def clauses(sentence: Sentence, known: Lexicon) -> list[tuple[Word, ...]]:
         parts[-1].append(word)
         end = word.start + len(word.text)
     return [tuple(part) for part in parts if part]
+
+
+def stretches(sentence: Sentence) -> list[tuple[tuple[Word, ...], str]]:
+    """What stands between the marks of `sentence`: its words, and the whole of it folded."""
+    parts: list[tuple[tuple[Word, ...], str]] = []
+    start = at = 0
+    whole = len(sentence.text)
+    for mark, after in (*(m.span() for m in _COMMA.finditer(sentence.text)), (whole, whole)):
+        begin = at
+        while at < len(sentence.words) and sentence.words[at].start < mark:
+            at += 1
+        folded = fold(sentence.text[start:mark])
+        if folded.strip():
+            parts.append((sentence.words[begin:at], folded))
+        start = after
+    return parts
 
 
 def _joins(word: Word, known: Lexicon) -> bool:
