@@ -79,8 +79,9 @@ class Because(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an item is in the list, in terms that the user can check.
 
-    `code`: `interest` (close to what you engaged with), `co_clicked` (readers of an item of
-    yours went on to it), `topic` (a topic of yours), `trending`, `fresh`, `exploration`.
+    `code`: `interest` (close to what you engaged with: the items in `because`; none of them: it
+    fits best, and is close to none), `co_clicked` (people with an item of yours went on to it),
+    `topic` (a topic of yours), `trending`, `fresh`, `exploration`.
     """
 
     code: str

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clickwise.bundle import Tower
 from clickwise.errors import UnavailableError
@@ -12,16 +11,19 @@ from clickwise.ranking import Ranked
 from clickwise.recommend.answers import Recommended
 from clickwise.recommend.candidates import BIT, Pool
 from clickwise.recommend.course import Course
-from clickwise.recommend.features import Scored
+from clickwise.recommend.features import Scored, followed_kind
+from clickwise.recommend.lists import Lists
 from clickwise.recommend.names import TopicNames
+from clickwise.recommend.nearness import Nearness
 from clickwise.recommend.reasons import Labels, because, reason
 from clickwise.recommend.taste import Recent, Taste
-from clickwise.types import ITEM_KINDS, ItemId, ItemKey
+from clickwise.types import ITEM_KINDS, ItemId, ItemKey, ItemKind
 from clickwise.vectors.port import Float32Array, ItemIndex, ItemTable
 from clickwise.writing.shown import ItemText
 
 CO_CLICKED = 0.05  # from this strength on, co-clicks are the reason
 NAMED = 2  # events that a reason names
+NEW = 0.01  # freshness from which on an item is new: two weeks
 
 
 _PERSONAL = BIT["interest"] | BIT["co_clicked"] | BIT["catalogue"]
@@ -36,12 +38,16 @@ class _Ground:
     key: int
     code: str
     recents: list[Recent]
+    followed: ItemKind | None  # what the user's items of these topics are; None: several kinds
 
 
 class Explainer:
     """Gives each place of a page its words."""
 
-    def __init__(self, index: ItemIndex, tower: Tower, names: TopicNames) -> None:
+    def __init__(
+        self, index: ItemIndex, tower: Tower, names: TopicNames, nearness: Nearness
+    ) -> None:
+        self._nearness = nearness
         self._index = index
         self._tower = tower
         self._names = names
@@ -55,8 +61,8 @@ class Explainer:
         pool: Pool,
         scored: Scored,
         taste: Taste,
-        labels: Labels,
         words: Callable[[ItemKey, str], ItemText],
+        lists: Lists | None,
         course: Course,
     ) -> tuple[Recommended, ...]:
         """The page as items. An item whose label is gone meanwhile is left out.
@@ -65,10 +71,15 @@ class Explainer:
         """
         if not page:
             return ()
-        grounds = _grounds(page, table, pool, scored, taste, self._tower)
+        least = np.inf
+        if lists is not None and taste.known:
+            least = self._nearness.least(lists.table.vectors_ND)
+        grounds = _grounds(page, table, pool, scored, taste, self._tower, least)
         keys = [ground.key for ground in grounds]
         named = {recent.item for ground in grounds for recent in ground.recents}
-        known = self._labels([*keys, *named.difference(keys)], labels, course)
+        instead = lists.labels if lists is not None else {}
+        known = self._labels([*keys, *named.difference(keys)], instead, course)
+        kinds = _kinds(scored.recents)
         told = {r.item: because(r, known) for ground in grounds for r in ground.recents}
         items: list[Recommended] = []
         for ground in grounds:
@@ -78,10 +89,16 @@ class Explainer:
             item, title = label
             row = ground.place.index
             topics = self._topics(table.topics_NT[row].tolist(), item, course)
-            events = [event for r in ground.recents if (event := told[r.item]) is not None]
+            events = [
+                (event, kinds.get(r.item))
+                for r in ground.recents
+                if (event := told[r.item]) is not None
+            ]
             code = ground.code
-            if code == "topic" and not topics:
-                code = "trending"
+            about = topics if code == "interest" else ()
+            if code == "topic":
+                about = self._followed(table.topics_NT[row].tolist(), taste)
+                code = code if about else "interest"
             items.append(
                 Recommended(
                     item=item,
@@ -95,12 +112,18 @@ class Explainer:
                     reason=reason(
                         code=code,
                         events=events,
-                        topics=topics if code in ("interest", "topic") else (),
+                        topics=about,
+                        followed=ground.followed,
                     ),
                     text=words(ItemKey(ground.key), title),
                 )
             )
         return tuple(items)
+
+    def _followed(self, codes: list[int], taste: Taste) -> tuple[str, ...]:
+        """Those of an item's topics that the user has a weight for."""
+        liked = (code for code in codes if code and taste.topics.get(code, 0.0) > 0.0)
+        return tuple(name for name in map(self._names.known, liked) if name is not None)
 
     def _labels(self, keys: list[int], instead: Labels, course: Course) -> Labels:
         try:
@@ -124,6 +147,7 @@ def _grounds(
     scored: Scored,
     taste: Taste,
     tower: Tower,
+    least: float,
 ) -> list[_Ground]:
     """Why each place is in the list, and the user's newest events that it rests on."""
     rows = [place.index for place in page]
@@ -131,41 +155,61 @@ def _grounds(
     by_key = {recent.item: recent for recent in taste.recents}
     known = [by_key[key] for key in scored.recents.keys_N.tolist()]
     nearest = (
-        _nearest(tower, table.vectors_ND[rows], scored.recents.vectors_ND)
+        _nearest(tower, table.vectors_ND[rows], scored.recents.vectors_ND, least)
         if known
-        else np.zeros((len(rows), 0), np.intp)
+        else [[] for _ in rows]
     )
     grounds = []
-    for place, key, near in zip(page, keys, nearest.tolist(), strict=True):
-        code = _code(place, key, pool, scored, taste)
+    for place, key, near in zip(page, keys, nearest, strict=True):
+        code = _code(place, key, pool, scored, alike=len(near))
         recents: list[Recent] = []
         if code == "co_clicked":
             recents = [by_key[pool.co_clicked_from[key]]]
         elif code == "interest":
             recents = [known[at] for at in near]
-        grounds.append(_Ground(place, key, code, recents))
+        followed = None
+        if code == "topic":
+            followed = followed_kind(scored.recents, table.topics_NT[place.index])
+        grounds.append(_Ground(place, key, code, recents, followed))
     return grounds
 
 
-def _nearest(tower: Tower, page_PD: Float32Array, recents_RD: Float32Array) -> NDArray[np.intp]:
+def _kinds(recents: ItemTable) -> dict[int, ItemKind]:
+    return {
+        key: ITEM_KINDS[kind]
+        for key, kind in zip(recents.keys_N.tolist(), recents.kinds_N.tolist(), strict=True)
+    }
+
+
+def _nearest(
+    tower: Tower, page_PD: Float32Array, recents_RD: Float32Array, least: float
+) -> list[list[int]]:
+    """For each item of the page the recents that are alike, nearest first."""
     cosines_PR = tower.directions(page_PD) @ tower.directions(recents_RD).T
-    return np.argsort(-cosines_PR, axis=1)[:, :NAMED]
+    order_PR = np.argsort(-cosines_PR, axis=1)[:, :NAMED]
+    return [
+        [at for at in order_R.tolist() if cosines_R[at] >= least]
+        for order_R, cosines_R in zip(order_PR, cosines_PR, strict=True)
+    ]
 
 
-def _code(place: Ranked, key: int, pool: Pool, scored: Scored, taste: Taste) -> str:
+def _code(place: Ranked, key: int, pool: Pool, scored: Scored, *, alike: int) -> str:
+    """The first reason that is true, the strongest first. `alike`: how many recents are."""
     brought = pool.sources.get(key, 0)
     facts_F = scored.facts_NF[place.index]
     if place.explored:
         return "exploration"
     if pool.co_clicked.get(key, 0.0) >= CO_CLICKED:
         return "co_clicked"
-    if taste.known and brought & _PERSONAL:
+    if alike and brought & _PERSONAL:
         return "interest"
     if facts_F[2] > 0.0:
         return "topic"
     if brought & BIT["trending"] or facts_F[0] > 0.0:
         return "trending"
-    return "fresh"
+    if brought & BIT["fresh"] or facts_F[1] >= NEW or not brought & _PERSONAL:
+        return "fresh"
+    return "interest"  # chosen by its score, and nothing more can be said
 
 
 def _names_of(bits: int) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from clickwise.limits import MAX_SECONDS_AHEAD
 from clickwise.recommend.candidates import Pool
 from clickwise.recommend.lists import Lists
 from clickwise.recommend.taste import Taste, recent_inputs
-from clickwise.vectors.port import Float32Array, ItemTable
+from clickwise.types import ITEM_KINDS, ItemKind
+from clickwise.vectors.port import Float32Array, Int32Array, ItemTable
 
 FRESH_SECONDS = 3 * 86_400.0  # an item's freshness falls to 1/e in three days
 
@@ -86,6 +87,15 @@ def facts(
             if key in strength:
                 facts_NF[row, 3] = min(1.0, strength[key])
     return facts_NF
+
+
+def followed_kind(items: ItemTable, topics_T: Int32Array) -> ItemKind | None:
+    """The kind of those of a user's items that have one of these topics; None for several, or
+    none.
+    """
+    wanted = topics_T[topics_T != 0]
+    kinds = np.unique(items.kinds_N[np.isin(items.topics_NT, wanted).any(axis=1)])
+    return ITEM_KINDS[int(kinds[0])] if len(kinds) == 1 else None
 
 
 def _affinity(topics: dict[int, float], table: ItemTable) -> Float32Array:

@@ -9,6 +9,7 @@ import numpy as np
 from clickwise.clock import Clock
 from clickwise.profile import Profile, event_type, from_stored
 from clickwise.recommend.exposures import ExposureMessage, ShownItem
+from clickwise.recommend.features import followed_kind
 from clickwise.recommend.leaving_out import Effects, LeavingOut
 from clickwise.recommend.lists import GlobalLists
 from clickwise.recommend.names import TopicNames
@@ -17,7 +18,7 @@ from clickwise.recommend.why import Influence, Why, WhyItem
 from clickwise.recommend.why_words import sentence
 from clickwise.releases.release import Release
 from clickwise.state.port import State
-from clickwise.types import ItemId, ItemKey, item_key
+from clickwise.types import ITEM_KINDS, ItemId, ItemKey, ItemKind, item_key
 from clickwise.vectors.port import ItemTable
 
 NAMED = 3  # events that are named per item
@@ -50,6 +51,7 @@ class Grounds:
         lists, _ = self._lists.read(late=False)
         effects = self._leaving_out.effects(profile, table, lists=lists, now=shown.time.timestamp())
         labels = self._index.labels([*keys, *effects.events["item"].tolist()])
+        events = self._index.lookup(np.unique(effects.events["item"]))
         rows = {key: row for row, key in enumerate(table.keys_N.tolist())}
         weights = taste_of(profile, self._release.bundle.recurrence).topics
         return Why(
@@ -64,7 +66,7 @@ class Grounds:
             events_left_out=len(effects.events),
             degraded=shown.degraded,
             items=tuple(
-                self._item(one, rows.get(key), table, effects, labels, weights, language)
+                self._item(one, rows.get(key), table, effects, labels, weights, language, events)
                 for one, key in zip(shown.items, keys, strict=True)
             ),
         )
@@ -92,11 +94,14 @@ class Grounds:
         labels: _Labels,
         weights: dict[int, float],
         language: str,
+        events: ItemTable,
     ) -> WhyItem:
         title = labels.get(ItemKey(item_key(shown.item)), (shown.item, ""))[1]
         influences: tuple[Influence, ...] = ()
         topics: dict[str, float] = {}
+        followed: ItemKind | None = None
         if row is not None:
+            followed = followed_kind(events, table.topics_NT[row])
             influences = _influences(effects, row, labels)
             topics = self._topics(table.topics_NT[row].tolist(), shown.item, weights)
         return WhyItem(
@@ -108,7 +113,14 @@ class Grounds:
             score_now=None if row is None else round(float(effects.scores_N[row]), 6),
             sources=shown.sources,
             reason=shown.reason,
-            text=sentence(shown.reason, influences, tuple(topics), language=language),
+            text=sentence(
+                shown.reason,
+                influences,
+                tuple(topics),
+                language=language,
+                kinds=_kinds(events, labels),
+                followed=followed,
+            ),
             influences=influences,
             topics=topics,
         )
@@ -120,6 +132,13 @@ class Grounds:
         self._names.of(common, item)
         named = ((self._names.known(code), weights[code]) for code in common)
         return {name: round(weight, 4) for name, weight in named if name is not None}
+
+
+def _kinds(events: ItemTable, labels: _Labels) -> dict[ItemId, ItemKind]:
+    kinds = zip(events.keys_N.tolist(), events.kinds_N.tolist(), strict=True)
+    return {
+        labels[ItemKey(key)][0]: ITEM_KINDS[kind] for key, kind in kinds if ItemKey(key) in labels
+    }
 
 
 def _influences(effects: Effects, row: int, labels: _Labels) -> tuple[Influence, ...]:

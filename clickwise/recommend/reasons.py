@@ -4,21 +4,22 @@ The strongest part of the item's score names the reason; the events are those of
 newest ones that brought it (co-clicks) or that are nearest to it (interests).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from clickwise.profile import event_type
 from clickwise.recommend.answers import Because, Reason
 from clickwise.recommend.taste import Recent
-from clickwise.types import EventType, ItemId, ItemKey
+from clickwise.recommend.why_words import ENGLISH
+from clickwise.types import ItemId, ItemKey, ItemKind
 
-_DONE = {
-    EventType.CLICK: "clicked",
-    EventType.VIEW: "viewed",
-    EventType.RATING: "rated",
-    EventType.LIKE: "liked",
-    EventType.BOOKMARK: "bookmarked",
-    EventType.SHARE: "shared",
-    EventType.PURCHASE: "bought",
+_OPENED = {
+    ItemKind.NEWS: "read",
+    ItemKind.ARTICLE: "read",
+    ItemKind.VIDEO: "watched",
+    ItemKind.COURSE: "took",
+    ItemKind.AD: "saw",
+    None: "opened",
 }
 
 Labels = dict[ItemKey, tuple[ItemId, str]]
@@ -38,24 +39,41 @@ def because(recent: Recent, labels: Labels) -> Because | None:
     )
 
 
-def reason(*, code: str, events: list[Because], topics: tuple[str, ...]) -> Reason:
-    """The reason with a sentence; falls back to a weaker code when its events are gone."""
-    if code in ("interest", "co_clicked") and not events:
-        code = "topic" if topics else "trending"
-    return Reason(code=code, text=_text(code, events, topics), because=tuple(events), topics=topics)
+def reason(
+    *,
+    code: str,
+    events: Sequence[tuple[Because, ItemKind | None]],
+    topics: tuple[str, ...],
+    followed: ItemKind | None,
+) -> Reason:
+    """The reason with a sentence; one that claims less when its events are gone.
+
+    `events` come with the kind of their item (None: not known); `followed` is the kind of what the
+    user read, watched or took of `topics`, None for several.
+    """
+    if code == "co_clicked" and not events:
+        code = "interest"
+    return Reason(
+        code=code,
+        text=_text(code, events, topics, followed),
+        because=tuple(event for event, _ in events),
+        topics=topics,
+    )
 
 
-def _text(code: str, events: list[Because], topics: tuple[str, ...]) -> str:
+def _text(
+    code: str,
+    events: Sequence[tuple[Because, ItemKind | None]],
+    topics: tuple[str, ...],
+    followed: ItemKind | None,
+) -> str:
     if code == "co_clicked":
-        one = events[0]
-        return f'Readers of "{one.title}", which you {_DONE[one.type]}, went on to this.'
-    if code == "interest":
-        named = " and ".join(f'{_DONE[e.type]} "{e.title}"' for e in events)
-        return f"Close to what you engaged with: you {named}."
+        one, kind = events[0]
+        did = ENGLISH.done(one.type, kind, "")
+        return f'People who {_OPENED[kind]} "{one.title}", which you {did}, went on to this.'
+    if code == "interest" and events:
+        named = (ENGLISH.done(e.type, kind, f'"{e.title}"') for e, kind in events)
+        return f"Close to what you engaged with: you {' and '.join(named)}."
     if code == "topic":
-        return f"You often read about {', '.join(topics)}."
-    return {
-        "trending": "Many people open this now.",
-        "fresh": "New on this site.",
-        "exploration": "Something different, to learn what you like.",
-    }[code]
+        return ENGLISH.topics[followed].format(", ".join(topics))
+    return ENGLISH.codes[code]

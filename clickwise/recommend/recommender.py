@@ -29,6 +29,7 @@ from clickwise.recommend.freshness import Freshness, Observer
 from clickwise.recommend.gathering import Found, Gatherer, Limits
 from clickwise.recommend.lists import GlobalLists, Lists
 from clickwise.recommend.names import TopicNames
+from clickwise.recommend.nearness import Nearness
 from clickwise.recommend.quality import Quality
 from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
@@ -68,7 +69,9 @@ class Recommender:
         self._clock = clock
         self._lists = GlobalLists(state=state, index=catalog.index, clock=clock)
         self._readers = Readers(state=state, release=release, clock=clock)
-        self._explainer = Explainer(catalog.index, bundle.tower, TopicNames(state))
+        self._explainer = Explainer(
+            catalog.index, bundle.tower, TopicNames(state), Nearness(bundle.tower, clock)
+        )
         self._gatherer = Gatherer(state=state, catalog=catalog, limits=limits)
         self._words = words
         self._freshness = freshness if freshness is not None else Freshness(clock)
@@ -116,8 +119,7 @@ class Recommender:
 
         items = self._explainer.items(
             page, offset=request.offset, table=table, pool=pool, scored=scored, taste=taste,
-            labels=lists.labels if lists is not None else {},
-            words=Wording(self._words, request, taste), course=course,
+            words=Wording(self._words, request, taste), lists=lists, course=course,
         )  # fmt: skip
         # Degraded, the list may be cut short: whoever pages on may find the rest.
         more = len(ranked) > depth or bool(course.degraded)

@@ -4,26 +4,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clickwise.recommend.why import Influence
-from clickwise.types import EventType
+from clickwise.types import EventType, ItemId, ItemKind
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """One language: what was done, how a list is joined, and a sentence for each code."""
+    """One language: what was done, how a list is joined, and a sentence for each code.
+
+    What is read, watched, taken or seen goes by the kind of item; None: not known, or several.
+    """
 
     did: Mapping[EventType, str]
+    viewed: Mapping[ItemKind | None, str]
     quoted: str
     joined: str
     comma: str
     raised: str
-    topics: str
+    topics: Mapping[ItemKind | None, str]
     codes: Mapping[str, str]
 
+    def done(self, event: EventType, kind: ItemKind | None, what: str) -> str:
+        """What was done with `what`, an item of `kind`."""
+        form = self.viewed[kind] if event is EventType.VIEW else self.did[event]
+        return form.format(what).rstrip()
 
-_ENGLISH = _Words(
+
+def _by_kind(
+    *, read: str, watched: str, took: str, saw: str, other: str
+) -> dict[ItemKind | None, str]:
+    return {
+        ItemKind.NEWS: read,
+        ItemKind.ARTICLE: read,
+        ItemKind.VIDEO: watched,
+        ItemKind.COURSE: took,
+        ItemKind.AD: saw,
+        None: other,
+    }
+
+
+ENGLISH = _Words(
     did={
         EventType.CLICK: "clicked {}",
-        EventType.VIEW: "viewed {}",
         EventType.RATING: "rated {}",
         EventType.LIKE: "liked {}",
         EventType.DISLIKE: "disliked {}",
@@ -32,14 +53,23 @@ _ENGLISH = _Words(
         EventType.SHARE: "shared {}",
         EventType.PURCHASE: "bought {}",
     },
+    viewed=_by_kind(
+        read="read {}", watched="watched {}", took="took {}", saw="saw {}", other="viewed {}"
+    ),
     quoted='"{}"',
     joined=" and ",
     comma=", ",
     raised="Because you {}.",
-    topics="You read about {}.",
+    topics=_by_kind(
+        read="You read about {}.",
+        watched="You watch {}.",
+        took="You take courses on {}.",
+        saw="You look at ads on {}.",
+        other="You follow {}.",
+    ),
     codes={
-        "interest": "Close to your interests.",
-        "co_clicked": "Readers like you went on to this.",
+        "interest": "Among what fits your interests best.",
+        "co_clicked": "People like you went on to this.",
         "topic": "On a topic of yours.",
         "trending": "Many people open this now.",
         "fresh": "New on this site.",
@@ -49,7 +79,6 @@ _ENGLISH = _Words(
 _CHINESE = _Words(
     did={
         EventType.CLICK: "点击了{}",
-        EventType.VIEW: "看过{}",
         EventType.RATING: "评价了{}",
         EventType.LIKE: "喜欢{}",
         EventType.DISLIKE: "不喜欢{}",
@@ -58,16 +87,25 @@ _CHINESE = _Words(
         EventType.SHARE: "分享了{}",
         EventType.PURCHASE: "购买了{}",
     },
+    viewed=_by_kind(
+        read="读过{}", watched="看过{}", took="学过{}", saw="看到过{}", other="浏览过{}"
+    ),
     quoted="“{}”",
     joined="，也",
     comma="、",
     raised="因为您{}。",
-    topics="您关注：{}。",
+    topics=_by_kind(
+        read="您常读：{}。",
+        watched="您常看：{}。",
+        took="您在学：{}。",
+        saw="您看过这类广告：{}。",
+        other="您关注：{}。",
+    ),
     codes={
-        "interest": "与您的兴趣相近。",
-        "co_clicked": "与您相似的读者接着看了它。",
+        "interest": "在最符合您兴趣的内容之中。",
+        "co_clicked": "与您相似的人接着打开了它。",
         "topic": "属于您关注的话题。",
-        "trending": "现在很多人在看。",
+        "trending": "现在很多人在关注。",
         "fresh": "本站新内容。",
         "exploration": "换个口味，好让我们了解您的喜好。",
     },
@@ -75,7 +113,6 @@ _CHINESE = _Words(
 _PORTUGUESE = _Words(
     did={
         EventType.CLICK: "clicou em {}",
-        EventType.VIEW: "viu {}",
         EventType.RATING: "avaliou {}",
         EventType.LIKE: "gostou de {}",
         EventType.DISLIKE: "não gostou de {}",
@@ -84,39 +121,62 @@ _PORTUGUESE = _Words(
         EventType.SHARE: "partilhou {}",
         EventType.PURCHASE: "comprou {}",
     },
+    viewed=_by_kind(
+        read="leu {}", watched="assistiu a {}", took="fez {}", saw="viu {}", other="abriu {}"
+    ),
     quoted='"{}"',
     joined=" e ",
     comma=", ",
     raised="Porque você {}.",
-    topics="Você lê sobre {}.",
+    topics=_by_kind(
+        read="Você lê sobre {}.",
+        watched="Você assiste a {}.",
+        took="Você faz cursos de {}.",
+        saw="Você vê anúncios de {}.",
+        other="Você acompanha {}.",
+    ),
     codes={
-        "interest": "Próximo dos seus interesses.",
-        "co_clicked": "Leitores como você seguiram para isto.",
+        "interest": "Entre o que mais combina com os seus interesses.",
+        "co_clicked": "Pessoas como você seguiram para isto.",
         "topic": "De um tema seu.",
         "trending": "Muita gente está abrindo isto agora.",
         "fresh": "Novo neste site.",
         "exploration": "Algo diferente, para conhecer o seu gosto.",
     },
 )
-_LANGUAGES = {"en": _ENGLISH, "zh": _CHINESE, "pt": _PORTUGUESE}
+_LANGUAGES = {"en": ENGLISH, "zh": _CHINESE, "pt": _PORTUGUESE}
 LANGUAGES = tuple(_LANGUAGES)
 
 
 def sentence(
-    code: str, influences: Sequence[Influence], topics: Sequence[str], *, language: str
+    code: str,
+    influences: Sequence[Influence],
+    topics: Sequence[str],
+    *,
+    language: str,
+    kinds: Mapping[ItemId, ItemKind],
+    followed: ItemKind | None,
 ) -> str:
     """Why, in one or two sentences: the events that raised the score, else what the code says.
 
-    `language` is a BCP 47 tag, of which the first part counts.
+    `language` is a BCP 47 tag, of which the first part counts. `kinds` are of the influences'
+    items, `followed` is what the user's items of these topics are: None for several kinds.
     """
-    words = _LANGUAGES.get(language.partition("-")[0].lower(), _ENGLISH)
-    raised = [one for one in influences if one.effect > 0.0 and one.type in words.did]
+    words = _LANGUAGES.get(language.partition("-")[0].lower(), ENGLISH)
+    raised = [one for one in influences if one.effect > 0.0 and _is_told(one, words)]
     parts = []
     if raised and code != "exploration":
-        did = [words.did[one.type].format(words.quoted.format(one.title)) for one in raised]
+        did = [
+            words.done(one.type, kinds.get(one.item), words.quoted.format(one.title))
+            for one in raised
+        ]
         parts.append(words.raised.format(words.joined.join(did)))
     else:
         parts.append(words.codes.get(code, words.codes["trending"]))
     if topics:
-        parts.append(words.topics.format(words.comma.join(topics)))
+        parts.append(words.topics[followed].format(words.comma.join(topics)))
     return ("" if words is _CHINESE else " ").join(parts)
+
+
+def _is_told(one: Influence, words: _Words) -> bool:
+    return one.type is EventType.VIEW or one.type in words.did

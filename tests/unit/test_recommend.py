@@ -8,7 +8,7 @@ from clickwise.errors import InvalidInputError, NotFoundError, UnavailableError
 from clickwise.ranking import Policy
 from clickwise.recommend.answers import ContextEvent
 from clickwise.types import EventType, ItemKind
-from tests.site import NOW, Site, stories, three_topics
+from tests.site import FILM, MONEY, NOW, Site, stories, three_topics
 
 
 @pytest.fixture
@@ -260,6 +260,33 @@ def test_a_reason_names_the_user_s_own_event(site):
         assert reason.because[0].type is EventType.LIKE
         assert reason.because[0].time == site.clock.now()
         assert reason.because[0].title in reason.text
+
+
+def test_a_weak_likeness_is_no_reason(site):
+    three_topics(site)
+    site.did("anna", "sport0", "like")
+
+    items = site.ask("anna", limit=40).items
+
+    told = {one.item for one in items if one.reason.code == "interest" and one.reason.because}
+    assert told
+    assert all(item.startswith("sport") for item in told)
+    personal = [one for one in items if {"interest", "catalogue"} & set(one.sources)]
+    others = [one.reason for one in personal if not one.item.startswith("sport")]
+    assert others
+    assert not any("Close to" in reason.text for reason in others)
+
+
+def test_a_reason_says_what_is_done_with_items_of_the_kind(site):
+    site.put(*({**one, "kind": "video"} for one in stories("film", FILM, 8)))
+    site.put(*stories("money", MONEY, 8))
+    for n in range(3):
+        site.did("anna", f"film{n}", "view", dwell_seconds=60.0)
+
+    reasons = [one.reason for one in site.ask("anna").items if one.item.startswith("film")]
+
+    assert any("you watched" in reason.text for reason in reasons)
+    assert not any(" read" in reason.text for reason in reasons)
 
 
 def test_co_clicks_are_a_source_with_its_reason(site):

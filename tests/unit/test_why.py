@@ -125,6 +125,37 @@ def test_guests_and_forgotten_items_get_what_is_left_of_the_grounds(site):
     assert first.score == known.items[0].score
 
 
+@pytest.mark.parametrize(
+    ("language", "followed", "done"),
+    [
+        ("en", "You watch film.", "watched"),
+        ("zh", "您常看：film。", "看过"),
+        ("pt", "Você assiste a film.", "assistiu a"),
+    ],
+)
+def test_films_are_watched_in_every_language(site, language, followed, done):
+    site.put(*({**one, "kind": "video"} for one in stories("film", FILM, 8)))
+    site.did("ada", "film0", "view", dwell_seconds=60.0)
+
+    told = why(site, shown(site, "ada"), language).items
+
+    films = [one.text for one in told if one.item.startswith("film")]
+    assert films
+    assert all(followed in text and done in text for text in films)
+
+
+def test_what_is_followed_in_several_kinds_is_neither_read_nor_watched(site):
+    site.put({**stories("film", FILM, 1)[0], "kind": "video"})
+    site.did("ada", "film0")
+    site.did("ada", "film1")
+
+    told = why(site, shown(site, "ada")).items
+
+    films = [one.text for one in told if one.item.startswith("film")]
+    assert films
+    assert all("You follow film." in text for text in films)
+
+
 @pytest.mark.parametrize("language", [*LANGUAGES, "zh-Hant", "xx", ""])
 def test_every_code_has_a_sentence_in_every_language(site, language):
     site.did("ada", "sport0")
@@ -133,6 +164,6 @@ def test_every_code_has_a_sentence_in_every_language(site, language):
 
     assert all(texts)
     for code in ("interest", "co_clicked", "topic", "trending", "fresh", "exploration"):
-        assert sentence(code, (), ("sport",), language=language)
+        assert sentence(code, (), ("sport",), language=language, kinds={}, followed=None)
     if language.startswith("zh"):
         assert any("因为您点击了" in text for text in texts)
