@@ -2,17 +2,17 @@
 
 A tuning of this command is a run in MLflow beside the trainings: its parameters, a curve of loss
 and dev macro F1, and the report. `<OUT>/.work` holds checkpoints until it is done; a command that
-was killed goes on from there.
+was killed goes on from there, also where it was killed while it wrote its results.
 """
 
-import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clickwise.cli.extras import train_extra
-from clickwise.cli.stopping import signals_unwind
+from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
 from clickwise.cli.tuning_course import Note, TuneCommand, begin, course_of, read_task, tracked
+from clickwise.cli.tuning_folder import WORK, check_out
 from clickwise.cli.tuning_written import finish, written
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
@@ -20,8 +20,6 @@ from clickwise.settings import Settings
 if TYPE_CHECKING:
     from training.tune.classify import Epoch
     from training.tune.course import Course
-
-_WORK = ".work"
 
 
 def classify(settings: Settings, command: TuneCommand) -> int:
@@ -31,28 +29,29 @@ def classify(settings: Settings, command: TuneCommand) -> int:
         ConfigurationError: texts, encoder or options cannot work, or the extra `train` is missing.
     """
     begin(settings, command)
-    with train_extra(), signals_unwind(), bar() as follow:
+    check_out(command.out)
+    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as follow:
         from training.tune.classify import tune
 
         be_quiet(settings)
         course = course_of(command)
         _refuse_what_does_not_fold(course)
         task = read_task(settings, command, course, follow)
-        work = command.out / _WORK
+        work = command.out / WORK
         with tracked(settings, f"tune-{command.method}", course) as note:
             tuned = tune(
                 task.base, task.lessons(), course, watch=_watcher(course, follow, note), work=work
             )
             report = written(settings, command, task, tuned, follow)
-        shutil.rmtree(work, ignore_errors=True)
     return finish(command, report)
 
 
 def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
     """Tune the teachers one after the other, then the student, which is written."""
     begin(settings, command)
+    check_out(command.out)
     names = [name.strip() for name in teachers.split(",") if name.strip()]
-    with train_extra(), signals_unwind(), bar() as follow:
+    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as follow:
         from training.tune.classify import casting, tune
         from training.tune.compare import way
         from training.tune.ensemble import averaged, lessons_from
@@ -64,7 +63,7 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
         if len(ways) < 2:
             raise ConfigurationError("--teachers names fewer than two: there is nothing to average")
         task = read_task(settings, command, course, follow)
-        work = command.out / _WORK
+        work = command.out / WORK
         heard = []
         with tracked(settings, "tune-distill", course) as note:
             for name, own in zip(names, ways, strict=True):
@@ -80,8 +79,14 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
                 work=work / "student",
             )  # fmt: skip
             report = written(settings, command, task, tuned, follow)
-        shutil.rmtree(work, ignore_errors=True)
     return finish(command, report)
+
+
+def _goes_on(command: TuneCommand) -> str:
+    return (
+        f"stopped: {command.out} holds the results that it held before; the same command goes on"
+        " from its last checkpoint"
+    )
 
 
 def _unnoted(step: int, figures: dict[str, float]) -> None:

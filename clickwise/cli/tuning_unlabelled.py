@@ -11,14 +11,15 @@ from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console
-from clickwise.cli.stopping import signals_unwind
-from clickwise.cli.training import bar, be_quiet
+from clickwise.cli.stopping import signals_unwind, stop_is_said
+from clickwise.cli.training import Follow, bar, be_quiet
 from clickwise.cli.tuning_course import TuneCommand, course_of, tracked, weights_of
-from clickwise.cli.tuning_written import REPORT
+from clickwise.cli.tuning_folder import REPORT, check_out, made_whole
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
+    from clickwise.encoder.weights import EncoderWeights
     from training.tune.mlm import MlmEpoch
 
 _HELD_SHARE = 20  # a text in so many is held back
@@ -51,14 +52,14 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
 
     Raises:
         ConfigurationError: too few texts, or they cannot be read.
-        BundleError: what came of it cannot serve as int8 or fp32; its weights are in the folder.
+        BundleError: what came of it cannot serve as int8 or fp32; the message says where it is.
     """
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
         check_writable(command.json)
-    with train_extra(), signals_unwind(), bar() as follow:
+    check_out(command.out)
+    with train_extra(), signals_unwind(), stop_is_said(_stopped(command)), bar() as follow:
         from training.tune.base import base_for, token_ids
-        from training.tune.export import servable, write_encoder
         from training.tune.labelled import read_texts, text_key
         from training.tune.mlm import MlmCourse, pretrained
         from training.tune.task import fixed_of
@@ -97,14 +98,11 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
                 note(step, {"loss": epoch.loss, "held_loss": epoch.held_loss})
 
             story = pretrained(base, learned, held, course, fixed=fixed_of(weights), watch=watch)
-        write_encoder(story.weights, command.out)
-        follow("checking what would serve", 1.0)
-        servable(command.out)
-    report = MlmReport(
-        texts=len(learned), held=len(held), before=story.before, after=story.after,
-        seconds=story.seconds,
-    )  # fmt: skip
-    _write(command, report)
+        report = MlmReport(
+            texts=len(learned), held=len(held), before=story.before, after=story.after,
+            seconds=story.seconds,
+        )  # fmt: skip
+        _write(command, story.weights, report, follow)
     console().print(
         Text(
             f"held-out loss {report.before:.4f} before, {report.after:.4f} after"
@@ -125,10 +123,10 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
     logs.configure(level=settings.log_level, output=settings.log_format)
     if command.json is not None:
         check_writable(command.json)
-    with train_extra(), signals_unwind(), bar() as follow:
+    check_out(command.out)
+    with train_extra(), signals_unwind(), stop_is_said(_stopped(command)), bar() as follow:
         from training.datasets import load_dataset
         from training.tune.contrast import ContrastCourse, contrasted, without_newest
-        from training.tune.export import servable, write_encoder
 
         be_quiet(settings)
         follow(f"reading {dataset}", 0.0)
@@ -149,14 +147,11 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
                 story = contrasted(weights_of(settings), read, course, watch=watch)
             except ValueError as error:
                 raise ConfigurationError(str(error)) from error
-        write_encoder(story.weights, command.out)
-        follow("checking what would serve", 1.0)
-        servable(command.out)
-    report = ContrastReport(
-        pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
-        seconds=story.seconds,
-    )  # fmt: skip
-    _write(command, report)
+        report = ContrastReport(
+            pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
+            seconds=story.seconds,
+        )  # fmt: skip
+        _write(command, story.weights, report, follow)
     console().print(
         Text(
             f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s; set"
@@ -166,7 +161,28 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
     return Exit.DONE
 
 
-def _write(command: TuneCommand, report: MlmReport | ContrastReport) -> None:
-    write_json(command.out / REPORT, report)
+def _write(
+    command: TuneCommand,
+    weights: "EncoderWeights",
+    report: MlmReport | ContrastReport,
+    follow: Follow,
+) -> None:
+    """Encoder and report, in the command's folder all at once.
+
+    Raises:
+        BundleError: the encoder cannot serve; the folder is as it was.
+    """
+    from training.tune.export import servable, write_encoder
+
+    with made_whole(command.out) as folder:
+        follow("writing the encoder", 1.0)
+        write_encoder(weights, folder)
+        follow("checking what would serve", 1.0)
+        servable(folder)
+        write_json(folder / REPORT, report)
     if command.json is not None:
         write_json(command.json, report)
+
+
+def _stopped(command: TuneCommand) -> str:
+    return f"stopped: {command.out} is as it was; the same command begins anew"

@@ -1,5 +1,6 @@
 """What a tuning leaves: encoder, classifier and report in its folder, and figures on the screen."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, print_table
 from clickwise.cli.training import Follow
 from clickwise.cli.tuning_course import TuneCommand
+from clickwise.cli.tuning_folder import REPORT, made_whole
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from training.tune.export import Agreement, Served
     from training.tune.report import Scores
     from training.tune.task import Task
-
-REPORT = "report.json"
 
 
 class TuneReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,19 @@ class TuneReport(msgspec.Struct, frozen=True, kw_only=True):
 def written(
     settings: Settings, command: TuneCommand, task: "Task", tuned: "Tuned", follow: Follow
 ) -> TuneReport:
-    """Encoder, classifier and report below the folder of the command."""
+    """Encoder, classifier and report, in the command's folder all at once.
+
+    Raises:
+        BundleError: the written encoder is not the one that was tuned, or cannot serve.
+        ConfigurationError: the folder cannot be written.
+    """
+    with made_whole(command.out) as folder:
+        return _written(settings, folder, task, tuned, follow)
+
+
+def _written(
+    settings: Settings, folder: Path, task: "Task", tuned: "Tuned", follow: Follow
+) -> TuneReport:
     from clickwise.encoder import open_encoder
     from training.tune.classify import casting
     from training.tune.export import checked, plain_weights, write_encoder, write_served_classifier
@@ -59,18 +71,18 @@ def written(
         dev_N = logits(tuned.network, task.dev_rows).argmax(axis=1)
         test_N = logits(tuned.network, task.test_rows).argmax(axis=1) if len(parts.test) else dev_N
     follow("writing the encoder", 0.0)
-    weights = plain_weights(task.base, tuned, name=command.out.resolve().name)
-    write_encoder(weights, command.out)
+    weights = plain_weights(task.base, tuned, name=folder.name)
+    write_encoder(weights, folder)
     follow("checking it against torch", 0.2)
-    agreement = checked(task.base, tuned, command.out, parts.dev.texts)
+    agreement = checked(task.base, tuned, folder, parts.dev.texts)
     follow("fitting the classifier that serves", 0.4)
     encoder = open_encoder(
-        model=str(command.out),
+        model=str(folder),
         device="cpu",
         threads=settings.train_threads,
         cache=homes.encoder_folder(settings),
     )
-    served = write_served_classifier(command.out, encoder, parts, test_N)
+    served = write_served_classifier(folder, encoder, parts, test_N)
     layers = task.base.parameters - task.base.weights.tensors["words"].size
     report = TuneReport(
         method=tuned.course.method.value,
@@ -86,7 +98,7 @@ def written(
         agreement=agreement,
         served=served,
     )
-    write_json(command.out / REPORT, report)
+    write_json(folder / REPORT, report)
     return report
 
 

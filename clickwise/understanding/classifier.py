@@ -92,7 +92,8 @@ def load_classifier(folder: Path, encoder: TextEncoder) -> TunedTopics:
     if card.encoder != encoder.version:
         raise ConfigurationError(
             f"the classifier in {folder} reads vectors of {card.encoder}, and the encoder is"
-            f" {encoder.version}: set CLICKWISE_ENCODER_MODEL to that folder"
+            f" {encoder.version}: the two are of different tunings; `clickwise tune classify ..."
+            f" --out {folder}` writes both anew"
         )
     digest = hashlib.sha256(raw + weights).hexdigest()[:12]
     return TunedTopics(card, weight_CD, bias_C, f"tuned-1+{digest}+{encoder.version}")

@@ -1,6 +1,8 @@
 """`clickwise tune` and `train once --encoder`: what is written serves, and faults take one line."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,8 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.training import TrainCommand
 from clickwise.cli.training_data import live_model
 from clickwise.cli.training_encoder import text_of
+from clickwise.cli.tuning_course import TuneCommand
+from clickwise.cli.tuning_written import written
 from clickwise.cli.wiring import encoder_of
 from clickwise.encoder import open_encoder
 from clickwise.errors import ConflictError
@@ -17,8 +21,10 @@ from clickwise.settings import load
 from clickwise.testing.tiny_bert import write_tiny_bert
 from clickwise.understanding.classifier import load_classifier
 from tests.unit.test_base_install import without_extras
-from tests.unit.training.tuning import clicked, headlines
+from tests.unit.training.tuning import QUICK as SHORT
+from tests.unit.training.tuning import clicked, headlines, task
 from training.evaluation.lived import plan_lived
+from training.tune.classify import tune
 from training.tune.compare import read_rows
 
 QUICK = ("--epochs", "1", "--precision", "fp32")
@@ -55,6 +61,50 @@ def test_what_is_tuned_opens_as_an_encoder_with_its_classifier(tmp_path):
     assert told["served"]["encoder"] == encoder.version
     assert {one["name"] for one in told["test"]["classes"]} == {"money", "sport"}
     assert not (out / ".work").exists()
+
+
+def test_results_whose_writing_is_interrupted_leave_those_before_and_are_made_by_the_next_call(
+    tmp_path,
+):
+    out = tmp_path / "out"
+    run(["tune", "classify", labelled(tmp_path / "a.tsv", 60), "--out", str(out), *QUICK])
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    ready = task(tmp_path / "other", number=60)
+    course = replace(SHORT, epochs=1, seed=7)
+    tuned = tune(ready.base, ready.lessons(), course, work=out / ".work")
+    settings = load({"CLICKWISE_HOME": str(tmp_path / "home")})
+
+    def until(what, share):
+        del share
+        if what == "fitting the classifier that serves":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        written(settings, TuneCommand(texts=out, out=out), ready, tuned, until)
+
+    encoder = open_encoder(model=str(out), device="cpu", cache=tmp_path / "cache")
+    assert load_classifier(out, encoder).card.encoder == encoder.version
+    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    seen = []
+    tune(ready.base, ready.lessons(), course, work=out / ".work", watch=seen.append)
+    assert seen == []
+    written(settings, TuneCommand(texts=out, out=out), ready, tuned, lambda _what, _share: None)
+    encoder = open_encoder(model=str(out), device="cpu", cache=tmp_path / "cache")
+    assert load_classifier(out, encoder).card.encoder == encoder.version
+    assert before["model.safetensors"] != (out / "model.safetensors").read_bytes()
+    assert not (out / ".work").exists()
+
+
+def test_an_encoder_that_cannot_serve_leaves_the_one_before(tmp_path, capsys):
+    texts, out = labelled(tmp_path / "a.tsv", 60), tmp_path / "out"
+    run(["tune", "mlm", texts, "--out", str(out), *QUICK])
+    before = (out / "model.safetensors").read_bytes()
+
+    code = run(["tune", "mlm", texts, "--out", str(out), "--rate", "3", *QUICK])
+
+    assert code == Exit.FAILED
+    assert f"and {out} is as it was" in capsys.readouterr().err
+    assert (out / "model.safetensors").read_bytes() == before
 
 
 def test_a_tuning_is_a_run_beside_the_trainings(tmp_path):

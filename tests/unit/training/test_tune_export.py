@@ -125,7 +125,7 @@ def test_a_classifier_is_not_read_with_another_encoders_vectors(made, tmp_path):
     write_encoder(ready.base.weights, tmp_path / "other")
     other = open_encoder(model=str(tmp_path / "other"), device="cpu", cache=tmp_path)
 
-    with pytest.raises(ConfigurationError, match="CLICKWISE_ENCODER_MODEL"):
+    with pytest.raises(ConfigurationError, match="of different tunings"):
         load_classifier(out, other)
     (out / CARD).write_text("{}")
     with pytest.raises(BundleError, match="cannot be read"):
