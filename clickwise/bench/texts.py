@@ -218,7 +218,6 @@ def _write(keeper: TextKeeper, seconds: float, bar: Progress) -> float:
 def _live(core: Core, sink: DirectSink, events: Sequence[JsonObject], bar: Progress) -> Lived:
     task = bar.add_task("live", total=len(events))
     lived = Lived()
-    assert core.shelf is not None  # noqa: S101  # texts are on
     core.shelf.refresh()
     for event in events:
         user = str(event["user"])

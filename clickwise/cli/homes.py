@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from sqlalchemy import make_url
+
 from clickwise.errors import ConfigurationError, ConflictError, NotFoundError
 from clickwise.settings import Settings
 
@@ -90,13 +92,27 @@ def need_home(settings: Settings) -> None:
     """For what only looks: a home that is not there is said, and not made.
 
     Raises:
-        NotFoundError: there is none, and no database elsewhere.
+        NotFoundError: there is none, and no database elsewhere; one in a file is looked for.
     """
-    if settings.database_url.reveal() or (settings.folder / "clickwise.sqlite").exists():
+    given = settings.database_url.reveal()
+    if given:
+        _need_file(given)
+        return
+    if (settings.folder / "clickwise.sqlite").exists():
         return
     raise NotFoundError(
         f"there is no site in {settings.folder.absolute()}: name its folder with --home, or begin"
         " one with `clickwise up`"
+    )
+
+
+def _need_file(database_url: str) -> None:
+    url = make_url(database_url)
+    if url.drivername != "sqlite" or url.database is None or Path(url.database).exists():
+        return
+    raise NotFoundError(
+        f"there is no database {Path(url.database).absolute()}, which CLICKWISE_DATABASE_URL names:"
+        " correct it, or begin a site there with `clickwise up`"
     )
 
 

@@ -50,7 +50,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
 
     async def start() -> None:
         core.releases.start()
-        start_shelf(core)
+        core.shelf.start()
         shadow.start()
         await engine.start()
         await exposures.start()
@@ -59,7 +59,7 @@ def _embedded_parts(core: Core, stack: ExitStack) -> Parts:
         await engine.stop()
         await exposures.stop()
         shadow.stop()
-        stop_shelf(core)
+        core.shelf.stop()
         stack.close()
         await asyncio.to_thread(tracing.stop)
 
@@ -90,7 +90,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
 
     async def start() -> None:
         core.releases.start()
-        start_shelf(core)
+        core.shelf.start()
         shadow.start()
         await connect(events)
         await connect(items)
@@ -101,7 +101,7 @@ def _kafka_parts(core: Core, stack: ExitStack) -> Parts:
         await items.stop()
         await exposures.stop()
         shadow.stop()
-        stop_shelf(core)
+        core.shelf.stop()
         stack.close()
         await asyncio.to_thread(tracing.stop)
 
@@ -127,18 +127,6 @@ async def connect(door: _Door) -> None:
         await door.start()
     except UnavailableError as error:
         _log.warning("Kafka went away at the start", reason=str(error))
-
-
-def start_shelf(core: Core) -> None:
-    """Begin to read the words that are ready, where texts are written."""
-    if core.shelf is not None:
-        core.shelf.start()
-
-
-def stop_shelf(core: Core) -> None:
-    """End what `start_shelf` began."""
-    if core.shelf is not None:
-        core.shelf.stop()
 
 
 def _health(core: Core) -> Sequence[Health]:

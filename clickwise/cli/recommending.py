@@ -41,8 +41,7 @@ def _here(settings: Settings, request: RecommendRequest) -> Answer:
     with ExitStack() as stack:
         with encoder_progress() as follow:
             core = open_core(settings, stack, progress=follow)
-        if core.shelf is not None:
-            core.shelf.refresh()
+        core.shelf.refresh()
         return core.recommend(request)
 
 

@@ -14,9 +14,8 @@ def stream_parts(settings: Settings) -> worker.Parts:
     try:
         core = open_core(settings, stack)
         core.releases.start()
-        if core.shelf is not None:
-            core.shelf.start()
-            stack.callback(core.shelf.stop)
+        core.shelf.start()
+        stack.callback(core.shelf.stop)
         return worker.Parts(
             state=core.state,
             events=handlers.stream_event_handler(core),

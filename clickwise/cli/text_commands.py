@@ -23,7 +23,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")]
 
 @texts.command("list")
 def list_(limit: Limit = 20, json: Json = False, home: Home = None) -> int:
-    """List what is written, newest first."""
+    """List what is written and what a person decided, newest first."""
     from clickwise.cli.texts import list_texts
 
     return list_texts(settings_from(home=home), limit=limit, json=json)

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from clickwise.archive import open_archive
 from clickwise.cli.exits import Exit
+from clickwise.cli.homes import need_home
 from clickwise.cli.output import console, print_json, print_table
 from clickwise.cli.text_logs import archived, logged
 from clickwise.cli.wiring import state_of
@@ -17,7 +18,7 @@ def compare_texts(settings: Settings, *, json: bool) -> int:
     """Compare what readers did with both kinds of titles, over all that log or archive keeps.
 
     Raises:
-        NotFoundError: the log is Kafka's, and no exposure is archived.
+        NotFoundError: there is no site; or the log is Kafka's, and no exposure is archived.
         UnavailableError: database or archive does not answer.
     """
     found = compare(_tallies(settings))
@@ -31,6 +32,7 @@ def compare_texts(settings: Settings, *, json: bool) -> int:
 def _tallies(settings: Settings) -> dict[str, Tally]:
     if not settings.embedded:
         return archived(open_archive(settings.archive_url, home=settings.folder))
+    need_home(settings)
     with ExitStack() as stack:
         state = state_of(settings, stack)
         state.migrate()

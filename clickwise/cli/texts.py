@@ -28,36 +28,50 @@ LONGEST = {Field.TITLE: 300, Field.SUMMARY: 2_000, Field.KEY_POINTS: 2_000}
 
 
 def list_texts(settings: Settings, *, limit: int, json: bool) -> int:
-    """Written texts, the newest first."""
+    """What is written and what is decided, the newest first."""
     with ExitStack() as stack:
-        texts = _state(settings, stack).texts.newest_texts(limit=limit)
+        state = _state(settings, stack)
+        found: list[StoredText | Decision] = [
+            *state.texts.newest_decisions(limit=limit),
+            *state.texts.newest_texts(limit=limit),
+        ]
+        found = sorted(found, key=lambda one: -one.number)[:limit]
+        rows = [] if json else [_row(state, one) for one in found]
     if json:
-        print_json(texts)
-    elif not texts:
-        console().print(Text(_NOTHING[settings.texts == "off"]))
+        print_json(found)
+        return Exit.DONE
+    if rows:
+        columns = ("item", "words", "field", "segment", "topic", "text", "when (UTC)", "version")
+        print_table(columns, rows)
     else:
-        print_table(
-            ("item", "field", "segment", "topic", "text", "made", "version"),
-            [
-                (
-                    one.item,
-                    one.field,
-                    one.segment,
-                    one.topic,
-                    _short(one.text or ""),
-                    one.made.isoformat(timespec="seconds"),
-                    str(one.number),
-                )
-                for one in texts
-            ],
+        console().print(Text("nothing is written, and nothing decided"))
+    if settings.texts == "off":
+        console().print(
+            Text(
+                "CLICKWISE_TEXTS is off: no model writes, and what one wrote is not shown; edits,"
+                " pins and blocks are (docs/text.md)"
+            )
         )
     return Exit.DONE
 
 
-_NOTHING = {
-    True: "no texts: CLICKWISE_TEXTS is off (see docs/text.md)",
-    False: "no texts yet",
-}
+def _row(state: SqlState, one: StoredText | Decision) -> tuple[str, ...]:
+    if isinstance(one, StoredText):
+        words, topic, at = "written", one.topic, one.made
+    else:
+        stale = one.action == "edit" and _title(state, one.item) != one.title
+        words = f"{one.action} (not shown)" if stale else one.action
+        topic, at = "", one.at
+    place = one.field or "all", one.segment or "all", topic
+    when = at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    return one.item, words, *place, _short(one.text or ""), when, str(one.number)
+
+
+def _title(state: SqlState, item: ItemId) -> str | None:
+    try:
+        return _item(state, item).title
+    except NotFoundError:
+        return None
 
 
 def show_item(settings: Settings, item: str, *, json: bool) -> int:
@@ -83,7 +97,9 @@ def show_item(settings: Settings, item: str, *, json: bool) -> int:
     for decision in decisions:
         name = f"{decision.action} {decision.field or 'all'} {decision.segment}".rstrip()
         stale = decision.action == "edit" and decision.title != own.title
-        more = " (the item has another title now: not shown)" if stale else ""
+        at = decision.at.isoformat(sep=" ", timespec="minutes").removesuffix("+00:00")
+        why_not = ", not shown: the item has another title now" if stale else ""
+        more = f"  ({at} UTC{why_not})"
         console().print(Text.assemble((f"{name}  ", "bold"), plain(decision.text), more))
     for one in refused:
         console().print(
@@ -139,8 +155,11 @@ def edit(settings: Settings, item: str, *, field: str, segment: str, text: str) 
         source = source_of(own)
         judged = TextGate().judge(Draft(name, source.language, words), source)
         _store(state, own, "edit", field=name.value, segment=segment, text=words)
+    console().print(
+        Text.assemble("shown from now on, as long as the item's title is: ", plain(own.title))
+    )
     if not judged.accepted:  # a person may know more than the item says
-        console().print(Text(f"stored; the gate would have refused it: {judged.reason}"))
+        console().print(Text(f"the gate would have refused it: {judged.reason}"))
     return Exit.DONE
 
 

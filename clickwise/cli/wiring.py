@@ -24,13 +24,12 @@ from clickwise.recommend import Limits
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.recommend.routed import RoutedAnswers
 from clickwise.recommend.shadow import Shadow
-from clickwise.recommend.wording import NO_WORDS
 from clickwise.releases import SwitchingReleases
 from clickwise.releases.folders import BUILT_IN
 from clickwise.settings import Settings
 from clickwise.state.port import NamedRelease, State
 from clickwise.state.sql import SqlState, open_state
-from clickwise.writing.shelf import Shelf
+from clickwise.writing.shelf import DecidedAlone, Shelf
 
 __all__ = [
     "Core",
@@ -109,10 +108,12 @@ class Core:
         return self.answers()
 
     @cached_property
-    def shelf(self) -> Shelf | None:
-        """The words that are ready; None where nobody writes. Whoever serves starts it."""
+    def shelf(self) -> Shelf:
+        """The words that are ready; where no model writes, those of people. Whoever serves starts
+        it.
+        """
         if self.settings.texts == "off":
-            return None
+            return Shelf(DecidedAlone(self.state.texts), holdout=0.0)
         return Shelf(self.state.texts, holdout=self.settings.texts_holdout)
 
     def answers(self, *, shadow: Shadow | None = None) -> RoutedAnswers:
@@ -124,7 +125,7 @@ class Core:
             limits=self.limits,
             clock=self.clock,
             shadow=shadow,
-            words=self.shelf if self.shelf is not None else NO_WORDS,
+            words=self.shelf,
         )
 
     def shadow(self) -> Shadow:

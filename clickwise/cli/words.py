@@ -47,15 +47,18 @@ def run(settings: Settings, stop: Event) -> None:
 
 @contextmanager
 def beside(settings: Settings, state: State, stop: Event) -> Iterator[None]:
-    """Write texts in threads of their own, where that is asked for, until `stop` is set."""
+    """Write texts, where that is asked for, and tell Kafka of them and of what people decided, in
+    threads of their own, until `stop` is set.
+    """
     threads: list[Thread] = []
     if settings.texts != "off":
-        from clickwise.cli.text_topic import follow
         from clickwise.cli.writing import write_texts
 
         threads.append(Thread(target=write_texts, args=(settings, state, stop), daemon=True))
-        if not settings.embedded:
-            threads.append(Thread(target=follow, args=(settings, state.texts, stop), daemon=True))
+    if not settings.embedded:
+        from clickwise.cli.text_topic import follow
+
+        threads.append(Thread(target=follow, args=(settings, state.texts, stop), daemon=True))
     for thread in threads:
         thread.start()
     try:

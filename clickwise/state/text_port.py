@@ -189,6 +189,10 @@ class Texts(Protocol):
         """Texts that are not withdrawn, newest first; `before` is a number to page on from."""
         ...
 
+    def newest_decisions(self, *, limit: int) -> list[Decision]:
+        """What stands decided, newest first."""
+        ...
+
     def rejections(
         self, *, limit: int, before: int | None = None, key: ItemKey | None = None
     ) -> list[Rejection]:

@@ -257,6 +257,17 @@ class SqlTexts:
         )
         return [_stored_text(row) for row in self._rows(statement)]
 
+    def newest_decisions(self, *, limit: int) -> list[Decision]:
+        """See Texts."""
+        own = text_decisions.c
+        statement = (
+            select(text_decisions)
+            .where(own.action != "none")
+            .order_by(own.number.desc(), own.key, own.segment, own.field)
+            .limit(limit)
+        )
+        return [Decision(**row._mapping) for row in self._rows(statement)]  # noqa: SLF001  # SQLAlchemy's name
+
     def rejections(
         self, *, limit: int, before: int | None = None, key: ItemKey | None = None
     ) -> list[Rejection]:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from clickwise import logs, metrics
 from clickwise.errors import ClickwiseError
-from clickwise.state.text_port import Decision, StoredText, Texts
+from clickwise.state.text_port import Decision, StoredText
 from clickwise.types import ItemKey
 from clickwise.writing.overlay import Entry, remembered
 from clickwise.writing.shown import ItemText, Shown
@@ -38,8 +38,51 @@ class Words(Protocol):
         ...
 
 
+class WordRows(Protocol):
+    """What a shelf reads of `clickwise.state.text_port.Texts`."""
+
+    def newest_number(self) -> int:
+        """See Texts."""
+        ...
+
+    def texts_changed(self, *, after: int, limit: int) -> list[StoredText]:
+        """See Texts."""
+        ...
+
+    def decisions_changed(self, *, after: int, limit: int) -> list[Decision]:
+        """See Texts."""
+        ...
+
+    def texts_of(self, key: ItemKey) -> list[StoredText]:
+        """See Texts."""
+        ...
+
+    def decisions_of(self, key: ItemKey) -> list[Decision]:
+        """See Texts."""
+        ...
+
+
+class DecidedAlone:
+    """See WordRows: what people decided, and nothing that a model wrote at other times."""
+
+    def __init__(self, rows: WordRows) -> None:
+        self.newest_number = rows.newest_number
+        self.decisions_changed = rows.decisions_changed
+        self.decisions_of = rows.decisions_of
+
+    def texts_changed(self, *, after: int, limit: int) -> list[StoredText]:
+        """None."""
+        del after, limit
+        return []
+
+    def texts_of(self, key: ItemKey) -> list[StoredText]:
+        """None."""
+        del key
+        return []
+
+
 class OwnWords:
-    """No texts are written: every item speaks for itself."""
+    """No words but their own: every item speaks for itself."""
 
     def of(self, key: ItemKey, title: str, segments: tuple[str, ...], *, held: bool) -> ItemText:
         """See Words."""
@@ -55,7 +98,7 @@ class OwnWords:
 class Shelf:
     """See Words. `of` is called by the thread that answers, `refresh` by its own."""
 
-    def __init__(self, texts: Texts, *, holdout: float, most: int = MOST) -> None:
+    def __init__(self, texts: WordRows, *, holdout: float, most: int = MOST) -> None:
         self._texts = texts
         self._holdout = holdout
         self._most = most

@@ -249,6 +249,16 @@ class TestPeople:
         changed = state.texts.decisions_changed(after=seen, limit=5)
         assert [one.action for one in changed] == ["none"]
 
+    def test_what_stands_decided_is_listed_newest_first(self, state: SqlState) -> None:
+        for name in ("a", "b", "c"):
+            state.texts.decide([decision(name)])
+        state.texts.decide([decision("c", "none")])
+
+        found = state.texts.newest_decisions(limit=9)
+
+        assert [one.item for one in found] == ["b", "a"]
+        assert state.texts.newest_decisions(limit=1) == found[:1]
+
     def test_rejections_are_newest_first_and_bounded(self, state: SqlState) -> None:
         for number in range(5):
             state.texts.refuse([rejection(f"i{number}")])

@@ -97,6 +97,18 @@ def test_a_persons_word_is_shown_within_seconds(site):
     wait_until(lambda: text_of(site, "a")["shown"] == "written", seconds=SECONDS, what="the text")
 
 
+def test_where_no_model_writes_a_persons_word_is_shown_all_the_same(tmp_path):
+    environment = {"CLICKWISE_TEXTS": "off", "CLICKWISE_UNDERSTAND": "false"}
+    with RunningSite(tmp_path / "home", environment=environment) as site:
+        put(site, "a")
+
+        assert run(["texts", "edit", "a", "By hand", "--home", str(site.home)]) == 0
+
+        wait_until(
+            lambda: text_of(site, "a")["title"] == "By hand", seconds=SECONDS, what="the edit"
+        )
+
+
 def test_a_model_is_tried_on_a_file_before_readers_see_a_word(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CLICKWISE_TEXTS", "url")
     monkeypatch.setenv("CLICKWISE_TEXTS_URL", model.url)

@@ -1,13 +1,16 @@
 """The topic of texts on a real broker: what stands for an item, and that nothing is lost."""
 
 import asyncio
+from threading import Event
 
 import msgspec
 import pytest
 
 from clickwise.cli.text_topic import publish
+from clickwise.cli.words import beside
 from clickwise.settings import load
 from clickwise.state.text_port import ALL, Decision
+from clickwise.testing.processes import wait_until
 from clickwise.topics import TEXTS
 from clickwise.types import ItemId, item_key
 from clickwise.writing.published import ItemTexts
@@ -60,6 +63,22 @@ async def test_what_stands_for_an_item_is_on_the_topic(kept, settings):
     assert [(one.field, one.text) for one in message.texts] == [("title", "The tram is new")]
     assert [(one.action, one.text) for one in message.decisions] == [("edit", "By hand")]
     assert message.version == kept.texts.newest_number()
+
+
+async def test_what_people_decide_is_on_the_topic_where_no_model_writes(kept, settings):
+    kept.put("a", body="The tram is new.")
+    kept.texts.decide([Decision(item_key("a"), ALL, ALL, ItemId("a"), "block", "", "T", 0, NOW)])
+    texts = kept.texts
+
+    with beside(settings, kept.state, Event()):
+        await asyncio.to_thread(
+            wait_until, lambda: texts.published() == texts.newest_number(), seconds=60, what="it"
+        )
+
+    assert settings.texts == "off"
+    (raw,) = await messages(settings, 1)
+    (decided,) = msgspec.json.decode(raw, type=ItemTexts).decisions
+    assert decided.action == "block"
 
 
 async def test_only_what_changed_since_is_written_again(kept, settings):

@@ -320,6 +320,19 @@ class TestOnAHome:
         assert "left out: 1 seen" in text
 
     @pytest.mark.usefixtures("filled")
+    def test_words_of_a_person_are_shown_though_no_model_writes(self, capsys):
+        assert run(["texts", "edit", "b", "A kitchen of robots"]) == Exit.DONE
+        capsys.readouterr()
+
+        assert run(["recommend", "ada", "--json"]) == Exit.DONE
+
+        (shown,) = json.loads(capsys.readouterr().out)["items"]
+        assert (shown["text"]["shown"], shown["text"]["title"]) == (
+            "edited",
+            "A kitchen of robots",
+        )
+
+    @pytest.mark.usefixtures("filled")
     def test_the_log_is_shown_as_json_lines(self, capsys):
         assert run(["events", "tail", "--json", "--user", "ada"]) == Exit.DONE
 

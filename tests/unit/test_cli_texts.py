@@ -8,13 +8,22 @@ import pytest
 
 from clickwise.archive import Names, open_archive
 from clickwise.cli import run
+from clickwise.cli.exits import Exit
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.recommend.exposures import ExposureMessage, ShownItem
-from clickwise.state.port import EventRow
+from clickwise.state.port import EventRow, ItemWrite
 from clickwise.state.sql import open_state
 from clickwise.state.text_port import Attempt, Rejection, StoredText
-from clickwise.types import EventId, ItemId, ItemKind, UserId, event_key, item_key
+from clickwise.types import (
+    EventId,
+    ItemId,
+    ItemKind,
+    ModelVersion,
+    UserId,
+    event_key,
+    item_key,
+)
 from streams.archive import Archiver
 from streams.archive_log import DatabaseLog
 from tests.writing import NOW, Kept
@@ -56,6 +65,65 @@ def test_written_texts_are_listed_without_obeying_them(capsys):
 
     assert code == 0
     assert "Written\\x1b[31m title" in told.out
+
+
+def test_what_a_person_decided_is_listed_with_what_is_written_newest_first(capsys):
+    said(capsys, "edit", "a", "By hand")
+    said(capsys, "block", "a", "--field", "summary")
+
+    _, told = said(capsys, "list", "--json")
+
+    found = json.loads(told.out)
+    assert [one.get("action", "written") for one in found] == ["block", "edit", "written"]
+    lines = said(capsys, "list")[1].out.splitlines()
+    assert [line.split()[:4] for line in lines[1:3]] == [
+        ["a", "block", "summary", "all"], ["a", "edit", "title", "all"]
+    ]  # fmt: skip
+    assert "By hand" in lines[2]
+    assert str(datetime.now(UTC).year) in lines[2]
+
+
+def test_that_no_model_writes_is_said_and_what_readers_see_all_the_same(capsys):
+    _, told = said(capsys, "list")
+
+    assert "CLICKWISE_TEXTS is off" in told.out
+    assert "edits, pins and blocks are" in " ".join(told.out.split())
+
+
+def test_an_edit_that_its_items_new_title_ends_is_listed_as_not_shown(home, capsys):
+    said(capsys, "edit", "a", "By hand")
+    state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
+    row = state.item(ItemId("a"))
+    body = row.body.replace(b"Own title", b"New title")
+    item = ItemWrite(
+        key=item_key("a"), id=ItemId("a"), body=body, model=ModelVersion("m"), vector=b"v"
+    )
+    with state.write() as write:
+        write.put_items([item])
+    state.close()
+
+    _, told = said(capsys, "list")
+
+    assert "edit (not shown)" in told.out
+
+
+@pytest.mark.parametrize("command", ["list", "rejections", "compare"])
+@pytest.mark.parametrize("where", ["home", "file"])
+def test_where_there_is_no_site_that_is_said_and_nothing_made(
+    capsys, tmp_path, monkeypatch, command, where
+):
+    place = tmp_path / "nowhere"
+    if where == "home":
+        monkeypatch.setenv("CLICKWISE_HOME", str(place))
+    else:
+        monkeypatch.setenv("CLICKWISE_DATABASE_URL", f"sqlite:///{place}/x.sqlite")
+
+    code, told = said(capsys, command)
+
+    assert code == Exit.FAILED
+    assert (told.out, len(told.err.splitlines())) == ("", 1)
+    assert f"{place}" in told.err
+    assert not place.exists()
 
 
 def test_an_item_is_shown_with_all_that_is_known(capsys):
@@ -103,6 +171,7 @@ def test_an_edit_that_the_gate_would_refuse_is_stored_and_said(capsys):
     code, told = said(capsys, "edit", "a", "Nine hundred robots attack the harbor of Lisbon")
 
     assert code == 0
+    assert "shown from now on, as long as the item's title is: Own title" in told.out
     assert "the gate would have refused it" in told.out
 
 

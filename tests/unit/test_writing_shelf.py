@@ -20,7 +20,7 @@ from clickwise.writing.segments import (
     main_topic,
     segments_of,
 )
-from clickwise.writing.shelf import Shelf
+from clickwise.writing.shelf import DecidedAlone, Shelf
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 OWN_TITLE = "Own title"
@@ -146,6 +146,16 @@ class TestShelf:
         shelf.refresh()
 
         assert (before, self.shown(shelf)) == ("own", "written")
+
+    def test_where_no_model_writes_a_persons_word_is_shown_and_a_models_is_not(self):
+        rows = Rows()
+        rows.rows = [text(), text(item="b", number=2)]
+        rows.decided = [decision("edit", field="title", item="b")]
+        shelf = Shelf(DecidedAlone(rows), holdout=0.0, most=1)
+
+        shelf.refresh()
+
+        assert [self.shown(shelf, item) for item in "ab"] == ["own", "edited"]
 
     def test_withdrawn_texts_go(self):
         rows = Rows()
