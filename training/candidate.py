@@ -252,6 +252,12 @@ class Trainer:
         return data.items.text_ID[known_N]
 
 
+def most_epochs(options: TrainOptions, stage: str) -> int:
+    """How many epochs a stage that learns may have."""
+    whole = stage in {"early", "whole"}
+    return (options if whole else _shortened(options, NEWEST_SHARE)).course.epochs
+
+
 def _shortened(options: TrainOptions, share: float) -> TrainOptions:
     """So much of the epochs, all at the full rate after a short warm-up."""
     course = options.course

@@ -55,7 +55,9 @@ class Ports:
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a training. `number` is that of the registry, 0 without one."""
+    """What came of a training. `number` is that of the registry, 0 without one; `fit_seconds` are
+    those of its epochs alone, before an interruption too.
+    """
 
     version: str
     kind: str

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -37,6 +37,27 @@ class Lines:
         self._say(what, share)
 
 
+class Whole:
+    """Passes on (what, share of the whole) where it is told (what, share of a part): never less
+    than before.
+
+    `parts`: what a part's words begin with, and where it begins and ends in the whole. The longest
+    that suits counts; without one the share stays.
+    """
+
+    def __init__(self, follow: Follow, parts: Mapping[str, tuple[float, float]]) -> None:
+        self._follow = follow
+        self._parts = parts
+        self._share = 0.0
+
+    def __call__(self, what: str, share: float) -> None:
+        """Tell."""
+        name = max(filter(what.startswith, self._parts), key=len, default="")
+        begin, end = self._parts.get(name, (0.0, 0.0))
+        self._share = max(self._share, begin + (end - begin) * min(max(share, 0.0), 1.0))
+        self._follow(what, self._share)
+
+
 @contextmanager
 def bar() -> Iterator[Follow]:
     """Told (what, share that is done), shows it on standard error: a bar, or lines."""
@@ -61,7 +82,7 @@ def lines_without_terminal() -> Follow:
 
     def say(what: str, share: float) -> None:
         done = f" ({share:.0%})" if share > 0.0 else ""
-        line = f"{time.monotonic() - begun:6.0f} s  {what}{done}"
+        line = f"after {time.monotonic() - begun:4.0f} s  {what}{done}"
         out.print(Text(line), soft_wrap=True)
 
     return Lines(_nothing if out.is_terminal else say)

@@ -77,12 +77,14 @@ def once(settings: Settings, command: TrainCommand) -> int:
     if command.json is not None:
         check_writable(command.json)
     with train_extra(), signals_unwind(), stop_is_said(GOES_ON), bar() as follow:
+        begun = time.monotonic()
         outcome = run_once(settings, command, follow)
+        taken = time.monotonic() - begun
     if outcome is None:  # torchrun's other processes
         return Exit.DONE
     if command.json is not None:
         write_json(command.json, outcome)
-    _print(outcome)
+    _print(outcome, taken)
     return Exit.DONE if outcome.verdict.passed else Exit.FAILED
 
 
@@ -177,13 +179,14 @@ def be_quiet(settings: Settings) -> None:
         os.nice(missing)
 
 
-def _print(outcome: "Outcome") -> None:
+def _print(outcome: "Outcome", taken: float) -> None:
+    """`taken`: seconds of this call, which may have gone on with the epochs of another."""
     out = console()
     quality = "" if outcome.quality is None else f", NDCG@10 {outcome.quality:.4f} on validation"
     out.print(
         Text(
-            f"{outcome.version}: {outcome.kind}, {outcome.epochs} epochs in"
-            f" {outcome.fit_seconds:.1f} s{quality}"
+            f"{outcome.version}: {outcome.kind}, {outcome.epochs} epochs{quality}; learning took"
+            f" {outcome.fit_seconds:.1f} s, this call {taken:.1f} s in all"
         )
     )
     for condition in outcome.verdict.conditions:

@@ -19,6 +19,7 @@ import numpy as np
 
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
+from clickwise.cli.following import Whole
 from clickwise.cli.output import plain, progress_console
 from clickwise.cli.registry import follow_roles, registry_of
 from clickwise.cli.replay import ServedSystem
@@ -30,7 +31,7 @@ from clickwise.cli.training_search import chosen_values
 from clickwise.cli.wiring import policy_of
 from clickwise.errors import ConflictError
 from clickwise.settings import Settings
-from training.candidate import Trainer
+from training.candidate import Trainer, most_epochs
 from training.contest import Played
 from training.curves import tensorboard
 from training.data import Dataset
@@ -72,6 +73,7 @@ def train(
         ClickwiseError: see `clickwise.cli.training.once`.
     """
     folder = settings.folder / "training"
+    follow = Whole(follow, _PARTS)
     device = auto_device(command.device)
     with ExitStack() as stack:
         world = stack.enter_context(joined(device))
@@ -109,7 +111,11 @@ def train(
             live,
             Ports(
                 play=lambda bundle, lived: _play(
-                    settings, bundle, text.for_bundle(bundle.manifest.encoder, lived), follow
+                    settings,
+                    bundle,
+                    text.for_bundle(bundle.manifest.encoder, lived),
+                    follow,
+                    told="judging the live" if bundle is live.bundle else "judging",
                 ),
                 promote=(lambda path: _promote(settings, path, command.encoder))
                 if command.promotes
@@ -209,21 +215,41 @@ def _forget_others(work: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+# Where each begins and ends in a whole training, by what they take on a site of middling size: what
+# is told of them begins with these words.
+_PARTS = {
+    "encoder": (0.0, 0.02),
+    "archiving": (0.02, 0.03),
+    "reading": (0.03, 0.04),
+    "encoding texts": (0.04, 0.06),
+    "early": (0.06, 0.55),
+    "first": (0.55, 0.57),
+    "ranker": (0.57, 0.7),
+    "serving requests": (0.57, 0.68),
+    "late": (0.7, 0.75),
+    "whole": (0.06, 0.75),
+    "more": (0.06, 0.75),
+    "export": (0.75, 0.8),
+    "judging": (0.8, 0.9),
+    "judging the live": (0.9, 1.0),
+}
+
+
 class _Stages:
     """The stages of a training, in words; each names the epochs within it."""
 
     def __init__(self, follow: Follow) -> None:
         self._follow = follow
-        self._name = ""
+        self.name = ""
 
     def begin(self, name: str) -> None:
         """Say that a stage begins."""
-        self._name = name
+        self.name = name
         self._follow(f"{name}: {STAGES[name]}", 0.0)
 
     def tell(self, what: str, share: float) -> None:
         """Say how far it is."""
-        self._follow(f"{self._name}: {what}", share)
+        self._follow(f"{self.name}: {what}", share)
 
 
 def _watcher(
@@ -234,7 +260,7 @@ def _watcher(
         quality = "" if epoch.quality is None else f", NDCG@10 {epoch.quality:.4f}"
         stages.tell(
             f"epoch {epoch.number}: loss {epoch.loss:.4f}{quality}",
-            epoch.number / options.course.epochs,
+            epoch.number / most_epochs(options, stages.name),
         )
 
     return watch
@@ -263,7 +289,9 @@ def _requests(
     )
 
 
-def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) -> Played:
+def _play(
+    settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow, *, told: str
+) -> Played:
     """The plan lived through the rules that serve; nothing is drawn."""
     system = ServedSystem(
         lambda _train, _seed: bundle,
@@ -273,7 +301,7 @@ def _play(settings: Settings, bundle: Bundle, lived: LivedPlan, follow: Follow) 
     )
     try:
         answers = lived_by(
-            system, lived, seed=0, progress=lambda share: follow(f"judging {bundle.version}", share)
+            system, lived, seed=0, progress=lambda share: follow(f"{told} {bundle.version}", share)
         )
         given = system.site.example() if system.site is not None else None
     finally:

@@ -12,7 +12,7 @@ from clickwise import logs
 from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
-from clickwise.cli.following import bar
+from clickwise.cli.following import Whole, bar
 from clickwise.cli.output import console, print_table
 from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import TrainCommand, leased
@@ -20,6 +20,12 @@ from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
 CHOSEN = "chosen.json"
+_PARTS = {
+    "encoder": (0.0, 0.02),
+    "reading": (0.02, 0.04),
+    "encoding texts": (0.04, 0.06),
+    "trial": (0.06, 1.0),
+}
 STOPPED = "stopped; the trials are not kept: the same command begins anew"
 
 Value = str | int | float
@@ -95,7 +101,8 @@ def _searched(settings: Settings, command: TrainCommand, folder: Path, trials: i
     from training.evaluation.ours import BASELINE
     from training.parts import parts_of
 
-    with bar() as follow:
+    with bar() as told:
+        follow = Whole(told, _PARTS)
         source = source_of(settings, command, folder, ALONE, follow)
         validation = validation_of(plan_from(source.data, parts_of(source.data).cut))
         tried: list[Trial] = []

@@ -5,10 +5,11 @@ and dev macro F1, and the report. `<OUT>/.work` holds checkpoints until it is do
 was killed goes on from there, also where it was killed while it wrote its results.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from clickwise.cli.extras import train_extra
+from clickwise.cli.following import Whole
 from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
 from clickwise.cli.tuning_course import Note, TuneCommand, begin, course_of, read_task, tracked
@@ -30,10 +31,11 @@ def classify(settings: Settings, command: TuneCommand) -> int:
     """
     begin(settings, command)
     check_out(command.out)
-    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as follow:
+    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as told:
         from training.tune.classify import tune
 
         be_quiet(settings)
+        follow = Whole(told, _parts(["epoch"]))
         course = course_of(command)
         _refuse_what_does_not_fold(course)
         task = read_task(settings, command, course, follow)
@@ -51,13 +53,14 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
     begin(settings, command)
     check_out(command.out)
     names = [name.strip() for name in teachers.split(",") if name.strip()]
-    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as follow:
+    with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as told:
         from training.tune.classify import casting, tune
         from training.tune.compare import way
         from training.tune.ensemble import averaged, lessons_from
         from training.tune.network import logits
 
         be_quiet(settings)
+        follow = Whole(told, _parts([*(f"{name}: epoch" for name in names), "student: epoch"]))
         course = course_of(command)
         ways = [_way(way, name, course) for name in names]
         if len(ways) < 2:
@@ -68,14 +71,17 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
         with tracked(settings, "tune-distill", course) as note:
             for name, own in zip(names, ways, strict=True):
                 teacher = tune(
-                    task.base, task.lessons(), own, watch=_watcher(own, follow, _unnoted),
+                    task.base,
+                    task.lessons(),
+                    own,
+                    watch=_watcher(own, follow, _unnoted, of=f"{name}: "),
                     work=work / name,
-                )  # fmt: skip
+                )
                 with casting(own, teacher.network):
                     heard.append(logits(teacher.network, task.train_rows))
             lessons = task.lessons(lessons_from(averaged(heard), task.lessons().targets_NC))
             tuned = tune(
-                task.base, lessons, course, watch=_watcher(course, follow, note),
+                task.base, lessons, course, watch=_watcher(course, follow, note, of="student: "),
                 work=work / "student",
             )  # fmt: skip
             report = written(settings, command, task, tuned, follow)
@@ -110,10 +116,28 @@ def _way(way: "Callable[[str, Course], Course]", name: str, course: "Course") ->
         ) from error
 
 
-def _watcher(course: "Course", follow: Follow, note: Note) -> "Callable[[Epoch], None]":
+def _parts(epochs: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Where each part begins and ends in the whole; `epochs`: what is told of those that learn."""
+    learning = 0.7 / len(epochs)
+    return {
+        "reading texts": (0.0, 0.01),
+        "encoding texts": (0.01, 0.1),
+        **{
+            name: (0.1 + learning * place, 0.1 + learning * (place + 1))
+            for place, name in enumerate(epochs)
+        },
+        "writing the encoder": (0.8, 0.81),
+        "checking it against torch": (0.81, 0.9),
+        "fitting the classifier": (0.9, 1.0),
+    }
+
+
+def _watcher(
+    course: "Course", follow: Follow, note: Note, *, of: str = ""
+) -> "Callable[[Epoch], None]":
     def watch(epoch: "Epoch") -> None:
         follow(
-            f"epoch {epoch.number}: loss {epoch.loss:.4f}, dev macro F1 {epoch.quality:.4f}",
+            f"{of}epoch {epoch.number}: loss {epoch.loss:.4f}, dev macro F1 {epoch.quality:.4f}",
             epoch.number / course.epochs,
         )
         note(
@@ -121,5 +145,5 @@ def _watcher(course: "Course", follow: Follow, note: Note) -> "Callable[[Epoch],
             {"loss": epoch.loss, "dev_macro_f1": epoch.quality, "epoch_seconds": epoch.seconds},
         )
 
-    follow("first epoch", 0.0)
+    follow(f"{of}epoch 1 begins", 0.0)
     return watch

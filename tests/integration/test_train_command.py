@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,25 @@ def test_without_a_terminal_each_stage_is_a_line(trained):
     places = [next(n for n, line in enumerate(said) if line.startswith(one)) for one in stages]
     assert places == sorted(places)
     assert any(line.startswith("early: epoch 1: loss") for line in said)
+
+
+def test_the_share_of_a_training_that_is_done_never_falls(trained):
+    _, _, done = trained
+
+    shares = [int(share) for share in re.findall(r"\((\d+)%\)$", done.stderr, re.MULTILINE)]
+
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 4
+
+
+def test_the_seconds_of_learning_are_told_from_those_of_the_call(trained):
+    _, _, done = trained
+
+    (learning, call) = re.findall(
+        r"learning took ([\d.]+) s, this call ([\d.]+) s in all", " ".join(done.stdout.split())
+    )[0]
+
+    assert float(learning) < float(call)
 
 
 def test_a_training_that_is_stopped_says_so_and_is_taken_up(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clickwise.cli.following import SECONDS_BETWEEN_LINES, Lines, bar
+from clickwise.cli.following import SECONDS_BETWEEN_LINES, Lines, Whole, bar
 from clickwise.cli.stopping import stop_is_said
 
 
@@ -53,10 +53,27 @@ def test_lines_go_to_standard_error_with_the_share(capsys):
 
     out, err = capsys.readouterr()
     assert out == ""
-    assert [line.split(" s  ")[1] for line in err.splitlines()] == [
-        "reading the archive",
-        "epoch 3: loss 2.5 (25%)",
+    assert [line.split(" s  ") for line in err.splitlines()] == [
+        ["after    0", "reading the archive"],
+        ["after    0", "epoch 3: loss 2.5 (25%)"],
     ]
+
+
+def test_the_share_of_the_whole_never_falls():
+    said = []
+    whole = Whole(
+        lambda what, share: said.append((what, round(share, 3))),
+        {"reading": (0.0, 0.1), "early": (0.1, 0.6), "early export": (0.6, 1.0)},
+    )
+
+    for what, share in (
+        ("reading", 1.0), ("early: epoch 1", 0.0), ("early: epoch 2", 0.5), ("reading again", 0.2),
+        ("something else", 0.9), ("early export", 0.5), ("early: epoch 3", 7.0),
+    ):  # fmt: skip
+        whole(what, share)
+
+    assert [share for _, share in said] == [0.1, 0.1, 0.35, 0.35, 0.35, 0.8, 0.8]
+    assert said[2][0] == "early: epoch 2"
 
 
 def test_an_interruption_is_said_in_one_line(capsys):
