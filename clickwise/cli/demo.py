@@ -23,6 +23,7 @@ from clickwise.cli.http import HttpSite
 from clickwise.cli.importing import RefusedFile, Summary, run_import
 from clickwise.cli.living import Living, watched_people
 from clickwise.cli.options import settings_from
+from clickwise.cli.output import plain, progress_console
 from clickwise.cli.server import claimable_port
 from clickwise.cli.sinks import HttpSink
 from clickwise.cli.stopping import run_unwinding, signals_unwind
@@ -107,8 +108,8 @@ def demo(options: DemoOptions) -> int:
     view = DemoView({str(item["id"]): str(item["title"]) for item in data.items})
     with signals_unwind(), ExitStack() as stack:
         server = stack.enter_context(DemoServer(home, port=port_of(options, settings)))
-        view.say("starting `clickwise up` (the first start makes the text encoder) ...")
-        server.wait_until_ready()
+        view.say("starting `clickwise up` ...")
+        server.wait_until_ready(_progress)
         site = stack.enter_context(HttpSite(server.address, server.settings))
         cut = int(len(data.events) * HISTORY_SHARE)
         history = data.events[max(0, cut - options.history) if options.history else 0 : cut]
@@ -139,6 +140,10 @@ def demo(options: DemoOptions) -> int:
             view.say("the server is still up; Ctrl-C ends it")
             server.wait_until_stopped()
     return Exit.FAILED if figures.dead_letters else Exit.DONE
+
+
+def _progress(line: str) -> None:
+    progress_console().print(plain(line), soft_wrap=True)
 
 
 def empty_home(home: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from clickwise.settings import Settings, environment_of
 START_SECONDS = 300.0
 STOP_SECONDS = 20.0
 QUOTED = 1_500
+_PROGRESS = (" s  encoder: ", "starting the server")
 # Stopped by the demo; should that be killed, it stops by itself.
 _UP = (
     "from clickwise.cli.parents import end_with_parent; end_with_parent();"
@@ -65,13 +67,24 @@ class DemoServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def wait_until_ready(self) -> None:
-        """Return once it answers.
+    def wait_until_ready(self, told: Callable[[str], None] = lambda _: None) -> None:
+        """Return once it answers; `told` hears how far its start is.
 
         Raises:
             UnavailableError: it ended, or took too long; quotes its log.
         """
-        if not wait_until_ready(self.address, seconds=START_SECONDS, alive=self._alive):
+        with self._log.open(errors="replace") as log:
+
+            def pass_on() -> None:
+                for line in log:
+                    if any(mark in line for mark in _PROGRESS):
+                        told(line.rstrip())
+
+            ready = wait_until_ready(
+                self.address, seconds=START_SECONDS, alive=self._alive, meanwhile=pass_on
+            )
+            pass_on()
+        if not ready:
             log = self._log.read_text(errors="replace")[-QUOTED:]
             raise UnavailableError(f"the server did not start; {self._log} ends with: {log}")
 

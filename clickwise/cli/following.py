@@ -76,6 +76,13 @@ def bar() -> Iterator[Follow]:
         yield lambda what, share: shown.update(task, description=what, completed=share)
 
 
+@contextmanager
+def encoder_progress() -> Iterator[Follow]:
+    """The same for the making of the encoder, told (stage, share that is done)."""
+    with bar() as follow:
+        yield lambda stage, share: follow(f"encoder: {stage}", share)
+
+
 def lines_without_terminal() -> Follow:
     """Lines on standard error; nothing where that is a terminal, which has a bar."""
     out, begun = progress_console(), time.monotonic()

@@ -13,11 +13,10 @@ from rich.text import Text
 
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
-from clickwise.cli.following import lines_without_terminal
+from clickwise.cli.following import encoder_progress, lines_without_terminal
 from clickwise.cli.http import HttpSite
 from clickwise.cli.output import (
     console,
-    encoder_progress,
     plain,
     print_json,
     progress_console,

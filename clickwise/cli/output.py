@@ -1,12 +1,10 @@
 """What commands print: tables and lines for people, JSON for machines."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -22,26 +20,6 @@ def console() -> Console:
 def progress_console() -> Console:
     """Standard error, where progress goes so that output can be piped."""
     return Console(stderr=True, highlight=False)
-
-
-@contextmanager
-def encoder_progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar for the making of the encoder, moved by (stage, share that is done)."""
-    out = progress_console()
-    with Progress(
-        TextColumn("encoder: {task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=out,
-        transient=True,
-        disable=not out.is_terminal,  # it would leave an empty line
-    ) as bar:
-        task = bar.add_task("opening", total=None)
-
-        def follow(stage: str, done: float) -> None:
-            bar.update(task, description=stage, total=1.0, completed=done)
-
-        yield follow
 
 
 def print_json(value: object) -> None:

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
+from clickwise.cli.following import encoder_progress
 from clickwise.cli.http import HttpSite
-from clickwise.cli.output import console, encoder_progress, plain, print_json, print_table
+from clickwise.cli.output import console, plain, print_json, print_table
 from clickwise.cli.wiring import open_core
 from clickwise.errors import InvalidInputError
 from clickwise.limits import check_id

@@ -208,8 +208,16 @@ def _announce_when_ready(
                 return
 
 
-def wait_until_ready(address: str, *, seconds: float, alive: Callable[[], bool]) -> bool:
-    """Whether a server answered `/readyz` with 200 within `seconds`, while `alive`."""
+def wait_until_ready(
+    address: str,
+    *,
+    seconds: float,
+    alive: Callable[[], bool],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> bool:
+    """Whether a server answered `/readyz` with 200 within `seconds`, while `alive`. `meanwhile` is
+    called between two looks.
+    """
     deadline = time.monotonic() + seconds
     with httpx.Client(verify=False, timeout=2.0, trust_env=False) as client:  # noqa: S501  # loopback
         while time.monotonic() < deadline and alive():
@@ -218,5 +226,6 @@ def wait_until_ready(address: str, *, seconds: float, alive: Callable[[], bool])
                     return True
             except httpx.HTTPError:
                 pass
+            meanwhile()
             time.sleep(0.05)
     return False

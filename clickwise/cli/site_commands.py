@@ -10,16 +10,24 @@ from clickwise.cli.options import Home, Host, Json, Port, Workers, settings_from
 
 def up(home: Home = None, host: Host = None, port: Port = None, workers: Workers = None) -> int:
     """Run everything in one process group and one folder, with no other services."""
+    from clickwise.cli.starting import say_first_start
+
+    settings = settings_from(home=home, host=host, port=port, workers=workers)
+    say_first_start(settings, settings.folder)  # before imports that take a second
     from clickwise.cli.up import up as run
 
-    return run(settings_from(home=home, host=host, port=port, workers=workers))
+    return run(settings)
 
 
 def serve(home: Home = None, host: Host = None, port: Port = None, workers: Workers = None) -> int:
     """Run the HTTP interface over Kafka and a shared database."""
+    from clickwise.cli.starting import say_first_start
+
+    settings = settings_from(home=home, host=host, port=port, workers=workers)
+    say_first_start(settings, settings.folder)  # before imports that take a second
     from clickwise.cli.up import serve as run
 
-    return run(settings_from(home=home, host=host, port=port, workers=workers))
+    return run(settings)
 
 
 def stream(home: Home = None) -> int:
@@ -84,6 +92,10 @@ def demo(
     history: Annotated[int, typer.Option(min=0, hidden=True, help="And so many before.")] = 0,
 ) -> int:
     """Live MovieLens-100k through the HTTP interface and watch lists change."""
+    from clickwise.cli.starting import say_first_start
+
+    settings = settings_from()
+    say_first_start(settings, home if home is not None else settings.folder / "demo")
     from clickwise.cli.demo import DemoOptions
     from clickwise.cli.demo import demo as run
 

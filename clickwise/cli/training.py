@@ -123,6 +123,7 @@ def run_once(settings: Settings, command: TrainCommand, follow: Follow) -> "Outc
         ClickwiseError: see `once`.
     """
     with leased(settings):  # before torch is loaded, which can take a minute
+        follow("loading what learns", 0.0)
         from clickwise.cli.training_run import train
 
         be_quiet(settings)

@@ -105,6 +105,12 @@ def train(
             precision=command.precision,
             world=world,
         )
+
+        def heard(step: str) -> None:
+            if step == "written":
+                follow("registering", 0.0)
+            told(step)
+
         outcome = train_once(
             trainer,
             parts,
@@ -117,11 +123,11 @@ def train(
                     follow,
                     told="judging the live" if bundle is live.bundle else "judging",
                 ),
-                promote=(lambda path: _promote(settings, path, command.encoder))
+                promote=(lambda path: _promote(settings, path, command.encoder, follow))
                 if command.promotes
                 else None,
                 registry=registry_of(settings),
-                told=told,
+                told=heard,
             ),
             bundles=homes.bundles_folder(settings),
             rules=gate_rules(settings),
@@ -231,7 +237,9 @@ _PARTS = {
     "more": (0.06, 0.75),
     "export": (0.75, 0.8),
     "judging": (0.8, 0.9),
-    "judging the live": (0.9, 1.0),
+    "judging the live": (0.9, 0.97),
+    "registering": (0.97, 0.99),
+    "promoting": (0.99, 1.0),
 }
 
 
@@ -309,8 +317,9 @@ def _play(
     return Played(bundle, answers, given)
 
 
-def _promote(settings: Settings, path: Path, encoder: str) -> None:
+def _promote(settings: Settings, path: Path, encoder: str, follow: Follow) -> None:
     """Live, and named so in the registry; what is live already stays so."""
+    follow("promoting", 0.0)
     releasing.promote(settings, path, url=_url(settings, path), encoder=encoder)
     follow_roles(settings)
 

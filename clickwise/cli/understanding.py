@@ -10,8 +10,9 @@ from statistics import fmean, median
 import msgspec
 
 from clickwise.cli.exits import Exit
+from clickwise.cli.following import encoder_progress
 from clickwise.cli.item_files import items_of
-from clickwise.cli.output import encoder_progress, print_json_line, print_table
+from clickwise.cli.output import print_json_line, print_table
 from clickwise.cli.topic_models import topics_of
 from clickwise.cli.wiring import encoder_of
 from clickwise.clock import SystemClock

@@ -1,14 +1,18 @@
 """`clickwise up` and `clickwise serve`: prepare, run the server, say where it is."""
 
 import asyncio
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.text import Text
 
 from clickwise import logs
 from clickwise.cli import homes, server
-from clickwise.cli.output import console, encoder_progress
+from clickwise.cli.encoders import Progress
+from clickwise.cli.following import Lines, encoder_progress
+from clickwise.cli.output import console
+from clickwise.cli.starting import say
 from clickwise.cli.waiting import wait_for
 from clickwise.cli.wiring import bundle_of, encoder_of, name_first, state_of
 from clickwise.cli.writing import check_texts
@@ -17,6 +21,8 @@ from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 from clickwise.tls import check_pair
 from clickwise.understanding.taxonomy import load_taxonomy
+
+_log = logs.get(__name__)
 
 
 def up(settings: Settings) -> int:
@@ -63,6 +69,7 @@ def _run(settings: Settings) -> int:
     try:
         asyncio.run(wait_for(settings))
         prepare(settings)
+        say(settings, f"starting the server on {server.address_of(settings)} ...")
         keys = asks_for_keys(settings)
         return server.run_server(settings, announce=lambda: announce(settings, keys=keys))
     finally:
@@ -74,7 +81,7 @@ def prepare(settings: Settings) -> None:
     with ExitStack() as stack:
         state = state_of(settings, stack)
         state.migrate()
-        with encoder_progress() as follow:
+        with _following(settings) as follow:
             bundle = bundle_of(settings, encoder_of(settings, progress=follow))
         name_first(state, bundle, clock=SystemClock())
 
@@ -85,6 +92,20 @@ def asks_for_keys(settings: Settings) -> bool:
         return True
     with ExitStack() as stack:
         return bool(state_of(settings, stack).keys.every())
+
+
+@contextmanager
+def _following(settings: Settings) -> Iterator[Progress]:
+    """A bar or lines; a log collector gets records."""
+    if settings.log_format != "json":
+        with encoder_progress() as follow:
+            yield follow
+        return
+
+    def said(stage: str, share: float) -> None:
+        _log.info("making_encoder", doing=stage, share=round(share, 3))
+
+    yield Lines(said)
 
 
 def announce(settings: Settings, *, keys: bool) -> None:

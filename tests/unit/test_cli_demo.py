@@ -22,6 +22,7 @@ from clickwise.cli.demo import (
     empty_home,
     port_of,
 )
+from clickwise.cli.demo_server import DemoServer
 from clickwise.cli.demo_view import DemoView
 from clickwise.cli.homes import ServerLock, make_folder
 from clickwise.cli.stopping import run_unwinding, signals_unwind
@@ -136,6 +137,16 @@ def test_lines_to_try_are_apart_from_the_figures_and_living_is_announced():
 
     assert said == "living 10,000 ratings through HTTP ...\n"
     assert "/docs" in out.file.getvalue()
+
+
+def test_how_far_the_start_of_the_server_is_can_be_heard(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", "hashing:64")
+    said = []
+
+    with DemoServer(tmp_path, port=0) as server:
+        server.wait_until_ready(said.append)
+
+    assert said == [f"starting the server on {server.address} ..."]
 
 
 DEMO = """

@@ -1,7 +1,6 @@
 """`clickwise tune` and `train once --encoder`: what is written serves, and faults take one line."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
