@@ -73,10 +73,10 @@ class DemoServer:
         Raises:
             UnavailableError: it ended, or took too long; quotes its log.
         """
-        with self._log.open(errors="replace") as log:
+        with self._log.open(errors="replace") as written:
 
             def pass_on() -> None:
-                for line in log:
+                for line in written:
                     if any(mark in line for mark in _PROGRESS):
                         told(line.rstrip())
 
