@@ -11,7 +11,7 @@ starts it again.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,13 +49,15 @@ class Flows:
     """What the agents feed, and what runs beside them until the end.
 
     `applied`: the next offset that the database would apply, of partitions of events and items;
-    None where no database keeps any.
+    None where no database keeps any. `placed` hears of all partitions that this worker has
+    (topic, number), whenever they move: of none when they are about to.
     """
 
     events: Flow
     items: Flow
     activity: Flow
     applied: Callable[[], Offsets] | None
+    placed: Callable[[Collection[tuple[str, int]]], None] | None = None
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     at_end: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
@@ -118,7 +120,7 @@ def create_app(settings: Settings, flows: Flows) -> tuple[faust.App, Progress]:
     app.task(_guarded(lambda: _report_lag(app, progress)))
     for job in flows.beside:
         app.task(_guarded(job))
-    _connect_signals(app, continuity)
+    _connect_signals(app, flows, continuity)
     app.in_worker = True
     return app, progress
 
@@ -198,11 +200,17 @@ async def _report_lag(app: faust.App, progress: Progress) -> None:
             metrics.lag.labels(place.topic, place.partition).set(max(0, (end or 0) - after))
 
 
-def _connect_signals(app: faust.App, continuity: Continuity) -> None:
+def _connect_signals(app: faust.App, flows: Flows, continuity: Continuity) -> None:
+    def tell(places: Collection[TP]) -> None:
+        if flows.placed is not None:
+            flows.placed([(one.topic, one.partition) for one in places])
+
     async def assigned(_app: faust.App, assigned: set[TP], **_: object) -> None:
+        tell(assigned)
         _log.info("partitions assigned", partitions=_by_topic(assigned))
 
     async def revoked(_app: faust.App, revoked: set[TP], **_: object) -> None:
+        tell(())
         for place in revoked:
             with contextlib.suppress(KeyError):
                 metrics.lag.remove(place.topic, str(place.partition))

@@ -8,7 +8,7 @@ unacknowledged; they come again, and offsets kept with the state make that harml
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -35,6 +35,9 @@ from streams.waiting import persistently
 
 T = TypeVar("T")
 P = TypeVar("P")
+
+# Users whose profile changed, and the next offset of each partition whose events did that.
+Changed = Callable[[Sequence[UserId], Mapping[int, int]], None]
 
 # What a single record can be blamed for; any other fault is the program's or a service's.
 _EVENT_FAULTS = (InvalidInputError, NotFoundError)
@@ -143,7 +146,7 @@ class EventFlow:
         activity_topic: str,
         lists_topic: str,
         partitions: int,
-        changed: Callable[[Sequence[UserId]], None],
+        changed: Changed,
     ) -> None:
         """`changed` hears of users whose profile a committed batch has changed."""
         self._handler = handler
@@ -184,10 +187,9 @@ class EventFlow:
         await self._aside.send(letters)
         if letters:
             metrics.events.labels("unknown", "refused").inc(len(letters))
-        for one in applied:
-            self._changed(one.users)
-        if merged:
-            self._changed([one.user for one in merged])
+        users = [user for one in applied for user in one.users]
+        users += [one.user for one in merged]
+        self._changed(users, {record.partition: record.offset + 1 for record in records})
 
     def _fold(
         self, records: Sequence[Record]

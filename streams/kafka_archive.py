@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 import polars as pl
@@ -31,7 +31,7 @@ from streams.archive_rows import (
 )
 from streams.archive_source import ROWS_AT_ONCE, Batch, Reading, moved_on
 from streams.kafka import MAX_REQUEST_BYTES, connection_options, describe_topics, translated
-from streams.records import Record, event_of, replay_of
+from streams.records import Record, event_of, fetched_record
 
 POLL_SECONDS = 0.25
 SILENT_SECONDS = 10.0
@@ -133,7 +133,7 @@ class KafkaLog:
                 timeout_ms=round(POLL_SECONDS * 1000), max_records=self._rows_at_once - number
             )
             for place, records in fetched.items():
-                found.setdefault(place, []).extend(map(_record, records))
+                found.setdefault(place, []).extend(map(fetched_record, records))
                 number += len(records)
             if fetched:
                 heard = time.monotonic()
@@ -178,27 +178,6 @@ def _gap(mark: Mark, last: int, noticed: datetime) -> Gap:
     return Gap(
         stream=mark.stream, source=mark.source, partition=mark.partition,
         first=mark.next, last=last, noticed=noticed,
-    )  # fmt: skip
-
-
-class _Fetched(Protocol):
-    """The part of aiokafka's record that counts here; `timestamp` in milliseconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int
-    headers: Sequence[tuple[str, bytes]]
-
-
-def _record(record: _Fetched) -> Record:
-    """What aiokafka fetched, as a record of ours."""
-    place, set_aside = replay_of(dict(record.headers))
-    return Record(
-        record.topic, record.partition, record.offset, record.key, record.value,
-        record.timestamp / 1000.0, place, set_aside=set_aside,
     )  # fmt: skip
 
 

@@ -5,15 +5,18 @@ follow within the interval together at its end. The work is done in slices with 
 so that it takes a tenth of the time at most and events go first.
 
 The topic is compacted: a list that fell back to something cheaper would stand there in place of
-a good one. It is made again a little later, a few times, and then let go.
+a good one. It is made again a little later, for as long as it takes. And who writes last is right:
+a worker that stood still may write when the next owner of the partition has written a newer list.
+So each looks once more, after it has written, whether the profile is still the one of the list.
 """
 
 import asyncio
 import heapq
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 from clickwise import logs, metrics
@@ -25,21 +28,34 @@ from clickwise.topics import RECOMMENDATIONS
 from clickwise.types import UserId
 from streams.flows import Outlet
 from streams.kafka import Message
+from streams.marks import Marks
 from streams.waiting import persistently
 
 MAX_WAITING = 20_000
 SLICE = 8
 REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
 
-TRIES = 5  # of a list that comes out degraded
-AGAIN_SECONDS = 1.0  # before the second try; twice as long before each further one
+AGAIN_SECONDS = 1.0  # before the second try of a list; twice as long before each further one
+LONGEST_SECONDS = 30.0
+TRIES = 5  # of a list that a fault prevents, which no service explains
 
 FINISH_SECONDS = 4.0  # of a worker that is told to stop
 
 Recommend = Callable[[RecommendRequest], Answer]
+Versions = Callable[[Collection[UserId]], Mapping[UserId, int]]
 
 _log = logs.get(__name__)
 _QUEUE = "recommendations"
+
+
+@dataclass(slots=True)
+class _Made:
+    """Of a slice of users: their lists, and who got none, of which a later try may come out."""
+
+    messages: list[Message] = field(default_factory=list)
+    versions: dict[UserId, int] = field(default_factory=dict)
+    degraded: set[UserId] = field(default_factory=set)
+    failed: set[UserId] = field(default_factory=set)
 
 
 class Publisher:
@@ -49,13 +65,18 @@ class Publisher:
         self,
         recommend: Recommend,
         *,
+        versions: Versions,
+        marks: Marks,
         outlet: Outlet,
         topic: str,
         interval_seconds: float,
         thread: Executor,
         max_waiting: int = MAX_WAITING,
     ) -> None:
+        """`versions`: of those users' profiles who have one. `marks` hears who waits."""
         self._recommend = recommend
+        self._versions = versions
+        self._marks = marks
         self._outlet = outlet
         self._topic = topic
         self._interval_seconds = interval_seconds
@@ -68,13 +89,14 @@ class Publisher:
         self._in_hand: list[UserId] = []  # of whom no list is written yet
         self._woken = asyncio.Event()
 
-    def changed(self, users: Sequence[UserId]) -> None:
-        """These users' profiles changed; never waits."""
+    def changed(self, users: Sequence[UserId], following: Mapping[int, int]) -> None:
+        """These users' profiles changed, by events before those offsets; never waits."""
         now = time.monotonic()
         for user in users:
             if user not in self._due:
                 last = self._last.get(user)
                 self._wait(user, now if last is None else max(now, last + self._interval_seconds))
+        self._marks.reached(following)
         self._woken.set()
 
     async def run(self) -> None:
@@ -88,8 +110,8 @@ class Publisher:
             await asyncio.sleep(seconds * REST)
 
     async def finish(self) -> None:
-        """Publish for all who wait, once, without rests: `run` is over, and nobody else knows of
-        them. Whom `FINISH_SECONDS` do not suffice for gets a list with the next event.
+        """Publish for all who wait, once, without rests: `run` is over. Whom `FINISH_SECONDS` do
+        not suffice for gets a list from the next owner of the partition.
         """
         waiting = list(dict.fromkeys([*self._in_hand, *self._due]))
         self._queue.clear()
@@ -102,41 +124,64 @@ class Publisher:
     async def _publish(self, users: list[UserId]) -> float:
         """Make and write the lists of `users`; the seconds that it took to make them."""
         self._in_hand = users
+        self._marks.take(users)
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
-        messages, degraded = await loop.run_in_executor(self._thread, self._lists, users)
-        self._put_off(users, degraded)
+        made = await loop.run_in_executor(self._thread, self._lists, users)
+        self._put_off(users, made)
         seconds = time.perf_counter() - started
-        if messages:
-            await persistently(partial(self._outlet.write, messages), dependency="kafka")
-            metrics.published.labels(RECOMMENDATIONS.name, "written").inc(len(messages))
+        if made.messages:
+            await self._write(made.messages)
+            metrics.published.labels(RECOMMENDATIONS.name, "written").inc(len(made.messages))
+        await self._look_again(made.versions)
+        self._marks.done()
         self._in_hand = []
         return seconds
+
+    async def _write(self, messages: Sequence[Message]) -> None:
+        await persistently(partial(self._outlet.write, messages), dependency="kafka")
+
+    async def _look_again(self, written: Mapping[UserId, int]) -> None:
+        """Who has another profile than that of the list `written` gets one more, and who has none
+        any more a tombstone (version 0): perhaps another worker had written that before.
+        """
+        loop = asyncio.get_running_loop()
+        while written:
+            call = partial(loop.run_in_executor, self._thread, self._versions, tuple(written))
+            now = await persistently(call, dependency="stores")
+            self.changed([user for user in now if now[user] != written[user]], {})
+            gone = [user for user, version in written.items() if version and user not in now]
+            if gone:
+                await self._write([Message(self._topic, user.encode(), None) for user in gone])
+            written = dict.fromkeys(gone, 0)
 
     def _wait(self, user: UserId, due: float) -> None:
         if len(self._due) >= self._max_waiting:
             oldest = next(iter(self._due))
             del self._due[oldest]
             self._tried.pop(oldest, None)
+            self._marks.let_go(oldest)
             metrics.dropped.labels(_QUEUE).inc()
         self._due[user] = due
+        self._marks.wait(user)
         heapq.heappush(self._queue, (due, user))
         metrics.queue_length.labels(_QUEUE).set(len(self._due))
 
-    def _put_off(self, users: Sequence[UserId], degraded: Sequence[UserId]) -> None:
-        """Have those of `users` whose lists are `degraded` wait once more, up to `TRIES` times."""
-        again = set(degraded)
+    def _put_off(self, users: Sequence[UserId], made: _Made) -> None:
+        """Have those of `users` who got no list wait once more."""
         now = time.monotonic()
         for user in users:
             tried = self._tried.pop(user, 0) + 1
-            if user not in again:
+            if user not in made.degraded and user not in made.failed:
                 continue
-            if tried >= TRIES:
+            if user in made.degraded and tried == TRIES:
                 metrics.published.labels(RECOMMENDATIONS.name, "degraded").inc()
+            if user in made.failed and tried >= TRIES:
                 continue
             if user not in self._due:  # else a newer change waits already
-                pause = max(self._interval_seconds, AGAIN_SECONDS * 2 ** (tried - 1))
-                self._wait(user, now + pause)
+                pause = min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** min(tried - 1, TRIES))
+                self._wait(user, now + max(self._interval_seconds, pause))
+            self._marks.put_back(user)
             self._tried[user] = tried
 
     def _take_due(self, now: float) -> list[UserId]:
@@ -161,26 +206,28 @@ class Publisher:
         except TimeoutError:
             return
 
-    def _lists(self, users: Sequence[UserId]) -> tuple[list[Message], list[UserId]]:
-        """Messages of the users' lists, and those users whose lists came out degraded."""
-        messages, degraded = [], []
+    def _lists(self, users: Sequence[UserId]) -> _Made:
+        made = _Made()
         for user in users:
             try:
                 answer = self._recommend(RecommendRequest(user=user))
             except ClickwiseError as error:
                 metrics.errors.labels(error.kind, "publish").inc()
                 metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
+                (made.degraded if error.retryable else made.failed).add(user)
                 continue
             except Exception:  # noqa: BLE001  # a fault in one list must not stop the events
                 _log.exception("a list could not be made")
                 metrics.errors.labels("internal", "publish").inc()
                 metrics.published.labels(RECOMMENDATIONS.name, "failed").inc()
+                made.failed.add(user)
+                continue
+            if answer.degraded:  # before its version, which nobody knows while the state is away
+                made.degraded.add(user)
                 continue
             if not answer.profile_version:
                 continue  # the user was erased since: a list would stand in the topic for ever
-            if answer.degraded:
-                degraded.append(user)
-                continue
             message = encode(recommendations_of(user, answer))
-            messages.append(Message(self._topic, user.encode(), message))
-        return messages, degraded
+            made.messages.append(Message(self._topic, user.encode(), message))
+            made.versions[user] = answer.profile_version
+        return made

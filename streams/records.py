@@ -4,9 +4,10 @@ The reasons are a small closed set (they label a metric): `key`, `too_large`, `i
 and the kinds of `clickwise.errors` for what only a handler can see.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -64,6 +65,27 @@ def replay_of(headers: Mapping[str, bytes]) -> tuple[str | None, float | None]:
     with suppress(ValueError, OverflowError, OSError):
         at = datetime.fromtimestamp(float(headers.get(MOMENT_HEADER, b"")), UTC).timestamp()
     return place.decode(errors="replace"), at
+
+
+class Fetched(Protocol):
+    """The part of aiokafka's record that counts here; `timestamp` in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: Sequence[tuple[str, bytes]]
+
+
+def fetched_record(record: Fetched) -> Record:
+    """What aiokafka fetched, as a record of ours."""
+    place, set_aside = replay_of(dict(record.headers))
+    return Record(
+        record.topic, record.partition, record.offset, record.key, record.value,
+        record.timestamp / 1000.0, place, set_aside=set_aside,
+    )  # fmt: skip
 
 
 class RefusedError(InvalidInputError):

@@ -5,7 +5,7 @@ Its exit codes are those of `streams.exits`.
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,9 @@ from streams.app import Flows
 from streams.exits import EX_CONFIG, EX_UNAVAILABLE
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, EventHandler
+from streams.handover import Handover
+from streams.looking_back import users_between
+from streams.marks import Marks
 from streams.publish import Publisher, Recommend
 from streams.replication import watch_replication
 from streams.supervision import run_flows
@@ -54,6 +57,7 @@ class Parts:
 
 
 PartsFactory = Callable[[Settings], Parts]
+Job = Callable[[], Coroutine[None, None, None]]
 
 
 def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = None) -> int:
@@ -165,15 +169,29 @@ def _flows(
     aside = SetAside(
         state=parts.state, outlet=producer, topic=DEAD_LETTERS.full_name(prefix), clock=clock
     )
-    publisher = None
+    beside: list[Job] = [partial(watch_replication, settings)]
+    at_end: list[Job] = [producer.stop]
+    publisher = handover = None
     if parts.recommend is not None:
+        marks = Marks()
         publisher = Publisher(
             parts.recommend,
+            versions=parts.state.profile_versions,
+            marks=marks,
             outlet=producer,
             topic=RECOMMENDATIONS.full_name(prefix),
             interval_seconds=settings.publish_interval_seconds,
             thread=threads["lists"],
         )
+        handover = Handover(
+            settings=settings,
+            state=parts.state,
+            marks=marks,
+            changed=publisher.changed,
+            read=partial(users_between, settings),
+        )
+        beside += [publisher.run, handover.run]
+        at_end = [publisher.finish, handover.finish, *at_end]
     return Flows(
         events=EventFlow(
             parts.events,
@@ -184,7 +202,7 @@ def _flows(
             activity_topic=ITEM_ACTIVITY.full_name(prefix),
             lists_topic=RECOMMENDATIONS.full_name(prefix),
             partitions=settings.kafka_partitions,
-            changed=publisher.changed if publisher else lambda _: None,
+            changed=publisher.changed if publisher else lambda *_: None,
         ),
         items=ItemFlow(
             parts.items,
@@ -199,9 +217,7 @@ def _flows(
             for place, offset in parts.state.offsets(settings.kafka_group).items()
             if place.source < 0
         },
-        beside=(
-            partial(watch_replication, settings),
-            *((publisher.run,) if publisher is not None else ()),
-        ),
-        at_end=(*((publisher.finish,) if publisher is not None else ()), producer.stop),
+        placed=handover.placed if handover is not None else None,
+        beside=tuple(beside),
+        at_end=tuple(at_end),
     )

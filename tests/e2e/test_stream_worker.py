@@ -419,6 +419,66 @@ def test_a_changed_profile_is_published_at_most_once_an_interval(
     assert {one.user for one in published} == {"u1"}
 
 
+@pytest.mark.case(17)
+def test_whoever_takes_over_from_a_killed_worker_publishes_the_lists_that_were_still_due(
+    stream_settings: Settings, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    topic = EVENTS.full_name(stream_settings.kafka_topic_prefix)
+    first = start_worker("first", CLICKWISE_TEST_LISTS="1", CLICKWISE_TEST_HOLD_LISTS=str(held))
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+    assert [one.profile_version for one in lists(stream_settings, 1)] == [1]
+    held.touch()
+    for user in ("u1", "u2", "u3"):
+        body = encode(event(f"{user}-late", user=user))
+        produce(stream_settings, [events_message(stream_settings, body, user.encode())])
+    # Kafka was told, too: nobody delivers these events again.
+    wait_until(lambda: sum(committed(stream_settings, topic)) == 4, seconds=60.0, what="commits")
+
+    first.kill()
+    start_worker("second", CLICKWISE_TEST_LISTS="1")
+
+    found = {one.user: one.profile_version for one in lists(stream_settings, 4)}
+    assert found == {"u1": 2, "u2": 1, "u3": 1}
+
+
+@pytest.mark.case(17)
+def test_who_has_a_list_of_the_newest_profile_gets_none_from_the_next_owner(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    first = start_worker("first", CLICKWISE_TEST_LISTS="1")
+    first.wait_for("partitions assigned")
+    for number in range(3):
+        body = encode(event(f"e{number}", user=f"u{number}"))
+        produce(stream_settings, [events_message(stream_settings, body, b"u%d" % number)])
+    lists(stream_settings, 3)
+    group = stream_settings.kafka_group
+
+    def marks() -> int:
+        kept = state.offsets(group).items()
+        return sum(at for place, at in kept if place.topic.endswith(".recommendations"))
+
+    wait_until(lambda: marks() == 3, seconds=30.0, what="the marks are kept")
+
+    first.kill()
+    second = start_worker("second", CLICKWISE_TEST_LISTS="1")
+    second.wait_for("partitions assigned")
+    body = encode(event("last", user="u4"))
+    produce(stream_settings, [events_message(stream_settings, body, b"u4")])
+
+    assert [one.user for one in lists(stream_settings, 4)][3:] == ["u4"]
+    assert "looked back" not in second.output
+
+
+def lists(settings: Settings, number: int) -> list[Recommendations]:
+    """The first `number` lists of the topic, in order of their making."""
+    found = [
+        msgspec.json.decode(record.value, type=Recommendations)  # type: ignore[attr-defined]  # untyped upstream
+        for record in read_topic(settings, "recommendations", number)
+    ]
+    return sorted(found, key=lambda one: one.generated)
+
+
 def test_a_log_for_machines_is_json_and_holds_no_secret(start_worker: StartWorker) -> None:
     worker = start_worker("one")
     worker.wait_for("partitions assigned")

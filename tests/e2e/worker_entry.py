@@ -13,7 +13,8 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
 - CLICKWISE_TEST_HOLD=FILE holds the start of Faust, once the services have answered, for as long
   as there is such a file.
 - CLICKWISE_TEST_SCHEMA=VERSION makes it a newer program, whose database has that schema already.
-- CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed.
+- CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed. With
+  CLICKWISE_TEST_HOLD_LISTS=FILE none is made for as long as there is such a file.
 """
 
 import asyncio
@@ -225,7 +226,11 @@ def make_parts(settings: Settings) -> worker.Parts:
 
 
 def recommender(state: State) -> worker.Recommend:
+    held = Path(os.environ.get("CLICKWISE_TEST_HOLD_LISTS", os.devnull))
+
     def recommend(request: RecommendRequest) -> Answer:
+        while held.is_file():
+            time.sleep(0.05)
         user = UserId(request.user or "")
         profile, _ = state.profile(user)
         return Answer(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,6 +76,7 @@ class Deployment:
         self.thread = thread
         self.outlet = Outlet()
         self.changed: list[UserId] = []
+        self.reached: dict[int, int] = {}
         self.handler = EventHandler(
             state=state,
             releases=fixed_releases(state, HashedIndex()),
@@ -99,8 +100,12 @@ class Deployment:
             activity_topic="item-activity",
             lists_topic="recommendations",
             partitions=4,
-            changed=self.changed.extend,
+            changed=self.hear,
         )
+
+    def hear(self, users: Sequence[UserId], following: Mapping[int, int]) -> None:
+        self.changed += users
+        self.reached |= following
 
     def items(self, handler: ItemChanges) -> ItemFlow:
         return ItemFlow(handler, aside=self.aside, thread=self.thread, consumer="workers")
@@ -491,6 +496,15 @@ def test_the_databases_offsets_pass_over_what_was_set_aside(deployment: Deployme
     assert {(place.topic, offset) for place, offset in offsets.items()} == {
         ("events", 3), ("items", 5),
     }  # fmt: skip
+
+
+def test_who_waits_for_a_list_is_told_with_how_far_the_partition_is_read(
+    deployment: Deployment,
+) -> None:
+    take(deployment.events(), click(4), record(5, b"{"))
+
+    assert deployment.changed == ["u1"]
+    assert deployment.reached == {0: 6}
 
 
 def test_an_older_batch_that_is_set_aside_again_moves_no_offset_back(

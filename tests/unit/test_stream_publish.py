@@ -1,20 +1,24 @@
 """Lists for the compacted topic: what stands there is never worse than what could be."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 import streams.publish
+from clickwise.errors import BundleError, UnavailableError
 from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.types import ModelVersion, UserId
 from streams.kafka import Message
+from streams.marks import Marks
 from streams.publish import TRIES, Publisher
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+ANN = UserId("ann")
 
 
 class Outlet:
@@ -28,26 +32,36 @@ class Outlet:
 
 
 class Lists:
-    """Makes lists; the first `degraded` of them with a stage that fell back."""
+    """Makes lists of the users' newest versions; the first ones not as they should be."""
 
-    def __init__(self, degraded: int) -> None:
+    def __init__(self, *, degraded: int = 0, fault: Exception | None = None) -> None:
         self.made = 0
+        self.versions: dict[UserId, int] = {ANN: 1}
         self._degraded = degraded
+        self._fault = fault
 
     def __call__(self, request: RecommendRequest) -> Answer:
         self.made += 1
+        if self._fault is not None:
+            raise self._fault
+        user = UserId(request.user or "")
+        degraded = self.made <= self._degraded
         return Answer(
             request_id="r",
-            user=UserId(request.user or ""),
+            user=user,
             items=(),
             model=ModelVersion("m"),
             policy="p",
-            profile_version=1,
+            # As it comes while the state is away: who asks is not known.
+            profile_version=0 if degraded else self.versions.get(user, 0),
             events_applied=1,
             personalized=True,
             generated=NOW,
-            degraded=("vectors",) if self.made <= self._degraded else (),
+            degraded=("profile",) if degraded else (),
         )
+
+    def newest(self, users: Collection[UserId]) -> dict[UserId, int]:
+        return {user: self.versions[user] for user in users if user in self.versions}
 
 
 @pytest.fixture(autouse=True)
@@ -55,80 +69,171 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams.publish, "AGAIN_SECONDS", 0.001)
 
 
-async def published(lists: Lists, until: Callable[[Outlet, Publisher], bool]) -> list[Message]:
-    outlet = Outlet()
+@contextmanager
+def publishing(
+    lists: Lists, outlet: Outlet, *, interval_seconds: float = 0.0
+) -> Iterator[tuple[Publisher, Marks]]:
+    marks = Marks()
+    marks.begin(0, 0)
+    marks.now()
     with ThreadPoolExecutor(1) as thread:
         publisher = Publisher(
-            lists, outlet=outlet, topic="recommendations", interval_seconds=0.0, thread=thread
+            lists,
+            versions=lists.newest,
+            marks=marks,
+            outlet=outlet,
+            topic="recommendations",
+            interval_seconds=interval_seconds,
+            thread=thread,
         )
-        publisher.changed([UserId("ann")])
-        running = asyncio.create_task(publisher.run())
+        yield publisher, marks
+
+
+@asynccontextmanager
+async def running(publisher: Publisher) -> AsyncIterator[None]:
+    task = asyncio.create_task(publisher.run())
+    try:
         async with asyncio.timeout(20.0):
-            while not until(outlet, publisher):  # noqa: ASYNC110  # what it waits for tells nobody
-                await asyncio.sleep(0.005)
-        running.cancel()
+            yield
+    finally:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await running
-    return outlet.written
+            await task
 
 
-async def test_a_degraded_list_is_made_again_and_only_the_good_one_is_published() -> None:
-    lists = Lists(degraded=2)
-
-    written = await published(lists, lambda outlet, _: bool(outlet.written))
-
-    assert lists.made == 3
-    assert len(written) == 1
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110  # what it waits for tells nobody
+        await asyncio.sleep(0.005)
 
 
-async def test_a_list_that_stays_degraded_is_let_go() -> None:
-    lists = Lists(degraded=1_000)
+def versions(outlet: Outlet) -> list[int | None]:
+    return [
+        None if one.value is None else msgspec.json.decode(one.value)["profile_version"]
+        for one in outlet.written
+    ]
 
-    written = await published(
-        lists, lambda _, publisher: lists.made >= TRIES and not publisher._tried
-    )
+
+async def test_a_degraded_list_is_made_again_until_it_is_good_and_only_that_is_published() -> None:
+    lists, outlet = Lists(degraded=TRIES + 2), Outlet()
+
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await until(lambda: lists.made > 1)
+            assert marks.now() == {0: 0}
+            await until(lambda: marks.now() == {0: 1})
+
+    assert lists.made == TRIES + 3
+    assert versions(outlet) == [1]
+
+
+async def test_a_list_that_a_fault_of_ours_prevents_is_let_go_in_the_end() -> None:
+    lists, outlet = Lists(fault=BundleError("of two models")), Outlet()
+
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await until(lambda: marks.now() == {0: 1})
 
     assert lists.made == TRIES
-    assert written == []
+    assert outlet.written == []
+
+
+async def test_a_list_that_a_lost_service_prevents_is_made_again() -> None:
+    lists, outlet = Lists(fault=UnavailableError("away")), Outlet()
+
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await until(lambda: lists.made > TRIES)
+            assert marks.now() == {0: 0}
+
+
+async def test_a_list_written_after_that_of_a_newer_profile_is_made_anew() -> None:
+    lists = Lists()
+
+    class Late(Outlet):
+        async def write(self, messages: Sequence[Message]) -> None:
+            if not self.written:  # this worker stood still; another has written version 2
+                lists.versions[ANN] = 2
+            await super().write(messages)
+
+    outlet = Late()
+    with publishing(lists, outlet) as (publisher, _):
+        publisher.changed([ANN], {})
+        async with running(publisher):
+            await until(lambda: len(outlet.written) == 2)
+
+    assert versions(outlet) == [1, 2]
+
+
+async def test_a_list_written_after_its_user_was_erased_is_taken_back() -> None:
+    lists = Lists()
+
+    class Late(Outlet):
+        async def write(self, messages: Sequence[Message]) -> None:
+            lists.versions.clear()
+            await super().write(messages)
+
+    outlet = Late()
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await until(lambda: marks.now() == {0: 1})
+
+    assert versions(outlet) == [1, None]
 
 
 async def test_who_waits_when_the_worker_stops_gets_a_list_before_it_ends() -> None:
-    outlet = Outlet()
+    lists, outlet = Lists(), Outlet()
     users = [UserId(f"u{number}") for number in range(20)]
-    with ThreadPoolExecutor(1) as thread:
-        publisher = Publisher(
-            Lists(degraded=0), outlet=outlet, topic="t", interval_seconds=3_600.0, thread=thread
-        )
-        publisher.changed(users)
+    lists.versions = dict.fromkeys(users, 1)
 
+    with publishing(lists, outlet, interval_seconds=3_600.0) as (publisher, marks):
+        publisher.changed(users, {0: 20})
         await publisher.finish()
 
+        assert marks.now() == {0: 20}
     assert [message.key for message in outlet.written] == [user.encode() for user in users]
 
 
 async def test_a_list_that_is_not_written_when_the_worker_stops_is_made_again() -> None:
-    outlet = Outlet()
-    away = asyncio.Event()
+    lists = Lists()
 
     class Stuck(Outlet):
-        async def write(self, messages: Sequence[Message]) -> None:
-            if not away.is_set():
-                away.set()
-                await asyncio.Event().wait()
-            outlet.written += messages
+        stuck = asyncio.Event()
 
-    with ThreadPoolExecutor(1) as thread:
-        publisher = Publisher(
-            Lists(degraded=0), outlet=Stuck(), topic="t", interval_seconds=0.0, thread=thread
-        )
-        publisher.changed([UserId("ann")])
-        running = asyncio.create_task(publisher.run())
-        async with asyncio.timeout(20.0):
-            await away.wait()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        async def write(self, messages: Sequence[Message]) -> None:
+            if not self.stuck.is_set():
+                self.stuck.set()
+                await asyncio.Event().wait()
+            await super().write(messages)
+
+    outlet = Stuck()
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await outlet.stuck.wait()
+            assert marks.now() == {0: 0}
 
         await publisher.finish()
 
+        assert marks.now() == {0: 1}
     assert [message.key for message in outlet.written] == [b"ann"]
+
+
+async def test_who_is_let_go_by_a_full_queue_holds_up_no_mark() -> None:
+    lists, outlet = Lists(), Outlet()
+    marks = Marks()
+    marks.begin(0, 0)
+    marks.now()
+    with ThreadPoolExecutor(1) as thread:
+        publisher = Publisher(
+            lists, versions=lists.newest, marks=marks, outlet=outlet, topic="t",
+            interval_seconds=0.0, thread=thread, max_waiting=1,
+        )  # fmt: skip
+        publisher.changed([UserId("bob")], {0: 1})
+        marks.now()
+        publisher.changed([ANN], {0: 2})
+
+    assert marks.now() == {0: 1}
