@@ -58,7 +58,8 @@ class Partition:
     """Whose offsets: a consumer's on a topic's partition.
 
     `source` tells upstream partitions apart where one partition carries several of them;
-    `consumer` is then the group that read them upstream.
+    `consumer` is then the group that read them upstream. Of the topic `recommendations`, which no
+    worker reads, it is the mark of that partition of events (`streams.handover`).
     """
 
     consumer: str

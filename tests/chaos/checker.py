@@ -62,6 +62,14 @@ class StoredProfile:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedList:
+    """Of which profile the newest list of a user on `recommendations` is."""
+
+    version: int
+    events: int
+
+
 Replay = Callable[[Sequence[Event]], StoredProfile]
 Tell = Callable[[bytes, bytes], str]  # in what two bodies differ, for people
 
@@ -101,6 +109,7 @@ FAULTS = (
     "dead letters missing",
     "dead letters wrong",
     "dead letters not on the topic",
+    "lists out of date",
     "answers that went back",
 )
 
@@ -258,17 +267,22 @@ def check_letters(
 
 
 def check_lists(
-    findings: Findings, lists: Mapping[str, int], stored: Mapping[str, StoredProfile]
+    findings: Findings,
+    lists: Mapping[str, PublishedList],
+    stored: Mapping[str, StoredProfile],
 ) -> None:
-    """The newest list of each user is of the newest version of the profile. `lists`: versions.
-
-    Who waits for a list is known to a worker alone: where that one ends, the list on the topic
-    stays as it was until the user's next event. So it is told, and no fault.
-    """
-    for user, profile in stored.items():
-        version = lists.get(user, 0)
-        if version != profile.version:
-            findings.add("lists out of date", f"{user}: version {version} of {profile.version}")
+    """The newest list of each user knows all of the user's events; nobody else has one."""
+    for user in sorted(lists.keys() | stored.keys()):
+        found, profile = lists.get(user), stored.get(user)
+        if found is None:
+            findings.add("lists out of date", f"{user}: none")
+        elif profile is None:
+            findings.add("lists out of date", f"{user}: of somebody without a profile")
+        elif (found.version, found.events) != (profile.version, profile.events):
+            told = f"version {found.version} of {profile.version}"
+            findings.add(
+                "lists out of date", f"{user}: {told}, {found.events} of {profile.events} events"
+            )
 
 
 def check_answers(findings: Findings, answers: Sequence[Answered]) -> None:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from clickwise.activity import counts
 from clickwise.cli.wiring import open_core
 from clickwise.events import Event
+from clickwise.messages import Recommendations
 from clickwise.profile import from_bytes, from_stored, interaction_of, profile_bytes, stored_body
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.releases import Release
@@ -33,6 +34,7 @@ from streams.records import Record
 from tests.chaos.checker import (
     Expected,
     Findings,
+    PublishedList,
     StoredLetter,
     StoredProfile,
     check_answers,
@@ -140,7 +142,7 @@ def check_all(settings: Settings, told: Told, may_be_lost) -> tuple[Findings, Ex
         if one.topic != topic:
             findings.add("dead letters wrong", f"{one.topic} {one.partition} {one.offset}")
     check_letters(findings, expected, values, on_topic, [_letter(raw) for raw in copies])
-    check_lists(findings, _versions(lists), stored)
+    check_lists(findings, newest_lists(lists), stored)
     check_answers(findings, told.answers)
     return findings, expected, len(shown)
 
@@ -219,10 +221,14 @@ def _letter(raw: Raw) -> StoredLetter:
     )
 
 
-def _versions(lists: Sequence[Raw]) -> dict[str, int]:
-    newest: dict[str, int] = {}
+def newest_lists(lists: Sequence[Raw]) -> dict[str, PublishedList]:
+    """Of each user who has one; a tombstone takes it away."""
+    newest: dict[str, PublishedList] = {}
     for raw in lists:
-        if raw.record.key is not None and raw.record.value is not None:
-            body = msgspec.json.decode(raw.record.value)
-            newest[raw.record.key.decode()] = body["profile_version"]
+        user = (raw.record.key or b"").decode()
+        if raw.record.value is None:
+            newest.pop(user, None)
+        else:
+            one = msgspec.json.decode(raw.record.value, type=Recommendations)
+            newest[user] = PublishedList(one.profile_version, one.events_applied)
     return newest

@@ -14,6 +14,7 @@ from streams.records import Record
 from tests.chaos.checker import (
     FAULTS,
     Findings,
+    PublishedList,
     StoredLetter,
     StoredProfile,
     check_answers,
@@ -27,6 +28,7 @@ from tests.chaos.checker import (
     expected_of,
 )
 from tests.chaos.load import Answered
+from tests.chaos.reading import Raw, newest_lists
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -58,6 +60,7 @@ STORED = {
     "ada": StoredProfile(2, 2, b"e1,e2"),
     "bob": StoredProfile(1, 1, b"e3"),
 }
+LISTS = {"ada": PublishedList(2, 2), "bob": PublishedList(1, 1)}
 COUNTED = {("robot", "click"): 2, ("ball", "click"): 1}
 LETTER = StoredLetter("chaos.events", 0, 1, "invalid", b"{")
 ANSWER = Answered("r1", "ada", "serve-a", 5.0, ("robot",), 2, 2, ())
@@ -115,7 +118,7 @@ def test_where_all_is_well_nothing_is_found():
     assert found(check_items, {"new"}, {"new", "robot"}) == {}
     assert found(check_exposures, [ANSWER], [EXPOSURE], never) == {}
     assert found(check_letters, expected, values, [LETTER], [LETTER]) == {}
-    assert found(check_lists, {"ada": 2, "bob": 1}, STORED) == {}
+    assert found(check_lists, LISTS, STORED) == {}
     assert found(check_answers, [ANSWER, ANSWER]) == {}
 
 
@@ -230,8 +233,34 @@ def test_a_dead_letter_that_is_not_what_it_should_be_is_found(stored, copies, fa
     assert found(check_letters, expected_of(LOG), values, stored, copies) == faults
 
 
-def test_a_list_of_an_older_profile_is_found():
-    assert found(check_lists, {"ada": 1, "bob": 1}, STORED) == {"lists out of date": 1}
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ada": PublishedList(1, 2)},
+        {"ada": PublishedList(2, 1)},
+        {"ada": None},
+        {"eve": PublishedList(1, 1)},
+    ],
+    ids=["older", "knows-less", "none", "of-nobody"],
+)
+def test_a_list_that_is_not_of_the_newest_profile_is_found(changed):
+    lists = {user: one for user, one in {**LISTS, **changed}.items() if one is not None}
+
+    assert found(check_lists, lists, STORED) == {"lists out of date": 1}
+
+
+def test_a_tombstone_takes_a_list_away():
+    body = {
+        "id": "l", "request_id": "r", "user": "ada", "items": [], "model": "m", "policy": "p",
+        "profile_version": 2, "events_applied": 2, "personalized": True, "generated": NOW,
+    }  # fmt: skip
+    made = [
+        Raw(record(0, encode(body)), {}),
+        Raw(record(1, encode({**body, "user": "bob"}), b"bob"), {}),
+    ]
+
+    assert newest_lists(made) == {"ada": PublishedList(2, 2), "bob": PublishedList(2, 2)}
+    assert newest_lists([*made, Raw(record(2, None), {})]) == {"bob": PublishedList(2, 2)}
 
 
 def test_an_answer_that_knows_less_than_the_one_before_is_found_unless_it_says_so():
