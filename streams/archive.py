@@ -14,7 +14,7 @@ import polars as pl
 from clickwise import logs, metrics
 from clickwise.archive import Archive, ArchivedFile, Gap, Manifest, Names, Span, Stream
 from clickwise.archive.columns import parquet_bytes
-from clickwise.archive.layout import part_name
+from clickwise.archive.layout import FORMAT, part_name
 from clickwise.clock import Clock
 from clickwise.errors import ConflictError
 from clickwise.types import UserId
@@ -83,8 +83,8 @@ class Archiver:
         """
         summary = Summary()
         began = self._clock.now()
-        if renamed := rename(self._archive, self._names, self._clock):
-            _log.info("people in the archive have names now", files=renamed)
+        self._names.check(self._archive.newest())
+        rename(self._archive, self._names, self._clock, stopped=self._stopped)
         for source in self._sources:
             self._drain(source, summary)
         complete = not self._stopped()
@@ -143,6 +143,7 @@ class Archiver:
             files=(*manifest.files, *files),
             marks=manifest.marked(batch.mark for batch in batches),
             gaps=(*manifest.gaps, *gaps),
+            format=FORMAT,
             key=self._names.key,
         )
         self._archive.commit(changed, began=began, now=self._clock.now())
@@ -167,7 +168,7 @@ class Archiver:
             files.append(
                 ArchivedFile(
                     name=name, stream=mark.stream, date=date, rows=frame.height,
-                    bytes=len(data), spans=(span,),
+                    bytes=len(data), spans=(span,), named=mark.stream is not Stream.ITEMS,
                 )
             )  # fmt: skip
         return files

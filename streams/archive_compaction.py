@@ -99,8 +99,9 @@ def merge(store: Store, files: Sequence[ArchivedFile]) -> ArchivedFile:
     name = merged_name(stream, date, spans)
     store.write(name, data)
     return ArchivedFile(
-        name=name, stream=stream, date=date, rows=frame.height, bytes=len(data), spans=spans
-    )
+        name=name, stream=stream, date=date, rows=frame.height, bytes=len(data), spans=spans,
+        named=all(file.named for file in files),
+    )  # fmt: skip
 
 
 def items_worth_a_snapshot(files: Sequence[ArchivedFile]) -> bool:

@@ -1,9 +1,9 @@
 """An archive of format 1, which has people's ids as they were sent, gets their names.
 
-One file after the other is written again beside; one commit makes all of them count, and says
-the format, so that no older program writes into it, or looks for ids there, any more. A crash in
-between leaves litter, and the next run begins anew. The old files go as all do that a reader may
-still have.
+Some files are written again beside, and a commit makes them count; then the next ones. The first
+commit says the new format, so that no older program writes into it, or looks for ids there, any
+more. Whatever ends it, the next run goes on behind the last commit. The old files go as all do that
+a reader may still have.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,18 @@ from hashlib import blake2b
 
 import msgspec
 
-from clickwise.archive import Archive, ArchivedFile, Store, Stream
+from clickwise import logs
+from clickwise.archive import Archive, ArchivedFile, Manifest, Store, Stream
 from clickwise.archive.columns import frame_of, parquet_bytes
 from clickwise.archive.layout import FORMAT
-from clickwise.archive.names import NAMED, Names
+from clickwise.archive.names import Names
 from clickwise.clock import Clock
+from clickwise.errors import ConflictError
+
+AT_ONCE = 32  # files of a commit
+TRIES = 5
+
+_log = logs.get(__name__)
 
 
 def rename(
@@ -23,28 +30,42 @@ def rename(
     names: Names,
     clock: Clock,
     *,
-    told: Callable[[int, int], None] = lambda _done, _of: None,
+    stopped: Callable[[], bool] = lambda: False,
+    at_once: int = AT_ONCE,
 ) -> int:
-    """Rewrite an archive whose people have no names yet; how many files. `told` how many are done,
-    and of how many.
+    """Rewrite the files in which people have no names; how many. `stopped` is asked before each.
 
     Raises:
-        ConflictError: another archiver has committed meanwhile; it is done again.
-        UnavailableError: the store does not answer, or it took hours: the archive is as it was.
+        ConflictError: other archivers commit all the time; what was committed stays.
+        UnavailableError: the store does not answer; the same.
     """
-    manifest = archive.newest()
-    if manifest.format >= NAMED:
-        return 0
-    began = clock.now()
-    logged = [file for file in manifest.files if file.stream is not Stream.ITEMS]
-    renamed = {}
-    for number, file in enumerate(logged, start=1):
-        renamed[file.name] = _renamed(archive.store, file, names)
-        told(number, len(logged))
-    files = tuple(renamed.get(file.name, file) for file in manifest.files)
-    changed = msgspec.structs.replace(manifest, files=files, format=FORMAT, key=names.key)
-    archive.commit(changed, began=began, now=clock.now())
-    return len(renamed)
+    renamed = refusals = 0
+    while files := _without_names(manifest := archive.newest())[:at_once]:
+        began = clock.now()
+        done: dict[str, ArchivedFile] = {}
+        for file in files:
+            if stopped():
+                break
+            done[file.name] = _renamed(archive.store, file, names)
+        if not done:
+            return renamed
+        kept = tuple(done.get(file.name, file) for file in manifest.files)
+        changed = msgspec.structs.replace(manifest, files=kept, format=FORMAT, key=names.key)
+        try:
+            archive.commit(changed, began=began, now=clock.now())
+        except ConflictError:
+            refusals += 1
+            if refusals == TRIES:
+                raise
+            continue
+        refusals, renamed = 0, renamed + len(done)
+        left = len(_without_names(archive.newest()))
+        _log.info("people in the archive get names", files=renamed, left=left)
+    return renamed
+
+
+def _without_names(manifest: Manifest) -> list[ArchivedFile]:
+    return [file for file in manifest.files if file.stream is not Stream.ITEMS and not file.named]
 
 
 def _renamed(store: Store, file: ArchivedFile, names: Names) -> ArchivedFile:
@@ -53,4 +74,4 @@ def _renamed(store: Store, file: ArchivedFile, names: Names) -> ArchivedFile:
     digest = blake2b(f"{file.name} {names.key}".encode(), digest_size=12).hexdigest()
     name = f"{file.name.rpartition('/')[0]}/named-{digest}.parquet"
     store.write(name, data)
-    return msgspec.structs.replace(file, name=name, bytes=len(data))
+    return msgspec.structs.replace(file, name=name, bytes=len(data), named=True)

@@ -45,7 +45,7 @@ class Span(msgspec.Struct, frozen=True, order=True):
 class ArchivedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that counts. `spans`: the rows of its date that these offsets have, all of them.
 
-    `date` is empty for items.
+    `date` is empty for items. `named`: people have names in it, not ids; format 1 knows none.
     """
 
     name: str
@@ -54,6 +54,7 @@ class ArchivedFile(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     bytes: int
     spans: tuple[Span, ...]
+    named: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

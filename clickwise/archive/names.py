@@ -15,7 +15,6 @@ import polars as pl
 from clickwise.archive.layout import Manifest
 from clickwise.errors import ConfigurationError
 
-NAMED = 2  # the format from which on people have names
 _COLUMNS = ("user", "session")
 
 

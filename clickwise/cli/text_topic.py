@@ -18,6 +18,7 @@ from clickwise.state.text_port import Decision, StoredText, Texts
 from clickwise.topics import TEXTS
 from clickwise.types import ItemId, ItemKey
 from clickwise.writing.published import item_texts
+from clickwise.writing.shelf import DecidedAlone, WordRows
 
 if TYPE_CHECKING:
     from streams.kafka import Message
@@ -69,8 +70,9 @@ def publish(settings: Settings, texts: Texts) -> int:
             if after >= newest:
                 break
             items, until = _changed(texts, after, newest)
+            shown = texts if settings.texts != "off" else DecidedAlone(texts)
             messages = [
-                message(item, _body(texts, key, item, until)) for key, item in items.items()
+                message(item, _body(shown, key, item, until)) for key, item in items.items()
             ]
             if messages:
                 asyncio.run(write(messages))
@@ -97,6 +99,6 @@ def _changed(texts: Texts, after: int, newest: int) -> tuple[dict[ItemKey, ItemI
     return {row.key: row.item for row in rows if row.number <= until}, until
 
 
-def _body(texts: Texts, key: ItemKey, item: ItemId, version: int) -> bytes | None:
+def _body(texts: WordRows, key: ItemKey, item: ItemId, version: int) -> bytes | None:
     found = item_texts(item, texts.texts_of(key), texts.decisions_of(key), version)
     return None if found is None else encode(found)

@@ -75,7 +75,9 @@ def source_of(
         if settings.embedded and not command.archive:
             follow("archiving", 0.0)
             with ExitStack() as stack:
-                archiver_of(settings, stack).run()
+                archiver = archiver_of(settings, stack)
+                archiver.run()
+                archiver.clean()
         _begin(path, command, live)
     meet(world)
     job = msgspec.json.decode(path.read_bytes(), type=Job)

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,7 @@ _MADE_ANEW = frozenset(
     {WORK, REPORT, CARD, "config.json", "tokenizer.json", "model.safetensors.index.json"}
     | {name.partition("/")[0] for name in RECIPE_FILES}
 )
-_WEIGHTS = (".safetensors", ".part")
+_WEIGHTS = re.compile(r"(model|model-\d+-of-\d+|classifier)\.safetensors(\.part)?")
 _HERE = -100  # AT_FDCWD of fcntl.h
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 
@@ -169,7 +170,7 @@ def _cleared(beside: Path, target: Path) -> None:
         (beside / _FORMER).rename(target)
     for folder in (beside / target.name, beside / _FORMER):
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-            ours = entry.name in _MADE_ANEW or entry.name.endswith(_WEIGHTS)
+            ours = entry.name in _MADE_ANEW or _WEIGHTS.fullmatch(entry.name)
             if not ours and not (target / entry.name).exists():
                 entry.rename(target / entry.name)
         shutil.rmtree(folder, ignore_errors=True)

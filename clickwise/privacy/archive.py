@@ -11,13 +11,13 @@ before it was erased is refused, and reads again.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import polars as pl
 
-from clickwise.archive import Archive, ArchivedFile, Manifest, Mark, Stream
+from clickwise.archive import Archive, ArchivedFile, Manifest, Mark, Names, Stream
 from clickwise.archive.columns import frame_of, parquet_bytes
 from clickwise.clock import Clock
 from clickwise.codec import JsonObject
@@ -38,16 +38,17 @@ class ArchiveFiles:
 
     name = "archive"
 
-    def __init__(self, archive: Archive, clock: Clock, name_of: Callable[[str], str]) -> None:
+    def __init__(self, archive: Archive, clock: Clock, names: Names) -> None:
         self._archive = archive
         self._clock = clock
-        self._name_of = name_of
+        self._names = names
 
     def erase(self, user: UserId, *, until: datetime) -> Erased:
         """See PersonalStore; `user` may be a name too.
 
         Raises:
             ConflictError: archivers commit all the time; nothing was lost.
+            ConfigurationError: another database's key made the names in it.
         """
         going = _is_going(self._both(user), until)
         for _ in range(TRIES):
@@ -58,16 +59,27 @@ class ArchiveFiles:
         raise ConflictError("archivers commit all the time: stop them for a moment")
 
     def export(self, user: UserId) -> Iterator[JsonObject]:
-        """See PersonalStore. The rows say the id, not the name."""
+        """See PersonalStore. The rows say the id, not the name; sessions are named.
+
+        Raises:
+            ConfigurationError: another database's key made the names in it.
+        """
+        manifest = self._archive.newest()
+        self._names.check(manifest)
         for stream in STREAMS:
-            for file in self._archive.newest().files_of(stream):
+            for file in manifest.files_of(stream):
                 frame = frame_of(self._archive.store.read(file.name), stream)
                 theirs = frame.filter(pl.col("user").is_in(self._both(user)))
                 for row in theirs.iter_rows(named=True):
                     yield {"stream": stream.value, **row, "user": user}
 
     def holds(self, whose: Whose, *, until: datetime) -> int:
-        """See PersonalStore. Also in files that do not count (any more)."""
+        """See PersonalStore. Also in files that do not count (any more).
+
+        Raises:
+            ConfigurationError: another database's key made the names in it.
+        """
+        self._names.check(self._archive.newest())
         return sum(
             _older(frame, until).filter(pl.col("user").is_in(_meant(frame, whose))).height
             for stream in STREAMS
@@ -75,11 +87,12 @@ class ArchiveFiles:
         )
 
     def _both(self, user: UserId) -> list[str]:
-        return [user, self._name_of(user)]
+        return [user, self._names.name_of(user)]
 
     def _attempt(self, going: pl.Expr) -> Erased:
         began = self._clock.now()
         manifest = self._archive.newest()
+        self._names.check(manifest)
         written = bool(manifest.number)
         dropped: Dropped = {}
         files = [self._without(file, going, dropped) for file in manifest.files]

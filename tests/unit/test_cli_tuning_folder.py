@@ -84,13 +84,14 @@ def test_a_killed_run_leaves_the_one_before_and_the_next_one_its_own(out):
 
 def test_files_that_no_tuning_made_stay(out):
     (out / "README.md").write_text("mine")
+    (out / "my-lora.safetensors").write_text("mine")
     (out / "notes").mkdir()
     (out / "notes" / "a.txt").write_text("mine too")
 
     with made_whole(out) as new:
         written(new, "new")
 
-    assert holds(out)["README.md"] == "mine"
+    assert holds(out)["README.md"] == holds(out)["my-lora.safetensors"] == "mine"
     assert (out / "notes" / "a.txt").read_text() == "mine too"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clickwise.archive import Archive, LocalStore, Manifest, Mark, Stream
+from clickwise.archive import Archive, LocalStore, Manifest, Mark, Names, Stream
 from clickwise.archive.columns import frame_of
-from clickwise.errors import ConflictError
+from clickwise.errors import ConfigurationError, ConflictError
 from clickwise.events import Event
 from clickwise.privacy.archive import ArchiveFiles
 from clickwise.testing.doors import StoppedClock
@@ -86,7 +86,7 @@ def test_an_erasure_leaves_the_rows_of_others_and_no_file_with_the_user(archive:
     ).run()
     before = names(archive)
 
-    erased = ArchiveFiles(archive, clock, name_of).erase(ANN, until=NOW)
+    erased = ArchiveFiles(archive, clock, NAMES).erase(ANN, until=NOW)
 
     assert erased.records == 1
     assert users(archive) == [name_of(BOB)]
@@ -100,7 +100,7 @@ def test_an_archiver_that_had_read_the_log_before_cannot_commit(archive: Archive
     Archiver(archive, [Log([event("1", BOB)])], names=NAMES, file_rows=9, clock=clock).run()
     read = archive.newest()
 
-    ArchiveFiles(archive, clock, name_of).erase(ANN, until=NOW)
+    ArchiveFiles(archive, clock, NAMES).erase(ANN, until=NOW)
 
     with pytest.raises(ConflictError):
         archive.commit(read, began=NOW, now=NOW)
@@ -110,7 +110,7 @@ def test_what_a_user_did_after_an_erasure_stays(archive: Archive) -> None:
     clock = StoppedClock(NOW)
     log = Log([event("1", ANN, time=NOW - timedelta(days=1)), event("2", ANN)])
     Archiver(archive, [log], names=NAMES, file_rows=9, clock=clock).run()
-    files = ArchiveFiles(archive, clock, name_of)
+    files = ArchiveFiles(archive, clock, NAMES)
 
     erased = files.erase(ANN, until=NOW - timedelta(hours=1))
 
@@ -127,7 +127,7 @@ def test_a_file_that_does_not_count_is_found_and_deleted_once_nobody_writes_it(
     (name,) = names(archive)
     litter = (tmp_path / "archive" / name).with_name("part-litter.parquet")
     litter.write_bytes(archive.store.read(name))
-    files = ArchiveFiles(archive, clock, name_of)
+    files = ArchiveFiles(archive, clock, NAMES)
 
     young = files.erase(ANN, until=NOW)
     found = files.holds(name_of(ANN).__eq__, until=NOW)
@@ -146,6 +146,20 @@ def test_everything_of_one_user_is_told(archive: Archive) -> None:
         archive, [Log([event("1", ANN), event("2", BOB)])], names=NAMES, file_rows=9, clock=clock
     ).run()
 
-    told = list(ArchiveFiles(archive, clock, name_of).export(ANN))
+    told = list(ArchiveFiles(archive, clock, NAMES).export(ANN))
 
     assert [(one["stream"], one["id"], one["user"]) for one in told] == [("events", "1", ANN)]
+
+
+def test_names_of_another_database_are_told_by_all_three(archive: Archive) -> None:
+    clock = StoppedClock(NOW)
+    Archiver(archive, [Log([event("1", ANN)])], names=NAMES, file_rows=9, clock=clock).run()
+    files = ArchiveFiles(archive, clock, Names.by("another-{}".format))
+
+    for ask in (
+        lambda: files.erase(ANN, until=NOW),
+        lambda: list(files.export(ANN)),
+        lambda: files.holds(ANN.__eq__, until=NOW),
+    ):
+        with pytest.raises(ConfigurationError, match="the key of another database"):
+            ask()

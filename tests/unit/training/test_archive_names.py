@@ -91,7 +91,35 @@ def test_an_archive_with_ids_gets_names_and_nothing_else_changes(earlier, clock)
     now = frame_of(earlier.store.read(after.files_of(Stream.EVENTS)[0].name), Stream.EVENTS)
     assert now.drop("user", "session").equals(rows.drop("user", "session"))
     assert (after.marks, after.format, after.key) == (before.marks, 2, NAMES.key)
+    assert all(file.named for file in after.files)
     assert [(f.rows, f.spans) for f in after.files] == [(f.rows, f.spans) for f in before.files]
+
+
+def test_names_are_given_some_files_at_a_time_and_a_stop_loses_none(earlier, clock):
+    asked = iter([False, True, True])
+
+    first = rename(earlier, NAMES, clock, stopped=lambda: next(asked))
+    halfway = [file.named for file in earlier.newest().files]
+    second = rename(earlier, NAMES, clock, at_once=1)
+
+    assert (first, second) == (1, 1)
+    assert sorted(halfway) == [False, True]
+    assert (earlier.newest().format, earlier.newest().number) == (2, 3)
+    assert people(earlier) == {Stream.EVENTS: {name_of(USER)}, Stream.EXPOSURES: {name_of(USER)}}
+
+
+def test_names_are_given_although_others_commit_meanwhile(earlier, clock):
+    waiting = [1, 2]
+
+    def others_commit():
+        if waiting:
+            waiting.pop()
+            earlier.commit(earlier.newest(), began=clock.now(), now=clock.now())
+        return False
+
+    rename(earlier, NAMES, clock, stopped=others_commit)
+
+    assert all(file.named for file in earlier.newest().files)
 
 
 def test_names_are_given_once(earlier, clock):
@@ -114,7 +142,7 @@ def test_an_archiver_that_read_ids_before_cannot_commit_after(earlier, clock):
 
 
 def test_an_erasure_before_the_names_finds_ids_and_leaves_the_format(earlier, clock):
-    files = ArchiveFiles(earlier, clock, name_of)
+    files = ArchiveFiles(earlier, clock, NAMES)
 
     erased = files.erase(USER, until=NOW)
 
@@ -125,7 +153,7 @@ def test_an_erasure_before_the_names_finds_ids_and_leaves_the_format(earlier, cl
 
 def test_an_erasure_after_the_names_finds_the_old_files_too(earlier, clock):
     run(earlier, clock)
-    files = ArchiveFiles(earlier, clock, name_of)
+    files = ArchiveFiles(earlier, clock, NAMES)
 
     erased = files.erase(USER, until=NOW)
 

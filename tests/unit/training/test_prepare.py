@@ -1,5 +1,6 @@
 """From the archive to a data set: distinct, in order, weighed, with its items."""
 
+import os
 from datetime import timedelta
 from uuid import uuid4
 
@@ -75,6 +76,21 @@ def test_events_are_in_the_order_in_which_they_happened(log, tmp_path):
 
     assert [user for user, *_ in told(dataset)] == [log.state.people.name_of(n) for n in "bca"]
     assert dataset.log.times_N.tolist() == [at(s).timestamp() for s in (10, 20, 30)]
+
+
+def test_copies_of_files_that_count_no_more_go_once_nobody_can_read_them(log, tmp_path):
+    log.happened("a", user="a", time=at(1))
+    folder = tmp_path / "cache" / "events" / "date=2026-11-20"
+    folder.mkdir(parents=True)
+    young, old = folder / "young.parquet", folder / "old.parquet"
+    for path in (young, old):
+        path.write_bytes(b"a copy")
+        os.utime(path, (log.clock.now().timestamp(),) * 2)
+    os.utime(old, (0, 0))
+
+    prepared(log, tmp_path)
+
+    assert (young.exists(), old.exists()) == (True, False)
 
 
 def test_events_of_one_moment_are_in_the_order_of_arrival():
