@@ -113,7 +113,8 @@ requests = Counter(
 refused_requests = Counter(
     "clickwise_refused_requests_total",
     "HTTP requests refused, by the scope that they needed and why (no_key, unknown_key, expired,"
-    " revoked, bad_token, wrong_scope, rate_limited, overloaded, too_large, invalid ...).",
+    " revoked, bad_token, wrong_scope, rate_limited, quota_exhausted, overloaded, too_large,"
+    " invalid ...).",
     ["scope", "reason"],
 )
 request_seconds = Histogram(

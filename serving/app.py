@@ -27,6 +27,7 @@ from serving.keyring import KeyRing
 from serving.openapi import openapi
 from serving.operation import Operation
 from serving.parts import Parts
+from serving.quotas import Quotas
 from serving.rates import Rates
 from serving.routes import OPERATIONS
 from serving.shutdown import end_before_stop
@@ -50,6 +51,7 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         parts=parts,
         callers=Callers(keys, _tokens(parts)),
         rates=Rates(settings.key_rate, monotonic=parts.clock.monotonic),
+        quotas=Quotas(parts.keys, clock=parts.clock),
         audit=AuditLog(),
         admission=Admission(
             settings.max_in_flight,
@@ -112,6 +114,7 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
     await door.parts.on_start()
     door.streams.begin()
     door.callers.start()
+    door.quotas.start()
     polling = asyncio.create_task(door.streams.poll())
     summing = asyncio.create_task(_sum_up(door.audit))
     end_before_stop(door.streams.end)
@@ -124,6 +127,7 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         await asyncio.wait({polling, summing})
         door.audit.flush()
         await asyncio.to_thread(door.callers.stop)
+        await asyncio.to_thread(door.quotas.stop)
         await door.parts.on_stop()
 
 

@@ -14,13 +14,15 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Identity:
     """Whose request it is: the id of the key (never the key), and its scopes.
 
-    `rate` is how many requests a second it may make of this process, 0 for what the settings say.
+    `rate` is how many requests a second it may make of this process, 0 for what the settings say,
+    and `quota` how many a day of all processes, 0 for any number.
     `until` is when a token ends; None for keys, whose end the key ring knows.
     """
 
     key: str
     scopes: frozenset[Scope]
     rate: float = 0.0
+    quota: int = 0
     until: datetime | None = None
 
     def need(self, scope: Scope) -> None:

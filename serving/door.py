@@ -8,6 +8,7 @@ from serving.admission import Admission
 from serving.callers import Callers
 from serving.health import ReadyProbe
 from serving.parts import Parts
+from serving.quotas import Quotas
 from serving.rates import Rates
 from serving.stream import StreamHub
 
@@ -19,6 +20,7 @@ class Door:
     parts: Parts
     callers: Callers
     rates: Rates
+    quotas: Quotas
     audit: AuditLog
     admission: Admission
     streams: StreamHub

@@ -78,6 +78,12 @@ class RateError(OverloadedError):
     kind = "rate_limited"
 
 
+class QuotaError(OverloadedError):
+    """The key has asked as often as it may on one day."""
+
+    kind = "quota_exhausted"
+
+
 class MediaTypeError(ClickwiseError):
     """The body is of another type than JSON, compressed, or not UTF-8."""
 

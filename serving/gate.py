@@ -73,6 +73,7 @@ class Gate:
                     for wanted in (operation.scope, *operation.also):
                         call.identity.need(wanted)
                     self._door.rates.take(call.identity)
+                    self._door.quotas.take(call.identity)
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True

@@ -117,7 +117,7 @@ class KeyRing:
             return
         # Read after the number: what changes in between is read once more.
         self._stored = {
-            key.id: _Held(key, Identity(key.id, frozenset(key.scopes), key.rate))
+            key.id: _Held(key, Identity(key.id, frozenset(key.scopes), key.rate, key.quota))
             for key in self._store.every()
         }
         self._number = number

@@ -27,13 +27,22 @@ def create(
             min=0, max=1_000_000, help="Requests a second of each serving process. 0: as set."
         ),
     ] = 0.0,
+    quota: Annotated[
+        int,
+        typer.Option(
+            min=0, max=10**12, help="Requests a day (UTC) of all serving processes. 0: any number."
+        ),
+    ] = 0,
     json: Json = False,
     home: Home = None,
 ) -> int:
     """Make a key and print it, this once: a digest of it is all that is kept."""
     from clickwise.cli.keys import create_key
 
-    return create_key(settings_from(home=home), name, scopes=scope, days=days, rate=rate, json=json)
+    return create_key(
+        settings_from(home=home), name,
+        scopes=scope, days=days, rate=rate, quota=quota, json=json,
+    )  # fmt: skip
 
 
 @keys.command("list")
@@ -53,7 +62,7 @@ def rotate(
     json: Json = False,
     home: Home = None,
 ) -> int:
-    """Make another key in place of one, with its name, scopes, rate and length of life."""
+    """Make another key in place of one, with its name, scopes, rate, quota and length of life."""
     from clickwise.cli.keys import rotate_key
 
     return rotate_key(settings_from(home=home), key, grace_hours=grace_hours, json=json)

@@ -27,7 +27,14 @@ FIRST = (
 
 
 def create_key(
-    settings: Settings, name: str, *, scopes: Sequence[str], days: float, rate: float, json: bool
+    settings: Settings,
+    name: str,
+    *,
+    scopes: Sequence[str],
+    days: float,
+    rate: float,
+    quota: int,
+    json: bool,
 ) -> int:
     """Make a key and print it; the first one says that it closes the door.
 
@@ -44,6 +51,7 @@ def create_key(
         name=name.strip(),
         scopes=parse_scopes(scopes),
         rate=rate,
+        quota=quota,
         created=now,
         expires=now + timedelta(days=days) if days else None,
     )
@@ -66,23 +74,28 @@ def list_keys(settings: Settings, *, json: bool) -> int:
         NotFoundError: there is no such home.
     """
     homes.need_home(settings)
+    now = SystemClock().now()
     with _opened(settings) as keys:
         found = keys.every()
-    now = SystemClock().now()
+        bounded = {key.id: 0 for key in found if key.quota}
+        today = keys.spend(bounded, day=now.date()) if bounded else {}
     newer = {key.replaces: key.id for key in found if key.replaces}
     if json:
-        print_json([_told(key, now, newer.get(key.id, "")) for key in found])
+        print_json(
+            [_told(key, now, newer.get(key.id, "")) | {"today": today.get(key.id)} for key in found]
+        )
     elif not found:
         console().print(Text("no keys"))
     else:
         print_table(
-            ("id", "name", "scopes", "rate", "created", "opens until", "state"),
+            ("id", "name", "scopes", "rate", "today", "created", "opens until", "state"),
             [
                 (
                     key.id,
                     key.name,
                     " ".join(key.scopes),
                     f"{key.rate:g}" if key.rate else "",
+                    f"{today[key.id]} of {key.quota}" if key.quota else "",
                     _moment(key.created),
                     _until(key),
                     _state(key, now, newer.get(key.id, "")),
@@ -115,6 +128,7 @@ def rotate_key(settings: Settings, key_id: str, *, grace_hours: float, json: boo
             name=old.name,
             scopes=old.scopes,
             rate=old.rate,
+            quota=old.quota,
             created=now,
             expires=now + (old.expires - old.created) if old.expires else None,
             replaces=old.id,
@@ -174,6 +188,7 @@ def _told(key: StoredKey, now: datetime, newer: str) -> dict[str, object]:
         "name": key.name,
         "scopes": key.scopes,
         "rate": key.rate,
+        "quota": key.quota,
         "created": key.created,
         "expires": key.expires,
         "revoked": key.revoked,

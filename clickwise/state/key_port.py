@@ -3,11 +3,14 @@
 A counter goes up with every change, so that a process that follows them asks for one number.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from clickwise.access import Scope
+
+USAGE_DAYS = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class StoredKey:
     """A key. `digest`: see `clickwise.access.digest_of`. `name` is for people alone.
 
     `rate` is how many requests a second it may make of each serving process, 0 for what the
-    settings say. `replaces` is the id of the key that it was made for when that was rotated.
+    settings say, and `quota` how many a day (UTC) of all together, 0 for any number. `replaces` is
+    the id of the key that it was made for when that was rotated.
     """
 
     id: str
@@ -27,13 +31,24 @@ class StoredKey:
     expires: datetime | None = None
     revoked: datetime | None = None
     replaces: str = ""
+    quota: int = 0
 
     def expired(self, now: datetime) -> bool:
         """Whether its time is over at `now`."""
         return self.expires is not None and now >= self.expires
 
 
-class KeyReader(Protocol):
+class Usage(Protocol):
+    """How many requests keys made on a day, counted by all serving processes together."""
+
+    def spend(self, counts: Mapping[str, int], *, day: date) -> dict[str, int]:
+        """Add these requests, by key; all that each of the keys made on that day. Each call is a
+        transaction. Days more than `USAGE_DAYS` before are forgotten.
+        """
+        ...
+
+
+class KeyReader(Usage, Protocol):
     """The part that serving processes follow."""
 
     def number(self) -> int:
@@ -80,6 +95,11 @@ class NoKeys:
     def every(self) -> list[StoredKey]:
         """See KeyReader."""
         return []
+
+    def spend(self, counts: Mapping[str, int], *, day: date) -> dict[str, int]:
+        """See Usage."""
+        del day
+        return dict(counts)
 
 
 NO_KEYS = NoKeys()

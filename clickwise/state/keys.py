@@ -1,32 +1,41 @@
 """API keys in SQL; see `clickwise.state.key_port`."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from clickwise.access import Scope
 from clickwise.errors import ConflictError, NotFoundError
 from clickwise.state import statements
+from clickwise.state.bulk import Bulk
 from clickwise.state.connections import Connections
 from clickwise.state.faults import translate
-from clickwise.state.key_port import StoredKey
-from clickwise.state.tables import api_keys, counters
+from clickwise.state.key_port import USAGE_DAYS, StoredKey
+from clickwise.state.tables import api_keys, counters, key_usage
 
 COUNTER = "api_keys"
 _number = select(counters.c.value).where(counters.c.name == COUNTER)
+_forget = delete(key_usage).where(key_usage.c.day < bindparam("before"))
 _every = select(api_keys).order_by(api_keys.c.created, api_keys.c.id)
 
 
 class SqlKeys:
     """See KeyStore. Safe to use from several threads."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, bulk: Bulk) -> None:
         self._connections = connections
+        insert = bulk.insert(key_usage).values(
+            key=bindparam("key"), day=bindparam("day"), requests=bindparam("requests")
+        )
+        self._add = insert.on_conflict_do_update(
+            index_elements=[key_usage.c.key, key_usage.c.day],
+            set_={"requests": key_usage.c.requests + insert.excluded["requests"]},
+        ).returning(key_usage.c.requests)
 
     def number(self) -> int:
         """See KeyReader."""
@@ -62,6 +71,23 @@ class SqlKeys:
                 connection.execute(
                     update(api_keys).where(api_keys.c.id == key_id).values(revoked=at)
                 )
+
+    def spend(self, counts: Mapping[str, int], *, day: date) -> dict[str, int]:
+        """See Usage."""
+        number = day.toordinal()
+        with self._connections.transaction() as connection:
+            try:
+                connection.execute(_forget, {"before": number - USAGE_DAYS})
+                return {
+                    key: int(
+                        connection.execute(
+                            self._add, {"key": key, "day": number, "requests": counts[key]}
+                        ).scalar_one()
+                    )
+                    for key in sorted(counts)  # one order: two processes never wait for each other
+                }
+            except DBAPIError as error:
+                raise translate(error) from error
 
     @contextmanager
     def _change(self) -> Iterator[Connection]:

@@ -85,7 +85,7 @@ class SqlState:
         self.people = SqlPeople(self._connections, database)
         self.aliases = SqlAliases(self._connections, database.bulk)
         self.texts = SqlTexts(self._connections, database.bulk)
-        self.keys = SqlKeys(self._connections)
+        self.keys = SqlKeys(self._connections, database.bulk)
         self.understandings = SqlUnderstandings(self._connections, database.bulk)
 
     @contextmanager

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -296,6 +296,16 @@ api_keys = Table(
     Column("expires", Instant),
     Column("revoked", Instant),
     Column("replaces", _words(), nullable=False),
+    Column("quota", BigInteger, nullable=False, server_default="0"),
+)
+
+# Requests of keys with a quota. `day` is the number of a UTC day since the year 1.
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("key", _words(), primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
 )
 
 # Whom the site was told to forget, and up to when. `user` is a keyed hash of the id.

@@ -1,7 +1,8 @@
 """Stored API keys in memory, for tests of what stands before them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from clickwise.access import Scope, digest_of, new_key
 from clickwise.errors import ClickwiseError
@@ -14,6 +15,7 @@ class MemoryKeys:
     def __init__(self) -> None:
         self.fault: ClickwiseError | None = None
         self.keys: dict[str, StoredKey] = {}
+        self.spent: dict[tuple[date, str], int] = {}
         self._number = 0
 
     def make(
@@ -22,12 +24,13 @@ class MemoryKeys:
         now: datetime,
         expires: datetime | None = None,
         rate: float = 0.0,
+        quota: int = 0,
     ) -> str:
         """Keep a new key; the key itself."""
         key_id, key = new_key()
         self.keys[key_id] = StoredKey(
             id=key_id, digest=digest_of(key.reveal()), name="test", scopes=scopes, rate=rate,
-            created=now, expires=expires,
+            created=now, expires=expires, quota=quota,
         )  # fmt: skip
         self._number += 1
         return key.reveal()
@@ -48,3 +51,11 @@ class MemoryKeys:
         if self.fault is not None:
             raise self.fault
         return list(self.keys.values())
+
+    def spend(self, counts: Mapping[str, int], *, day: date) -> dict[str, int]:
+        """See Usage."""
+        if self.fault is not None:
+            raise self.fault
+        for key, number in counts.items():
+            self.spent[day, key] = self.spent.get((day, key), 0) + number
+        return {key: self.spent[day, key] for key in counts}

@@ -1,6 +1,7 @@
 """The contract of stored API keys, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine, inspect
 from clickwise.access import Scope, digest_of, id_of, new_key
 from clickwise.errors import ConflictError, NotFoundError
 from clickwise.state import schema
-from clickwise.state.key_port import StoredKey
+from clickwise.state.key_port import USAGE_DAYS, StoredKey
 from clickwise.state.sql import SqlState, open_state
 
 NOW = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)
@@ -38,7 +39,7 @@ def stored(name: str = "shop", *, expires: datetime | None = None) -> StoredKey:
     key_id, key = new_key()
     return StoredKey(
         id=key_id, digest=digest_of(key.reveal()), name=name, scopes=(Scope.EVENTS, Scope.READ),
-        rate=2.5, created=NOW, expires=expires,
+        rate=2.5, created=NOW, expires=expires, quota=1_000,
     )  # fmt: skip
 
 
@@ -113,6 +114,39 @@ def test_a_key_is_revoked_once(state: SqlState) -> None:
     state.keys.revoke(key.id, at=NOW + DAY)
 
     assert state.keys.every() == [replace(key, revoked=NOW)]
+
+
+def test_requests_of_a_day_are_added_up_for_all_who_count(state: SqlState) -> None:
+    day = NOW.date()
+
+    first = state.keys.spend({"a": 2, "b": 1}, day=day)
+    second = state.keys.spend({"b": 4, "a": 0}, day=day)
+    other_day = state.keys.spend({"a": 7}, day=day + DAY)
+
+    assert (first, second, other_day) == ({"a": 2, "b": 1}, {"a": 2, "b": 5}, {"a": 7})
+
+
+def test_two_who_count_at_once_lose_nothing(state: SqlState) -> None:
+    def count(_: int) -> None:
+        for _ in range(20):
+            state.keys.spend({"a": 1, "b": 2}, day=NOW.date())
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(4)))
+
+    assert state.keys.spend({"a": 0, "b": 0}, day=NOW.date()) == {"a": 80, "b": 160}
+
+
+def test_days_long_past_are_forgotten(state: SqlState) -> None:
+    day = NOW.date()
+    state.keys.spend({"a": 3}, day=day)
+    state.keys.spend({"a": 1}, day=day + USAGE_DAYS * DAY)
+    kept = state.keys.spend({"a": 0}, day=day)
+
+    state.keys.spend({"a": 1}, day=day + (USAGE_DAYS + 1) * DAY)
+
+    assert kept == {"a": 3}
+    assert state.keys.spend({"a": 0}, day=day) == {"a": 0}
 
 
 def test_an_id_is_given_once(state: SqlState) -> None:
