@@ -14,6 +14,7 @@ from clickwise.testing.issuer import IssuerKey, OidcIssuer
 from clickwise.testing.processes import wait_until
 from clickwise.testing.running import COMMAND, HASHING, RunningSite
 
+SECONDS = 60.0
 SETTING = "a-key-of-the-settings"
 TRIED = "a-key-that-somebody-tried"
 SUBJECT = "whoever-works-here@mail.test"
@@ -131,3 +132,40 @@ def test_strangers_are_refused_and_no_secret_is_in_any_log_or_file(
         if path.is_file():
             held = path.read_bytes()
             assert not [word for word in secrets if word.encode() in held], path
+
+
+@pytest.mark.case(20)
+def test_a_key_s_quota_is_of_all_processes_together_and_outlives_them(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    quota = 30
+    told, _ = keys(home, "create", "bounded", "--scope", "read", "--quota", str(quota), "--json")
+    key = json.loads(told)
+
+    def asked(site: RunningSite, times: int) -> list[int]:
+        """Answers of connections of their own, which the processes share out among them."""
+        headers = {"authorization": f"Bearer {key['key']}"}
+        url = f"{site.address}/v1/users/ann/recommendations"
+        return [
+            httpx.get(url, headers=headers, trust_env=False, timeout=30.0).status_code
+            for _ in range(times)
+        ]
+
+    def today() -> int:
+        listed, _ = keys(home, "list", "--json")
+        return int(next(one["today"] for one in json.loads(listed) if one["id"] == key["id"]))
+
+    with RunningSite(home, environment={"CLICKWISE_WORKERS": "2"}) as site:
+        first = asked(site, 20)
+        wait_until(lambda: today() == 20, seconds=SECONDS, what="both have told what they counted")
+        answers = []
+        wait_until(
+            lambda: answers.append(asked(site, 1)[0]) or answers[-40:] == [429] * 40,
+            seconds=SECONDS, what="both know that nothing is left",
+        )  # fmt: skip
+    with RunningSite(home) as site:
+        asked(site, 1)  # until its first exchange it does not know
+        wait_until(lambda: asked(site, 1) == [429], seconds=SECONDS, what="it was told of the day")
+
+    assert set(first) == {200}
+    # Each process may let through what it had not heard of, within a second or two of requests.
+    assert quota - 20 <= answers.count(200) <= quota - 20 + 20

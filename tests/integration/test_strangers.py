@@ -85,6 +85,7 @@ async def place(issuer: OidcIssuer) -> AsyncIterator[Place]:
         "expired": stored.make(*ALL_SCOPES, now=now, expires=now - timedelta(seconds=1)),
         "revoked": stored.make(*ALL_SCOPES, now=now),
         "slow": stored.make(Scope.ADMIN, now=now, rate=0.001),
+        "spent": stored.make(Scope.ADMIN, now=now, quota=1),
         "unknown": "cw_" + "0" * 12 + "_" + "ab" * 32,
         "expired token": issuer.token(exp=time.time() - 120, scope="clickwise:admin"),
         "early token": issuer.token(nbf=time.time() + 600, scope="clickwise:admin"),
@@ -325,6 +326,20 @@ async def test_who_asks_too_often_is_refused_everywhere(place: Place) -> None:
         answer = await refused(
             place, place.ask(operation.method, operation.path, slow, **body_of(operation)),
             status=429, scope=operation.scope, reason="rate_limited", who=id_of(slow),
+        )  # fmt: skip
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.case(20)
+async def test_who_has_made_the_requests_of_the_day_is_refused_everywhere(place: Place) -> None:
+    spent = place.keys["spent"]
+    await place.ask("GET", "/metrics", spent)  # all that it may
+
+    for operation in guarded(place):
+        assert operation.scope is not None
+        answer = await refused(
+            place, place.ask(operation.method, operation.path, spent, **body_of(operation)),
+            status=429, scope=operation.scope, reason="quota_exhausted", who=id_of(spent),
         )  # fmt: skip
         assert int(answer.headers["retry-after"]) >= 1
 
