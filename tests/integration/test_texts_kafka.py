@@ -39,6 +39,11 @@ def kept(tmp_path):
     made.state.close()
 
 
+def writing(settings):
+    """With a model that writes."""
+    return msgspec.structs.replace(settings, texts="embedded")
+
+
 async def messages(settings, number):
     shown = []
     topic = TEXTS.full_name(settings.kafka_topic_prefix)
@@ -55,7 +60,7 @@ async def test_what_stands_for_an_item_is_on_the_topic(kept, settings):
         [Decision(item_key("a"), ALL, "summary", ItemId("a"), "edit", "By hand", "T", 0, NOW)]
     )
 
-    published = await asyncio.to_thread(publish, settings, kept.texts)
+    published = await asyncio.to_thread(publish, writing(settings), kept.texts)
 
     (raw,) = await messages(settings, 1)
     message = msgspec.json.decode(raw, type=ItemTexts)
@@ -63,6 +68,20 @@ async def test_what_stands_for_an_item_is_on_the_topic(kept, settings):
     assert [(one.field, one.text) for one in message.texts] == [("title", "The tram is new")]
     assert [(one.action, one.text) for one in message.decisions] == [("edit", "By hand")]
     assert message.version == kept.texts.newest_number()
+
+
+async def test_what_a_model_wrote_is_not_on_the_topic_once_texts_are_off(kept, settings):
+    kept.put("a", body="The tram is new.")
+    kept.work()
+    kept.texts.decide(
+        [Decision(item_key("a"), ALL, "summary", ItemId("a"), "edit", "By hand", "T", 0, NOW)]
+    )
+
+    await asyncio.to_thread(publish, settings, kept.texts)
+
+    (raw,) = await messages(settings, 1)
+    message = msgspec.json.decode(raw, type=ItemTexts)
+    assert (message.texts, len(message.decisions)) == ((), 1)
 
 
 async def test_what_people_decide_is_on_the_topic_where_no_model_writes(kept, settings):

@@ -33,7 +33,7 @@ def test_it_is_judged_beside_the_live_model_by_its_own_vectors(trained):
     assert manifest["encoder"].startswith("tiny-")
     assert manifest["text_dimension"] == 32
     assert f"judging {outcome['version']}" in said
-    assert "judging day0-" in said
+    assert "judging the live day0-" in said
 
 
 def test_it_serves_once_the_items_are_encoded_anew(trained):
