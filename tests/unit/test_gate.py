@@ -329,6 +329,16 @@ def test_a_name_keeps_what_it_is_of(text, source):
     assert reason(text, source) == Reason.NAME
 
 
+def test_a_kind_at_the_end_of_a_sentence_is_not_of_the_name_in_the_next():
+    source = Source(
+        "Boats", "The first boat reached Borel city. Arden stood on the hill, old and quiet.", "en"
+    )
+
+    found = judged("On the hill stood Arden city, old and quiet.", source)
+
+    assert (found.reason, found.detail) == (Reason.NAME, "city: not what the item calls Arden")
+
+
 @pytest.mark.parametrize(
     ("text", "source"),
     [

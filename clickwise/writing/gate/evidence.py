@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clickwise.writing.gate import phrases
+from clickwise.writing.gate.called import Called, called
 from clickwise.writing.gate.dates import Dates, dates_in
 from clickwise.writing.gate.judgement import Source
 from clickwise.writing.gate.lexicon import Lexicon, lexicon
@@ -53,6 +54,7 @@ class Evidence:
     denied: dict[str, frozenset[int]]  # stem to the sentences that have it under a negator only
     left_open: dict[str, frozenset[int]]  # the same under "may" and the like
     orders: str  # folded: what was said to a model in it
+    called: Called
 
     def where(self, word: Word) -> frozenset[int]:
         """The sentences that say `word`, in this or another form, or with a word like it."""
@@ -91,8 +93,11 @@ class Evidence:
 
     def says_exactly(self, word: Word) -> bool:
         """Whether the item has `word` itself: a name has no other form."""
-        bare = word.folded.removesuffix("'s")
-        return bare in self.words or bare.removesuffix("s") in self.words
+        return _is_among(self.words, word)
+
+    def is_name(self, word: Word, sentence: Sentence) -> bool:
+        """Whether `word` of `sentence` is a name, to the item or by its capital."""
+        return _is_name(word, sentence, self.lexicon, self.words, self.names)
 
 
 def evidence(source: Source, tag: str) -> Evidence:
@@ -126,6 +131,11 @@ def evidence(source: Source, tag: str) -> Evidence:
         for word in sentence.words
         for form in (word.folded, word.folded.removesuffix("'s"))
     )
+    names = _names(sentences, known)
+
+    def is_name(word: Word, sentence: Sentence) -> bool:
+        return _is_name(word, sentence, known, words, names)
+
     return Evidence(
         lexicon=known,
         sentences=sentences,
@@ -145,11 +155,12 @@ def evidence(source: Source, tag: str) -> Evidence:
         stretch_places=stretch_places,
         prefixes={key: tuple(found[:20]) for key, found in prefixes.items()},
         characters=frozenset(folded),
-        names=_names(sentences, known),
+        names=names,
         dates=dates_in(text, known),
         denied=_only_under(sentences, known.negators, known),
         left_open=_only_under(sentences, known.hedges - known.certain, known),
         orders=orders,
+        called=called(sentences, folded, known, is_name),
     )
 
 
@@ -203,6 +214,20 @@ def _names(sentences: tuple[Sentence, ...], known: Lexicon) -> frozenset[str]:
         for word in sentence.names
         if word.folded not in known.known
     )
+
+
+def _is_among(words: frozenset[str], word: Word) -> bool:
+    bare = word.folded.removesuffix("'s")
+    return bare in words or bare.removesuffix("s") in words
+
+
+def _is_name(
+    word: Word, sentence: Sentence, known: Lexicon, words: frozenset[str], names: frozenset[str]
+) -> bool:
+    if not word.capital or word.folded in known.stop:
+        return False
+    sure = not word.first and not sentence.titled and _is_among(words, word)
+    return sure or word.stem in names
 
 
 def _only_under(

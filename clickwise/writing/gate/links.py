@@ -11,12 +11,16 @@ The other way around: of "the buses of the plan will be electric" the words "the
 electric" hang together and say something else. What follows a preposition is no subject.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from clickwise.writing.gate.evidence import Evidence, Stretch
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.reading import Sentence, Word, clauses
 from clickwise.writing.gate.support import content
+from clickwise.writing.gate.together import Carried, Part, together
+
+# What was found of a clause: its stems to those of each group.
+Held = dict[frozenset[str], list[frozenset[str]]]
 
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -24,20 +28,23 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     known = evidence.lexicon
     if not known.prepositions:
         return None
+    held: Held = {}
     for clause in clauses(sentence, known):
-        if finding := _apart(clause, sentence, evidence) or _no_subject(clause, evidence):
+        if finding := _apart(clause, sentence, held, evidence) or _no_subject(clause, evidence):
             return finding
     return None
 
 
-def _apart(clause: tuple[Word, ...], sentence: Sentence, evidence: Evidence) -> Finding | None:
-    words = [
-        word
-        for word in content(clause, evidence)
-        if evidence.stretches_with(word) and not _is_name(word, sentence, evidence)
-    ]
+def _apart(
+    clause: tuple[Word, ...], sentence: Sentence, held: Held, evidence: Evidence
+) -> Finding | None:
+    said = content(clause, evidence)
+    places = {word.stem: evidence.stretches_with(word) for word in _each_once(said)}
+    words = [word for word in said if places[word.stem] and not _is_name(word, sentence, evidence)]
     parts = [
-        part for part in _linked(words, evidence) if not _is_beside(part[0], sentence, evidence)
+        part
+        for part in _linked(words, places, held, evidence)
+        if not _is_beside(part[0], sentence, evidence)
     ]
     if len(parts) < 2:
         return None
@@ -54,36 +61,30 @@ def _is_name(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
     return sentence.text[word.start + len(word.text) : after.start] == " "
 
 
-def _linked(words: Sequence[Word], evidence: Evidence) -> list[list[Word]]:
-    """`words` in groups that the item links, each in order."""
-    groups: list[list[Word]] = []
-    for word in words:
-        near = [group for group in groups if any(_link(one, word, evidence) for one in group)]
-        merged = [*(one for group in near for one in group), word]
-        groups = [group for group in groups if group not in near]
-        groups.append(sorted(merged, key=lambda one: one.start))
-    return sorted(groups, key=lambda group: group[0].start)
+def _each_once(words: Iterable[Word]) -> list[Word]:
+    """One word of each stem."""
+    return list({word.stem: word for word in words}.values())
 
 
-def _link(one: Word, two: Word, evidence: Evidence) -> bool:
-    topic = evidence.sentences[0].stems
-    if one.stem in topic or two.stem in topic:
-        return True
-    first, second = evidence.stretches_with(one), evidence.stretches_with(two)
-    if first & second:
-        return True
-    return _carried(first, second, evidence) or _carried(second, first, evidence)
+def _linked(
+    words: Sequence[Word], places: dict[str, frozenset[int]], held: Held, evidence: Evidence
+) -> list[list[Word]]:
+    """`words` in groups that the item links, each in order; `places`: stretches of each stem."""
+    stems = frozenset(word.stem for word in words)
+    if not stems or stems & evidence.sentences[0].stems:
+        return [list(words)] if words else []
+    if stems not in held:
+        # Whichever word the clause has first, they may be linked.
+        parts = [Part(stem, 0, 1, places[stem]) for stem in stems]
+        groups = together(parts, evidence, _carried(evidence))
+        held[stems] = [frozenset(part.text for part in group) for group in groups]
+    found = [[word for word in words if word.stem in group] for group in held[stems]]
+    return sorted(found, key=lambda group: group[0].start)
 
 
-def _carried(first: frozenset[int], second: frozenset[int], evidence: Evidence) -> bool:
-    """Whether a stretch of `second` begins with its verb, and one of `first` stands before it."""
-    earliest = evidence.earliest(first)
-    told = evidence.stretches
-    return any(
-        earliest.get(told[later].sentence, later) < later
-        and not _has_subject(told[later], evidence)
-        for later in second
-    )
+def _carried(evidence: Evidence) -> Carried:
+    """All parts of a stretch that begins with its verb."""
+    return lambda stretch, parts: () if _has_subject(stretch, evidence) else parts
 
 
 def _has_subject(stretch: Stretch, evidence: Evidence) -> bool:
@@ -101,16 +102,18 @@ def _is_beside(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
 
 def _preposition_before(words: Sequence[Word], at: int, evidence: Evidence) -> int:
     """Where the preposition stands that words[at] follows, determiners aside; -1: nowhere."""
+    found = -1
+    for place in range(1, at + 1):
+        found = _after(words[place - 1], place, found, evidence)
+    return found
+
+
+def _after(before: Word, at: int, found: int, evidence: Evidence) -> int:
+    """The same of the word at `at`, from the word `before` it and what was `found` of that."""
     known = evidence.lexicon
-    before = at - 1
-    while before >= 0:
-        folded = words[before].folded
-        if folded in known.prepositions:
-            return before
-        if folded not in known.determiners and folded not in known.numbers:
-            return -1
-        before -= 1
-    return -1
+    if before.folded in known.prepositions:
+        return at - 1
+    return found if before.folded in known.determiners or before.folded in known.numbers else -1
 
 
 def _no_subject(clause: tuple[Word, ...], evidence: Evidence) -> Finding | None:
@@ -124,9 +127,9 @@ def _no_subject(clause: tuple[Word, ...], evidence: Evidence) -> Finding | None:
         said = next((one for one in content(clause[at + 1 :], evidence)), None)
         if said is None or not evidence.where(word) or word.stem in evidence.names:
             return None
-        told = [evidence.stretches[one] for one in evidence.stretches_with(word)]
-        both = [one.words for one in told if any(other.stem == said.stem for other in one.words)]
-        if both and all(_is_owner(words, word, said, evidence) for words in both):
+        both = evidence.stretches_with(word) & evidence.stretch_places.get(said.stem, frozenset())
+        told = (evidence.stretches[one].words for one in both)
+        if both and all(_is_owner(words, word, said, evidence) for words in told):
             return Finding(Reason.SUPPORT, f"{word.text}, {said.text}: of another in the item")
         return None
     return None
@@ -135,11 +138,16 @@ def _no_subject(clause: tuple[Word, ...], evidence: Evidence) -> Finding | None:
 def _is_owner(words: tuple[Word, ...], owner: Word, said: Word, evidence: Evidence) -> bool:
     """Whether `owner` stands behind a noun and a preposition each time before `said`."""
     end = next(at for at, word in enumerate(words) if word.stem == said.stem)
-    places = [at for at, word in enumerate(words[:end]) if word.stem == owner.stem]
-    for at in places:
-        if words[at].folded.endswith("'s"):
+    nouns = content(words[:end], evidence)
+    found = False
+    begin = -1
+    for at, word in enumerate(words[:end]):
+        begin = _after(words[at - 1], at, begin, evidence) if at else -1
+        if word.stem != owner.stem:
             continue
-        begin = _preposition_before(words, at, evidence)
-        if begin <= 0 or not content(words[:begin], evidence):
+        found = True
+        if word.folded.endswith("'s"):
+            continue
+        if begin <= 0 or not nouns or nouns[0].start >= words[begin].start:
             return False
-    return bool(places)
+    return found

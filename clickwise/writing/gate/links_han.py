@@ -4,14 +4,16 @@ A clause is cut into the longest runs of characters that stand in some stretch o
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from clickwise.writing.gate.evidence import Evidence
+from clickwise.writing.gate.evidence import Evidence, Stretch
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.lexicon import Lexicon
 from clickwise.writing.gate.reading import HAN, Sentence, stretches
+from clickwise.writing.gate.together import Part, together
 
 _HAN = re.compile(f"[{HAN}]")
 _OF = re.compile(f"(?:[{HAN}])?\u7684[{HAN}]{{2,}}")  # what an owner has
@@ -28,33 +30,43 @@ class _Run:
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     """Parts of a clause of `sentence` that the item does not say of each other."""
-    for _, clause in stretches(sentence):
-        runs = _runs(clause, evidence)
-        told = [run for run in runs if _says_something(run.text, evidence)]
-        if finding := _apart(clause, told, evidence) or _no_subject(runs, evidence):
+    held: dict[str, frozenset[int]] = {}
+    adjoined: set[tuple[str, str]] = set()
+    for clause in dict.fromkeys(clause for _, clause in stretches(sentence)):
+        runs = _runs(clause, held, evidence)
+        if finding := _apart(clause, runs, evidence) or _no_subject(runs, adjoined, evidence):
             return finding
     return None
 
 
 def _apart(clause: str, runs: list[_Run], evidence: Evidence) -> Finding | None:
-    groups: list[list[_Run]] = []
-    for run in runs:
-        near = [group for group in groups if any(_link(one, run, evidence) for one in group)]
-        merged = [*(one for group in near for one in group), run]
-        groups = [group for group in groups if group not in near]
-        groups.append(sorted(merged, key=lambda one: one.start))
+    last = {run.text: run for run in runs}
+    first = {run.text: run for run in reversed(runs)}
+    told = [
+        Part(text, run.start, last[text].start, run.places)
+        for text, run in first.items()
+        if _says_something(text, evidence)
+    ]
+    if any(_is_topic(part.text, evidence) for part in told):
+        return None
+    groups = [
+        sorted(group, key=lambda part: part.first)
+        for group in together(told, evidence, lambda one, parts: _opening(one, parts, evidence))
+    ]
     beside = evidence.lexicon.prepositions
     parts = sorted(
-        (group for group in groups if clause[group[0].start - 1 : group[0].start] not in beside),
-        key=lambda group: group[0].start,
+        (group for group in groups if clause[group[0].first - 1 : group[0].first] not in beside),
+        key=lambda group: group[0].first,
     )
     if len(parts) < 2:
         return None
-    shown = f"{parts[0][-1].text}, {parts[1][0].text}: apart in the item"
+    end = max(parts[0], key=lambda part: part.last)
+    shown = f"{end.text}, {parts[1][0].text}: apart in the item"
     return Finding(Reason.SUPPORT, shown[:120])
 
 
-def _runs(clause: str, evidence: Evidence) -> list[_Run]:
+def _runs(clause: str, held: dict[str, frozenset[int]], evidence: Evidence) -> list[_Run]:
+    """The runs of `clause` in order; `held` remembers which stretches have a text."""
     told = evidence.stretches
     found: list[_Run] = []
     at = 0
@@ -65,12 +77,12 @@ def _runs(clause: str, evidence: Evidence) -> list[_Run]:
             continue
         size = 2
         while at + size < len(clause):
-            longer = frozenset(
-                one for one in places if clause[at : at + size + 1] in told[one].folded
-            )
-            if not longer:
+            longer = clause[at : at + size + 1]
+            if longer not in held:
+                held[longer] = frozenset(one for one in places if longer in told[one].folded)
+            if not held[longer]:
                 break
-            places, size = longer, size + 1
+            places, size = held[longer], size + 1
         found.append(_Run(clause[at : at + size], at, places))
         at += size
     return found
@@ -87,36 +99,37 @@ def _says_something(text: str, evidence: Evidence) -> bool:
     return len(bare) > 1 and any(character not in light for character in bare)
 
 
-def _link(one: _Run, two: _Run, evidence: Evidence) -> bool:
+def _is_topic(text: str, evidence: Evidence) -> bool:
     topic = evidence.sentences[0].folded
-    if any(run.text[at : at + 2] in topic for run in (one, two) for at in range(len(run.text) - 1)):
-        return True
-    return bool(one.places & two.places) or _carried(one, two, evidence)
+    return any(text[at : at + 2] in topic for at in range(len(text) - 1))
 
 
-def _carried(one: _Run, two: _Run, evidence: Evidence) -> bool:
-    """Whether `two` begins a stretch without a subject of its own, after one that has `one`."""
-    told = evidence.stretches
-    earliest = evidence.earliest(one.places)
-    for later in two.places:
-        begin = _opening(evidence.lexicon).sub("", told[later].folded.lstrip())
-        if begin.startswith(two.text) and earliest.get(told[later].sentence, later) < later:
-            return True
-    return False
+def _opening(stretch: Stretch, parts: Iterable[Part], evidence: Evidence) -> list[Part]:
+    """Those of `parts` that begin the stretch, which has no subject of its own then."""
+    told = stretch.folded.lstrip()
+    joint = _joint(evidence.lexicon).match(told)
+    begin = joint.end() if joint else 0
+    return [part for part in parts if told.startswith(part.text, begin)]
 
 
 @cache
-def _opening(known: Lexicon) -> re.Pattern[str]:
+def _joint(known: Lexicon) -> re.Pattern[str]:
     """What may stand before all else in a stretch."""
     words = "|".join(sorted(known.conjunctions, key=len, reverse=True))
-    return re.compile(f"^(?:{words})")
+    return re.compile(words)
 
 
-def _no_subject(runs: list[_Run], evidence: Evidence) -> Finding | None:
-    """A subject that in the item owns the one that it says the same of: "X of the plan will"."""
+def _no_subject(
+    runs: list[_Run], adjoined: set[tuple[str, str]], evidence: Evidence
+) -> Finding | None:
+    """A subject that in the item owns the one that it says the same of: "X of the plan will".
+
+    `adjoined` remembers the runs that were looked at.
+    """
     for one, two in pairwise(runs):
-        if one.start + len(one.text) != two.start:
+        if one.start + len(one.text) != two.start or (one.text, two.text) in adjoined:
             continue
+        adjoined.add((one.text, two.text))
         if not any(two.text.startswith(word) for word in evidence.lexicon.auxiliaries):
             continue
         both = [evidence.stretches[at].folded for at in one.places & two.places]

@@ -45,12 +45,7 @@ class Sentence:
     folded: str
     words: tuple[Word, ...]
     stems: frozenset[str]
-
-    @property
-    def titled(self) -> bool:
-        """Most of its words begin with capitals, so that capitals say nothing here."""
-        later = [word for word in self.words if not word.first and len(word.text) > 3]
-        return len(later) >= 2 and sum(word.capital for word in later) > 0.7 * len(later)
+    titled: bool  # most of its words begin with capitals, so that capitals say nothing here
 
     @property
     def names(self) -> list[Word]:
@@ -146,4 +141,10 @@ def _sentence(text: str, language: str) -> Sentence:
         first = not words or before[-1:] in _OPENERS
         folded = fold(found.group())
         words.append(Word(found.group(), folded, stem(folded, language), found.start(), first))
-    return Sentence(text, fold(text), tuple(words), frozenset(word.stem for word in words))
+    stems = frozenset(word.stem for word in words)
+    return Sentence(text, fold(text), tuple(words), stems, _is_titled(words))
+
+
+def _is_titled(words: list[Word]) -> bool:
+    later = [word for word in words if not word.first and len(word.text) > 3]
+    return len(later) >= 2 and sum(word.capital for word in later) > 0.7 * len(later)
