@@ -84,6 +84,17 @@ def test_chinese_runs_that_are_repeated_do_not_read_the_item_again(words):
     assert counted.stretches.asked <= 3 * len(said.stretches)
 
 
+def test_chinese_clauses_of_the_same_runs_do_not_read_the_item_again():
+    said = item(["门红砖，", "门铁窗，"], "zh")
+    counted = replace(said, stretches=Counted(said.stretches))
+
+    clauses = "，".join(f"{begin}红砖在铁窗" for begin in "赤橙黄绿青蓝紫黑白灰粉褐")
+    (sentence,) = read(clauses, "zh").sentences
+
+    assert links_han.check(sentence, counted) is None
+    assert counted.stretches.asked <= 3 * len(said.stretches)
+
+
 @pytest.mark.parametrize(("language", "city"), [("en", "city"), ("pt", "cidade")])
 def test_kinds_at_names_of_a_text_do_not_read_the_item_again(language, city):
     names = [pair.capitalize() for pair in pairs("bcdfgjkmpq")]

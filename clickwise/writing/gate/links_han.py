@@ -28,18 +28,23 @@ class _Run:
     places: frozenset[int]  # stretches of the item
 
 
+_Linked = dict[tuple[str, ...], list[list[str]]]  # runs of a clause in order to their groups
+
+
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     """Parts of a clause of `sentence` that the item does not say of each other."""
     held: dict[str, frozenset[int]] = {}
+    linked: _Linked = {}
     adjoined: set[tuple[str, str]] = set()
     for clause in dict.fromkeys(clause for _, clause in stretches(sentence)):
         runs = _runs(clause, held, evidence)
-        if finding := _apart(clause, runs, evidence) or _no_subject(runs, adjoined, evidence):
+        finding = _apart(clause, runs, linked, evidence) or _no_subject(runs, adjoined, evidence)
+        if finding:
             return finding
     return None
 
 
-def _apart(clause: str, runs: list[_Run], evidence: Evidence) -> Finding | None:
+def _apart(clause: str, runs: list[_Run], linked: _Linked, evidence: Evidence) -> Finding | None:
     last = {run.text: run for run in runs}
     first = {run.text: run for run in reversed(runs)}
     told = [
@@ -49,9 +54,15 @@ def _apart(clause: str, runs: list[_Run], evidence: Evidence) -> Finding | None:
     ]
     if any(_is_topic(part.text, evidence) for part in told):
         return None
+    # How the runs follow each other decides, not where they stand.
+    order = tuple(run.text for run in runs)
+    if order not in linked:
+        found = together(told, evidence, lambda one, parts: _opening(one, parts, evidence))
+        linked[order] = [[part.text for part in group] for group in found]
+    part_of = {part.text: part for part in told}
     groups = [
-        sorted(group, key=lambda part: part.first)
-        for group in together(told, evidence, lambda one, parts: _opening(one, parts, evidence))
+        sorted((part_of[text] for text in group), key=lambda part: part.first)
+        for group in linked[order]
     ]
     beside = evidence.lexicon.prepositions
     parts = sorted(
