@@ -3,14 +3,16 @@
 Each owner notes in the database, beside the offset up to which a partition is applied, the mark
 before which nobody waits for a list any more (`marks`). Whoever takes the partition over reads the
 events between the two once more, beside the flow of new ones, and has their users wait: after a
-kill, too, that is all it takes to know whom nobody has told.
+kill, too, that is all it takes to know whom nobody has told. Of a partition that it had before, it
+reads only what it has not heard of.
 
 What that costs is bounded, however long the log or the last owner's queue was: `LOOK_BACK` events
-of a partition. Who changed before them gets a list with the next event.
+of a partition, and no more users at a time than there is room for. Who changed before them gets a
+list with the next event.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -19,7 +21,6 @@ from clickwise.settings import Settings
 from clickwise.state.port import Partition, State
 from clickwise.topics import EVENTS, RECOMMENDATIONS
 from clickwise.types import UserId
-from streams.flows import Changed
 from streams.marks import Marks
 from streams.waiting import persistently
 
@@ -42,14 +43,16 @@ class Handover:
         settings: Settings,
         state: State,
         marks: Marks,
-        changed: Changed,
+        found: Callable[[Sequence[UserId]], None],
+        full: Callable[[], bool],
         read: UsersBetween,
     ) -> None:
-        """`changed` hears of users who may have no list of their newest profile."""
+        """`found` hears of users who may have no list of their newest profile, while not `full`."""
         self._settings = settings
         self._state = state
         self._marks = marks
-        self._changed = changed
+        self._found = found
+        self._full = full
         self._users_between = read
         self._topic = EVENTS.full_name(settings.kafka_topic_prefix)
         self._lists = RECOMMENDATIONS.full_name(settings.kafka_topic_prefix)
@@ -82,32 +85,48 @@ class Handover:
                 await persistently(self._keep, dependency="stores")
 
     async def _look_back(self) -> None:
-        taken, moves = self._taken, self._moves
+        moves = self._moves
         applied, marks = await asyncio.to_thread(self._read)
-        mine = self._marks.now()
-        slices = {
-            number: self._slice(number, marks.get(number, 0), mine.get(number, 0), offset)
-            for number, offset in applied.items()
-            if number in taken
-        }
-        users = 0
-        if some := {number: one for number, one in slices.items() if one}:
-            async with aclosing(self._users_between(self._topic, some)) as found:
-                async for those in found:
-                    owners = await asyncio.to_thread(self._state.aliases.owners, those)
-                    self._changed([owners.get(user, user) for user in those], {})
-                    users += len(those)
-            num_events = sum(map(len, some.values()))
-            _log.info("looked back for lists", partitions=len(some), events=num_events, users=users)
         if self._moves != moves:
             return  # they have moved again
-        self._taken = set()
-        for number in taken:
+        slices = {
+            number: self._slice(number, marks.get(number, 0), applied[number])
+            for number in self._taken & applied.keys()
+        }
+        some = {number: one for number, one in slices.items() if one}
+        self._begin(self._taken - some.keys(), applied)
+        if some and await self._hear_of(some, moves):
+            self._begin(some, applied)
+
+    async def _hear_of(self, slices: Mapping[int, range], moves: int) -> bool:
+        """Have the users of these events wait; False where partitions have moved meanwhile."""
+        users = 0
+        async with aclosing(self._users_between(self._topic, slices)) as found:
+            async for those in found:
+                owners = await asyncio.to_thread(self._state.aliases.owners, those)
+                await self._room(moves)
+                if self._moves != moves:
+                    return False
+                self._found([owners.get(user, user) for user in those])
+                users += len(those)
+        num_events = sum(map(len, slices.values()))
+        _log.info("looked back for lists", partitions=len(slices), events=num_events, users=users)
+        return self._moves == moves
+
+    async def _room(self, moves: int) -> None:
+        """Wait while too many wait already; the marks are kept meanwhile."""
+        while self._full() and self._moves == moves:
+            await asyncio.sleep(MARK_SECONDS)
+            await persistently(self._keep, dependency="stores")
+
+    def _begin(self, partitions: Iterable[int], applied: Mapping[int, int]) -> None:
+        for number in tuple(partitions):
+            self._taken.discard(number)
             self._marks.begin(number, applied.get(number, 0))
 
-    def _slice(self, number: int, kept: int, mine: int, applied: int) -> range:
-        """Offsets whose users may wait. `mine`: of a partition that has been this worker's."""
-        mark = max(kept, mine)
+    def _slice(self, number: int, kept: int, applied: int) -> range:
+        """Offsets whose users may wait, unknown to this worker."""
+        mark = max(kept, self._marks.heard(number))
         begin = max(mark, applied - LOOK_BACK)
         if mark < begin and kept:
             _log.warning(

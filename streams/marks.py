@@ -25,6 +25,7 @@ class Marks:
         self._in_hand: dict[UserId, int] = {}
         self._reached: dict[int, dict[int, int]] = {}  # by turn: next offsets of partitions
         self._begun: set[int] = set()
+        self._heard: dict[int, int] = {}
         self._marks: dict[int, int] = {}
 
     def wait(self, user: UserId) -> None:
@@ -53,6 +54,7 @@ class Marks:
     def begin(self, partition: int, offset: int) -> None:
         """From here on nothing of this partition is left out; who changed before waits already."""
         self._begun.add(partition)
+        self._heard[partition] = offset  # below the one before where the database was put back
         self.reached({partition: offset})
 
     def leave(self, partitions: Collection[int]) -> None:
@@ -65,6 +67,13 @@ class Marks:
         for partition, offset in following.items():
             if partition in self._begun:
                 found[partition] = max(offset, found.get(partition, 0))
+                self._heard[partition] = max(offset, self._heard[partition])
+
+    def heard(self, partition: int) -> int:
+        """The offset up to which this process knew of everybody, though another may have had the
+        partition since: who changed before it waits here, or has a list.
+        """
+        return self._heard.get(partition, 0)
 
     def now(self) -> dict[int, int]:
         """The marks, by partition, and the next turn begins."""

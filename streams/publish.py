@@ -2,7 +2,9 @@
 
 At most one list per user and interval: the first change is published at once, those that
 follow within the interval together at its end. The work is done in slices with rests between,
-so that it takes a tenth of the time at most and events go first.
+so that it takes a tenth of the time at most and events go first. Those of whom a look back found
+that they may have no list (`handover`) come behind those who change now: an interval later, since
+another worker may just have published theirs, and in the place of a slice that is left to them.
 
 The topic is compacted: a list that fell back to something cheaper would stand there in place of
 a good one. It is made again a little later, for as long as it takes. And who writes last is right:
@@ -12,12 +14,14 @@ So each looks once more, after it has written, whether the profile is still the 
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice, takewhile
 
 from clickwise import logs, metrics
 from clickwise.codec import encode
@@ -38,6 +42,9 @@ REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
 AGAIN_SECONDS = 1.0  # before the second try of a list; twice as long before each further one
 LONGEST_SECONDS = 30.0
 TRIES = 5  # of a list that a fault prevents, which no service explains
+# Of a list that is degraded time and again, while others come out: 151 s and more. From then
+# on it is tried without holding up the marks, which are those of all users.
+HELD_TRIES = 10
 
 FINISH_SECONDS = 4.0  # of a worker that is told to stop
 
@@ -84,8 +91,10 @@ class Publisher:
         self._max_waiting = max_waiting
         self._due: dict[UserId, float] = {}
         self._queue: list[tuple[float, UserId]] = []
+        self._late: dict[UserId, float] = {}  # found by looking back; when due, in that order
         self._last: dict[UserId, float] = {}
         self._tried: dict[UserId, int] = {}
+        self._came_out = -math.inf  # when a list was last as it should be
         self._in_hand: list[UserId] = []  # of whom no list is written yet
         self._woken = asyncio.Event()
 
@@ -96,8 +105,28 @@ class Publisher:
             if user not in self._due:
                 last = self._last.get(user)
                 self._wait(user, now if last is None else max(now, last + self._interval_seconds))
+            self._marks.wait(user)
         self._marks.reached(following)
         self._woken.set()
+
+    def found(self, users: Sequence[UserId]) -> None:
+        """These users changed some time ago, and may have no list since; never waits."""
+        due = time.monotonic() + self._interval_seconds
+        for user in users:
+            if user not in self._due and user not in self._late:
+                self._make_room()
+                self._late[user] = due
+            self._marks.wait(user)
+        metrics.queue_length.labels(_QUEUE).set(self._waiting)
+        self._woken.set()
+
+    def full(self) -> bool:
+        """Whether to look back no further for now: half the room is for those who change."""
+        return self._waiting >= self._max_waiting // 2
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._due) + len(self._late)
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -113,9 +142,10 @@ class Publisher:
         """Publish for all who wait, once, without rests: `run` is over. Whom `FINISH_SECONDS` do
         not suffice for gets a list from the next owner of the partition.
         """
-        waiting = list(dict.fromkeys([*self._in_hand, *self._due]))
+        waiting = list(dict.fromkeys([*self._in_hand, *self._due, *self._late]))
         self._queue.clear()
         self._due.clear()
+        self._late.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
                 for begin in range(0, len(waiting), SLICE):
@@ -156,20 +186,28 @@ class Publisher:
             written = dict.fromkeys(gone, 0)
 
     def _wait(self, user: UserId, due: float) -> None:
-        if len(self._due) >= self._max_waiting:
-            oldest = next(iter(self._due))
-            del self._due[oldest]
-            self._tried.pop(oldest, None)
-            self._marks.let_go(oldest)
-            metrics.dropped.labels(_QUEUE).inc()
+        self._late.pop(user, None)
+        self._make_room()
         self._due[user] = due
-        self._marks.wait(user)
         heapq.heappush(self._queue, (due, user))
-        metrics.queue_length.labels(_QUEUE).set(len(self._due))
+        metrics.queue_length.labels(_QUEUE).set(self._waiting)
+
+    def _make_room(self) -> None:
+        if self._waiting < self._max_waiting:
+            return
+        waiting = self._late or self._due
+        oldest = next(iter(waiting))
+        del waiting[oldest]
+        self._tried.pop(oldest, None)
+        self._marks.let_go(oldest)
+        metrics.dropped.labels(_QUEUE).inc()
 
     def _put_off(self, users: Sequence[UserId], made: _Made) -> None:
         """Have those of `users` who got no list wait once more."""
         now = time.monotonic()
+        if made.messages:
+            self._came_out = now
+        others = now - self._came_out <= max(self._interval_seconds, LONGEST_SECONDS)
         for user in users:
             tried = self._tried.pop(user, 0) + 1
             if user not in made.degraded and user not in made.failed:
@@ -181,26 +219,34 @@ class Publisher:
             if user not in self._due:  # else a newer change waits already
                 pause = min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** min(tried - 1, TRIES))
                 self._wait(user, now + max(self._interval_seconds, pause))
-            self._marks.put_back(user)
+            if tried < HELD_TRIES or not others:
+                self._marks.put_back(user)
             self._tried[user] = tried
 
     def _take_due(self, now: float) -> list[UserId]:
+        late = [*islice(takewhile(lambda user: self._late[user] <= now, self._late), SLICE)]
         users: list[UserId] = []
-        while self._queue and len(users) < SLICE and self._queue[0][0] <= now:
+        fresh = SLICE - 1 if late else SLICE
+        while self._queue and len(users) < fresh and self._queue[0][0] <= now:
             due, user = heapq.heappop(self._queue)
             if self._due.get(user) == due:  # else it was let go, or waits anew
                 del self._due[user]
-                self._last.pop(user, None)
-                self._last[user] = now
                 users.append(user)
+        for user in late[: SLICE - len(users)]:
+            del self._late[user]
+            users.append(user)
+        for user in users:
+            self._last.pop(user, None)
+            self._last[user] = now
         while self._last and next(iter(self._last.values())) < now - self._interval_seconds:
             del self._last[next(iter(self._last))]
-        metrics.queue_length.labels(_QUEUE).set(len(self._due))
+        metrics.queue_length.labels(_QUEUE).set(self._waiting)
         return users
 
     async def _sleep_until_due(self) -> None:
         self._woken.clear()
-        seconds = self._queue[0][0] - time.monotonic() if self._queue else None
+        dues = [*(due for due, _ in self._queue[:1]), *islice(self._late.values(), 1)]
+        seconds = min(dues) - time.monotonic() if dues else None
         try:
             await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:

@@ -187,7 +187,8 @@ def _flows(
             settings=settings,
             state=parts.state,
             marks=marks,
-            changed=publisher.changed,
+            found=publisher.found,
+            full=publisher.full,
             read=partial(users_between, settings),
         )
         beside += [publisher.run, handover.run]

@@ -19,6 +19,7 @@ from streams.handover import LOOK_BACK, Handover
 from streams.marks import Marks
 
 SETTINGS = load({}, kafka_topic_prefix="t", kafka_group="workers", kafka_partitions=2)
+PAGE = 5_000
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
@@ -37,7 +38,8 @@ class Log:
         if self.faults:
             raise self.faults.pop()
         for number, offsets in slices.items():
-            yield [UserId(f"p{number}-{offset}") for offset in offsets]
+            for begin in range(0, len(offsets), PAGE):
+                yield [UserId(f"p{number}-{at}") for at in offsets[begin : begin + PAGE]]
 
 
 class Owner:
@@ -46,12 +48,17 @@ class Owner:
     def __init__(self, state: State, log: Log) -> None:
         self.marks = Marks()
         self.waiting: list[UserId] = []
+        self.room = 1_000_000
         self.handover = Handover(
-            settings=SETTINGS, state=state, marks=self.marks, changed=self.hear, read=log.between
+            settings=SETTINGS,
+            state=state,
+            marks=self.marks,
+            found=self.hear,
+            full=lambda: len(self.waiting) >= self.room,
+            read=log.between,
         )
 
-    def hear(self, users: Sequence[UserId], following: Mapping[int, int]) -> None:
-        assert not following
+    def hear(self, users: Sequence[UserId]) -> None:
         for user in users:
             self.marks.wait(user)
         self.waiting += users
@@ -154,9 +161,46 @@ async def test_however_far_the_mark_is_behind_a_bounded_number_of_events_is_read
     owner = Owner(state, log)
 
     async with owner.running(0):
-        await until(lambda: owner.waiting)
+        await until(lambda: owner.marks._begun == {0})
 
     assert log.read == [{0: range(9 * LOOK_BACK, 10 * LOOK_BACK)}]
+    assert len(owner.waiting) == LOOK_BACK
+
+
+async def test_a_look_back_waits_while_too_many_wait_and_keeps_the_other_marks(
+    state: State,
+) -> None:
+    store(state, "events", p0=2 * PAGE, p1=3)
+    store(state, "recommendations", p0=1, p1=3)
+    owner = Owner(state, Log())
+    owner.room = PAGE
+
+    async with owner.running(0, 1):
+        await until(lambda: len(owner.waiting) == PAGE)
+        owner.marks.take(owner.waiting)
+        owner.marks.done()
+        owner.marks.reached({1: 4})
+        await until(lambda: kept(state) == {0: 1, 1: 4})
+        assert len(owner.waiting) == PAGE
+        owner.waiting.clear()
+        await until(lambda: owner.marks._begun == {0, 1})
+
+    assert len(owner.waiting) == PAGE - 1
+
+
+async def test_a_look_back_that_waits_ends_when_the_partitions_move(state: State) -> None:
+    store(state, "events", p0=2 * PAGE)
+    log = Log()
+    owner = Owner(state, log)
+    owner.room = PAGE
+
+    async with owner.running(0):
+        await until(lambda: len(owner.waiting) == PAGE)
+        owner.handover.placed([("t.events", 1)])
+        await until(lambda: owner.marks._begun == {1})
+
+    assert len(owner.waiting) == PAGE
+    assert log.read == [{0: range(2 * PAGE)}]
 
 
 async def test_nothing_is_read_again_where_everybody_has_a_list(state: State) -> None:
@@ -191,6 +235,43 @@ async def test_a_partition_that_comes_back_is_read_from_where_another_owner_left
         await until(lambda: owner.waiting)
 
     assert log.read == [{0: range(25, 30)}]
+
+
+async def test_a_partition_that_the_worker_keeps_is_not_read_again(state: State) -> None:
+    store(state, "events", p0=12, p1=4)
+    store(state, "recommendations", p0=10, p1=4)
+    log = Log()
+    owner = Owner(state, log)
+
+    async with owner.running(0):
+        await until(lambda: owner.marks._begun == {0})
+        store(state, "events", p0=15, p1=7)
+        owner.marks.wait(UserId("ann"))
+        owner.marks.reached({0: 15})
+        owner.handover.placed(())
+        owner.handover.placed([("t.events", 0), ("t.events", 1)])
+        await until(lambda: owner.marks._begun == {0, 1})
+        assert kept(state)[0] == 10  # ann and those two still wait
+
+    assert log.read == [{0: range(10, 12)}, {1: range(4, 7)}]
+
+
+async def test_of_a_partition_that_the_worker_had_only_what_others_applied_is_read(
+    state: State,
+) -> None:
+    store(state, "events", p0=12)
+    store(state, "recommendations", p0=10)
+    log = Log()
+    owner = Owner(state, log)
+
+    async with owner.running(0):
+        await until(lambda: owner.marks._begun == {0})
+        owner.handover.placed(())
+        store(state, "events", p0=30)  # and who did that was killed
+        owner.handover.placed([("t.events", 0)])
+        await until(lambda: owner.marks._begun == {0})
+
+    assert log.read == [{0: range(10, 12)}, {0: range(12, 30)}]
 
 
 async def test_a_guest_who_became_a_user_is_that_user(state: State) -> None:

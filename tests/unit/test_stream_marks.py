@@ -88,6 +88,29 @@ def test_what_is_read_of_a_partition_that_may_be_another_ones_says_nothing() -> 
     assert marks.now() == {0: 12}
 
 
+def test_what_was_heard_of_ends_where_the_partition_was_left() -> None:
+    marks = begun(0)
+    changed(marks, ANN, 0, 5)
+    marks.leave([0])
+
+    marks.reached({0: 9})
+    assert (marks.heard(0), marks.heard(1)) == (5, 0)
+
+    marks.begin(0, 12)
+    changed(marks, BOB, 0, 14)
+    assert marks.heard(0) == 14
+
+
+def test_what_was_heard_of_is_less_after_a_database_was_put_back() -> None:
+    marks = begun(0)
+    marks.reached({0: 9})
+    marks.leave([0])
+
+    marks.begin(0, 4)
+
+    assert marks.heard(0) == 4
+
+
 def test_who_waits_for_ever_costs_a_bounded_number_of_turns() -> None:
     marks = begun(0)
     changed(marks, ANN, 0, 1)

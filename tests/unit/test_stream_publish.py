@@ -15,7 +15,7 @@ from clickwise.recommend.answers import Answer, RecommendRequest
 from clickwise.types import ModelVersion, UserId
 from streams.kafka import Message
 from streams.marks import Marks
-from streams.publish import TRIES, Publisher
+from streams.publish import HELD_TRIES, SLICE, TRIES, Publisher
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ANN = UserId("ann")
@@ -34,8 +34,12 @@ class Outlet:
 class Lists:
     """Makes lists of the users' newest versions; the first ones not as they should be."""
 
-    def __init__(self, *, degraded: int = 0, fault: Exception | None = None) -> None:
+    def __init__(
+        self, *, degraded: int = 0, fault: Exception | None = None, never: UserId | None = None
+    ) -> None:
+        """`never`: whose list is always degraded."""
         self.made = 0
+        self.never = never
         self.versions: dict[UserId, int] = {ANN: 1}
         self._degraded = degraded
         self._fault = fault
@@ -45,7 +49,7 @@ class Lists:
         if self._fault is not None:
             raise self._fault
         user = UserId(request.user or "")
-        degraded = self.made <= self._degraded
+        degraded = self.made <= self._degraded or user == self.never
         return Answer(
             request_id="r",
             user=user,
@@ -71,7 +75,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def publishing(
-    lists: Lists, outlet: Outlet, *, interval_seconds: float = 0.0
+    lists: Lists, outlet: Outlet, *, interval_seconds: float = 0.0, max_waiting: int = 20_000
 ) -> Iterator[tuple[Publisher, Marks]]:
     marks = Marks()
     marks.begin(0, 0)
@@ -85,6 +89,7 @@ def publishing(
             topic="recommendations",
             interval_seconds=interval_seconds,
             thread=thread,
+            max_waiting=max_waiting,
         )
         yield publisher, marks
 
@@ -145,8 +150,27 @@ async def test_a_list_that_a_lost_service_prevents_is_made_again() -> None:
     with publishing(lists, outlet) as (publisher, marks):
         publisher.changed([ANN], {0: 1})
         async with running(publisher):
-            await until(lambda: lists.made > TRIES)
+            await until(lambda: lists.made > HELD_TRIES)
             assert marks.now() == {0: 0}
+
+
+async def test_a_list_that_alone_stays_degraded_holds_up_the_marks_for_some_tries() -> None:
+    lists, outlet = Lists(never=ANN), Outlet()
+    bob = UserId("bob")
+    lists.versions[bob] = 1
+
+    with publishing(lists, outlet) as (publisher, marks):
+        publisher.changed([ANN], {0: 1})
+        async with running(publisher):
+            await until(lambda: lists.made >= 2 * HELD_TRIES)
+            publisher.changed([bob], {0: 2})
+            assert marks.now() == {0: 0}
+            await until(lambda: marks.now() == {0: 2})
+
+            lists.never = None
+            await until(lambda: len(outlet.written) == 2)
+
+    assert [message.key for message in outlet.written] == [b"bob", b"ann"]
 
 
 async def test_a_list_written_after_that_of_a_newer_profile_is_made_anew() -> None:
@@ -182,6 +206,59 @@ async def test_a_list_written_after_its_user_was_erased_is_taken_back() -> None:
             await until(lambda: marks.now() == {0: 1})
 
     assert versions(outlet) == [1, None]
+
+
+async def test_who_was_found_by_looking_back_comes_behind_who_changes_now() -> None:
+    lists, outlet = Lists(), Outlet()
+    found = [UserId(f"late{number}") for number in range(3 * SLICE)]
+    fresh = [UserId(f"fresh{number}") for number in range(2 * SLICE)]
+    lists.versions = dict.fromkeys([*found, *fresh], 1)
+
+    with publishing(lists, outlet) as (publisher, _):
+        publisher.found(found)
+        publisher.changed([*fresh, found[-1]], {})
+        async with running(publisher):
+            await until(lambda: len(outlet.written) == len(found) + len(fresh))
+
+    keys = [message.key.decode() for message in outlet.written if message.key]
+    assert [key.rstrip("0123456789") for key in keys[:SLICE]] == ["fresh"] * (SLICE - 1) + ["late"]
+    assert {*fresh, found[-1]} <= {*keys[: 3 * SLICE]}
+    assert len({*keys}) == len(keys)
+
+
+async def test_who_was_found_by_looking_back_waits_for_an_interval() -> None:
+    lists, outlet = Lists(), Outlet()
+    bob = UserId("bob")
+    lists.versions[bob] = 1
+
+    with publishing(lists, outlet, interval_seconds=3_600.0) as (publisher, marks):
+        publisher.found([ANN, bob])
+        marks.reached({0: 2})
+        publisher.changed([bob], {})
+        async with running(publisher):
+            await until(lambda: bool(outlet.written))
+        assert marks.now() == {0: 0}
+        await publisher.finish()
+
+        assert marks.now() == {0: 2}
+    assert [message.key for message in outlet.written] == [b"bob", b"ann"]
+
+
+async def test_looking_back_fills_half_of_the_queue_and_goes_first_over_the_bound() -> None:
+    lists, outlet = Lists(), Outlet()
+    found, fresh = [UserId("f0"), UserId("f1")], [UserId("c0"), UserId("c1"), UserId("c2")]
+    lists.versions = dict.fromkeys([*found, *fresh], 1)
+
+    with publishing(lists, outlet, max_waiting=4) as (publisher, _):
+        publisher.found(found[:1])
+        assert not publisher.full()
+        publisher.found(found[1:])
+        assert publisher.full()
+        publisher.changed(fresh, {})
+        await publisher.finish()
+        assert not publisher.full()
+
+    assert [message.key for message in outlet.written] == [b"c0", b"c1", b"c2", b"f1"]
 
 
 async def test_who_waits_when_the_worker_stops_gets_a_list_before_it_ends() -> None:
