@@ -7,7 +7,7 @@ where it never will (no such topic, not allowed).
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -60,6 +60,7 @@ MAX_REQUEST_BYTES = 8_000_000
 # Error codes of a topic that is there, or is not.
 _SETTLED = (0, UnknownTopicOrPartitionError.errno)
 REQUEST_SECONDS = 10.0
+LOOKS = 50  # for topics that were just made, a tenth of a second apart
 DELIVERY_SECONDS = 30.0
 SLACK_SECONDS = 5.0
 STOP_SECONDS = 5.0
@@ -325,7 +326,11 @@ def _lacks_copies(partition: Mapping[str, Sequence[int]]) -> bool:
 
 
 async def create_topics(settings: Settings, topics: Sequence[WantedTopic]) -> dict[str, str]:
-    """Create topics; the reason of each that could not be created, by its name."""
+    """Create topics; the reason of each that could not be created, by its name.
+
+    It returns once the others can be written: a broker that was asked a moment earlier may say that
+    there is no such topic.
+    """
     new = [
         NewTopic(t.name, t.partitions, t.replication, topic_configs=t.configuration) for t in topics
     ]
@@ -333,12 +338,26 @@ async def create_topics(settings: Settings, topics: Sequence[WantedTopic]) -> di
         return {}
     async with _admin(settings) as client:
         response = await client.create_topics(new)
-    refused = {}
-    for name, code, *rest in response.topic_errors:
-        if code:
-            detail = next((text for text in rest if text), "")
-            refused[name] = f"{for_code(code).__name__}: {detail}"
+        refused = {}
+        for name, code, *rest in response.topic_errors:
+            if code:
+                detail = next((text for text in rest if text), "")
+                refused[name] = f"{for_code(code).__name__}: {detail}"
+        created = {topic.name for topic in topics} - refused.keys()
+        for _ in range(LOOKS):
+            if await _can_be_written(client, created):
+                break
+            await asyncio.sleep(0.1)
     return refused
+
+
+async def _can_be_written(client: AIOKafkaAdminClient, names: Collection[str]) -> bool:
+    """Whether the broker knows these topics, and who leads each of their partitions."""
+    described = await client.describe_topics(sorted(names)) if names else []
+    return all(
+        topic["error_code"] == 0 and all(p["error_code"] == 0 for p in topic["partitions"])
+        for topic in described
+    )
 
 
 async def end_offsets(settings: Settings, topic: str, partitions: int) -> dict[int, int]:

@@ -90,6 +90,21 @@ def dropped() -> float:
     return REGISTRY.get_sample_value("clickwise_dropped_total", {"queue": "exposures"}) or 0.0
 
 
+def test_what_was_just_created_can_be_written(settings: Settings) -> None:
+    for number in range(5):
+        just = msgspec.structs.replace(
+            settings, kafka_topic_prefix=f"{settings.kafka_topic_prefix}-{number}"
+        )
+        topics_admin.create_topics(just)
+
+        found = asyncio.run(
+            client.describe_topics(just, [t.full_name(just.kafka_topic_prefix) for t in TOPICS])
+        )
+
+        assert {one.partitions for one in found.values()} == {settings.kafka_partitions}
+        assert len(found) == len(TOPICS)
+
+
 def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Settings) -> None:
     settings = msgspec.structs.replace(settings, exposure_days=11.0)
     (missing,) = topics_admin.check_topics(settings)
