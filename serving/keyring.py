@@ -8,24 +8,19 @@ or is revoked is one, so that the last one to go leaves the door closed.
 """
 
 import hmac
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clickwise import logs, metrics
 from clickwise.access import SETTING_SCOPES, digest_of, id_of
 from clickwise.clock import Clock
-from clickwise.errors import ClickwiseError
 from clickwise.secret import Secret
 from clickwise.state.key_port import KeyReader, StoredKey
 from serving.auth import LOCAL, Headers, Identity, presented_key
 from serving.errors import UnknownKeyError
+from serving.following import Following
 
 REFRESH_SECONDS = 1.0
-_WHERE = "keys"
-
-_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +56,9 @@ class KeyRing:
         self._always = always
         self._stored: Mapping[str, _Held] = {}
         self._number: int | None = None
-        self._failing = False
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = Following(
+            self.refresh, seconds=REFRESH_SECONDS, where="keys", told="keys cannot be read"
+        )
 
     @property
     def asked(self) -> bool:
@@ -124,26 +119,8 @@ class KeyRing:
 
     def start(self) -> None:
         """Follow the database in a thread from now on."""
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._follow, name="clickwise-keys", daemon=True)
-        self._thread.start()
+        self._following.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _follow(self) -> None:
-        while not self._stopped.wait(REFRESH_SECONDS):
-            try:
-                self.refresh()
-            except Exception as error:  # noqa: BLE001  # a thread that died would keep revoked keys
-                kind = error.kind if isinstance(error, ClickwiseError) else "internal"
-                metrics.errors.labels(kind, _WHERE).inc()
-                if not self._failing:
-                    _log.warning("keys cannot be read", kind=kind, exc_info=error)
-                self._failing = True
-            else:
-                self._failing = False
+        self._following.stop()

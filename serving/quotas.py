@@ -12,17 +12,13 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
-from clickwise import logs, metrics
 from clickwise.clock import Clock
-from clickwise.errors import ClickwiseError
 from clickwise.state.key_port import Usage
 from serving.auth import Identity
 from serving.errors import QuotaError
+from serving.following import Following
 
 EXCHANGE_SECONDS = 1.0
-_WHERE = "quotas"
-
-_log = logs.get(__name__)
 
 
 class Quotas:
@@ -35,9 +31,10 @@ class Quotas:
         self._day = clock.now().astimezone(UTC).date()
         self._made: dict[str, int] = {}  # today's requests, as far as they are known here
         self._unsent: dict[tuple[date, str], int] = {}
-        self._failing = False
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = Following(
+            self.exchange, seconds=EXCHANGE_SECONDS, where="quotas",
+            told="quotas cannot be counted together",
+        )  # fmt: skip
 
     def take(self, identity: Identity) -> None:
         """Count one request of a key that has a quota.
@@ -82,17 +79,12 @@ class Quotas:
 
     def start(self) -> None:
         """Exchange in a thread from now on."""
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._follow, name="clickwise-quotas", daemon=True)
-        self._thread.start()
+        self._following.start()
 
     def stop(self) -> None:
         """End the thread; what was counted is added once more."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        self._try()
+        self._following.stop()
+        self._following.once()
 
     def _learn(self, day: date, totals: Mapping[str, int]) -> None:
         """All that was made of these keys, and what was counted here meanwhile."""
@@ -112,22 +104,6 @@ class Quotas:
         if day != self._day:
             self._day = day
             self._made = {}
-
-    def _follow(self) -> None:
-        while not self._stopped.wait(EXCHANGE_SECONDS):
-            self._try()
-
-    def _try(self) -> None:
-        try:
-            self.exchange()
-        except Exception as error:  # noqa: BLE001  # a thread that died would never count again
-            kind = error.kind if isinstance(error, ClickwiseError) else "internal"
-            metrics.errors.labels(kind, _WHERE).inc()
-            if not self._failing:
-                _log.warning("quotas cannot be counted together", kind=kind, exc_info=error)
-            self._failing = True
-        else:
-            self._failing = False
 
 
 def _midnight(now: datetime) -> datetime:
