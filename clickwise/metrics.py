@@ -10,6 +10,7 @@ the first metric is used.
 
 import os
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
 from prometheus_client import (
@@ -427,6 +428,14 @@ class _Shared(Collector):
             if metric.name in ("clickwise_model_info", "clickwise_releases_open_processes"):
                 metric.samples = [sample for sample in metric.samples if sample.value]
             yield metric
+
+
+def at_zero(counter: Counter, *values: Iterable[str]) -> None:
+    """Show a counter with each of these values of its labels before it counts: Prometheus takes a
+    series that begins with 5 for one that has not grown, so that an alert would miss the first 5.
+    """
+    for labels in product(*values):
+        counter.labels(*labels)
 
 
 def listen(port: int, host: str, *, setting: str) -> None:

@@ -29,6 +29,8 @@ UNMATCHED = "unmatched"
 CLIENT_LEFT = 499  # nginx's word for it; no such answer is ever sent
 # Statuses of requests that were not let in, or not in this form.
 _REFUSED = frozenset({401, 403, 405, 408, 413, 415, 422, 429})
+# What the objective for availability counts, shown from the start.
+_FAULTS = ("500", "503")
 _SHARED_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -145,6 +147,7 @@ class _Figures:
         self.label = label
         self._seconds = metrics.request_seconds.labels(label)
         self._by_status: dict[int, Counter] = {}
+        metrics.at_zero(metrics.requests, [label], _FAULTS)
 
     def count(self, status: int, seconds: float) -> None:
         """One request, answered with `status`; `seconds` up to its first byte."""

@@ -22,14 +22,14 @@ from clickwise.items import Item
 from clickwise.masking import UNMASKED, Masking
 from clickwise.merges import Merge
 from clickwise.state.port import DeadLetter, Partition, State
-from clickwise.topics import EVENTS
+from clickwise.topics import EVENTS, ITEM_ACTIVITY, ITEMS
 from clickwise.types import ItemId, UserId
 from streams.activity_messages import decode_increments, joined, messages_of
 from streams.dead_letters import letter_message
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
 from streams.merging import MergeArrival, Merged
-from streams.records import Record, dead_letter, event_of, item_of
+from streams.records import REASONS, Record, dead_letter, event_of, item_of
 from streams.runs import runs
 from streams.waiting import persistently
 
@@ -73,6 +73,8 @@ class SetAside:
         self._outlet = outlet
         self._topic = topic
         self._clock = clock
+        read = (EVENTS.name, ITEMS.name, ITEM_ACTIVITY.name)
+        metrics.at_zero(metrics.dead_letters, read, REASONS)
 
     def letter(self, record: Record, error: ClickwiseError) -> DeadLetter:
         """The dead letter of a record that `error` refused; without its bytes if it is an event

@@ -88,8 +88,12 @@ def fetched_record(record: Fetched) -> Record:
     )  # fmt: skip
 
 
+# Why a record is set aside: labels of `RefusedError`, and kinds of other faults of a record.
+REASONS = ("invalid", "too_large", "not_found", "conflict", "empty", "key")
+
+
 class RefusedError(InvalidInputError):
-    """A record that can never be applied; `label` is the dead letter's reason."""
+    """A record that can never be applied; `label`, of `REASONS`, is its dead letter's."""
 
     def __init__(self, label: str, message: str, *, field: str = "") -> None:
         super().__init__(message, field=field)

@@ -28,7 +28,7 @@ from streams.dead_letters import MAX_COPIED_BYTES, letter_message, replay_messag
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, Applied, Arrival, EventHandler
 from streams.kafka import Message
-from streams.records import Record, dead_letter, replay_of
+from streams.records import REASONS, Record, dead_letter, replay_of
 from streams.waiting import persistently, wait_for_services
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -446,6 +446,17 @@ def activity_records(group: str, *batches: list[Increment]) -> list[Record]:
         Record("item-activity", m.partition or 0, n, None, m.value, NOW.timestamp())
         for n, m in enumerate(messages)
     ]
+
+
+@pytest.mark.parametrize("topic", ["events", "items", "item-activity"])
+def test_the_first_message_that_is_set_aside_is_growth_for_prometheus(
+    deployment: Deployment, topic: str
+) -> None:
+    assert deployment.aside
+
+    for reason in REASONS:
+        labels = {"topic": topic, "reason": reason}
+        assert REGISTRY.get_sample_value("clickwise_dead_letters_total", labels) is not None
 
 
 def counted(deployment: Deployment) -> int:

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from clickwise.errors import BundleError
 from clickwise.testing.doors import MemorySite
 from serving.parts import Health
+from serving.routes import OPERATIONS
 
 AppOf = Callable[..., Starlette]
 ClientOf = Callable[[Starlette], httpx.AsyncClient]
@@ -23,6 +24,15 @@ CLOSED = ["/metrics", "/v1/items/a", "/v1/users/ann/profile", "/nowhere"]
 
 def sample(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_first_fault_of_a_route_is_growth_for_prometheus(app_of: AppOf) -> None:
+    app_of()
+
+    for operation in OPERATIONS:
+        for status in ("500", "503"):
+            labels = {"route": operation.label, "status": status}
+            assert REGISTRY.get_sample_value("clickwise_requests_total", labels) is not None
 
 
 @pytest.mark.parametrize("path", OPEN)
