@@ -54,6 +54,13 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 
+# How often a broker begins a new segment where people's data go by age or by compaction. It deletes
+# or compacts closed ones alone: a message outlives its time by so much (by a week if none is set).
+SEGMENT = timedelta(days=1)
+# How long an older list may stay behind a newer one, or behind a tombstone, and that tombstone.
+COMPACTED_WITHIN = timedelta(days=1)
+
+
 def retention_of(topic: Topic, *, exposure_days: float) -> timedelta | None:
     """How long a deployment keeps a topic's messages; None: as long as they are the newest."""
     return timedelta(days=exposure_days) if topic is EXPOSURES else topic.retention

@@ -126,8 +126,7 @@ class SetAside:
             topic=first.topic,
             partition=first.partition,
             offset=first.offset,
-            reason=first.reason,
-            detail=first.detail,
+            reason=first.reason,  # not what was sent: that has ids and texts of people
         )
 
 

@@ -27,9 +27,12 @@ from streams.kafka import (
 
 _RETENTION = "retention.ms"
 _SEGMENT = "segment.ms"
+_LAG = "max.compaction.lag.ms"
+_TOMBSTONE = "delete.retention.ms"
 # What a broker does where nobody says otherwise: a segment is begun anew after so long, and only
 # those that are closed are deleted or compacted.
 _DEFAULT_SEGMENT = timedelta(days=7)
+_ENDLESS = 2**62  # milliseconds; brokers say 2**63 - 1 where there is no end
 _POLL_SECONDS = 0.5
 _AGED = (EVENTS, EXPOSURES, DEAD_LETTERS)
 
@@ -43,12 +46,16 @@ class RecommendationsTopic:
 
     def erase(self, user: UserId, *, until: datetime) -> Erased:
         """See PersonalStore. Writes a tombstone."""
-        del until
         asyncio.run(self._write_tombstone(user))
+        found = asyncio.run(describe_topics(self._settings, [self.name])).get(self.name)
         return Erased(
             store=self.name,
             records=1,
-            left="lists from before the tombstone, until the broker compacts the topic",
+            left=(
+                "lists from before the tombstone, and then it, until the broker compacts the topic,"
+                " which it does where lists are written"
+            ),
+            left_until=None if found is None else _compacted_by(found, until),
         )
 
     def export(self, user: UserId) -> Iterator[JsonObject]:
@@ -152,9 +159,23 @@ async def _read(
 
 def _gone_by(found: FoundTopic, until: datetime) -> datetime | None:
     """When the last message from before `until` is deleted at the latest; None: never."""
-    kept = int(found.configuration.get(_RETENTION) or -1)
-    if kept < 0:
+    kept = _span(found, _RETENTION)
+    if kept is None:
         return None
-    segment = int(found.configuration.get(_SEGMENT) or -1)
-    closed = timedelta(milliseconds=segment) if segment > 0 else _DEFAULT_SEGMENT
-    return until + closed + timedelta(milliseconds=kept)
+    return until + (_span(found, _SEGMENT) or _DEFAULT_SEGMENT) + kept
+
+
+def _compacted_by(found: FoundTopic, until: datetime) -> datetime | None:
+    """When a broker has compacted what is from before `until`, and taken the tombstone away, where
+    messages go on coming; None: nobody can tell.
+    """
+    lag, tombstone = _span(found, _LAG), _span(found, _TOMBSTONE)
+    if lag is None or tombstone is None:
+        return None
+    return until + min(lag, _span(found, _SEGMENT) or _DEFAULT_SEGMENT) + lag + tombstone
+
+
+def _span(found: FoundTopic, name: str) -> timedelta | None:
+    """A length of time that the broker tells of a topic; None: without end, or not told."""
+    milliseconds = int(found.configuration.get(name) or -1)
+    return timedelta(milliseconds=milliseconds) if 0 <= milliseconds < _ENDLESS else None

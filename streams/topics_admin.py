@@ -6,9 +6,18 @@ back and a changed retention deletes data.
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from clickwise.settings import Settings
-from clickwise.topics import DEAD_LETTERS, TOPICS, Topic, retention_of
+from clickwise.topics import (
+    COMPACTED_WITHIN,
+    DEAD_LETTERS,
+    RECOMMENDATIONS,
+    SEGMENT,
+    TOPICS,
+    Topic,
+    retention_of,
+)
 from streams import kafka
 from streams.kafka import FoundTopic, WantedTopic
 
@@ -89,13 +98,26 @@ def wanted_topic(topic: Topic, settings: Settings) -> WantedTopic:
     }
     retention = retention_of(topic, exposure_days=settings.exposure_days)
     if retention is not None:
-        configuration["retention.ms"] = str(round(retention.total_seconds() * 1000))
+        configuration |= {"retention.ms": _ms(retention), "segment.ms": _ms(SEGMENT)}
+    if topic is RECOMMENDATIONS:
+        configuration |= {
+            "segment.ms": _ms(SEGMENT),
+            "max.compaction.lag.ms": _ms(COMPACTED_WITHIN),
+            "delete.retention.ms": _ms(COMPACTED_WITHIN),
+        }
+    if settings.kafka_replication >= 3:
+        # Else "all copies have it" may mean the one that is left.
+        configuration["min.insync.replicas"] = "2"
     return WantedTopic(
         topic.full_name(settings.kafka_topic_prefix),
         settings.kafka_partitions,
         settings.kafka_replication,
         configuration,
     )
+
+
+def _ms(span: timedelta) -> str:
+    return str(round(span.total_seconds() * 1000))
 
 
 def differences(wanted: WantedTopic, found: FoundTopic) -> list[str]:

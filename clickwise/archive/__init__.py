@@ -8,7 +8,7 @@ the one before, `columns` what is in the files, `names` what stands for people i
 from clickwise.archive.commits import Archive, open_archive
 from clickwise.archive.layout import ArchivedFile, Gap, Manifest, Mark, Span, Stream
 from clickwise.archive.names import Names
-from clickwise.archive.store import LocalStore, Store, StoredFile, open_store
+from clickwise.archive.store import LocalStore, Store, StoredFile, is_remote, open_store
 
 __all__ = [
     "Archive",
@@ -22,6 +22,7 @@ __all__ = [
     "Store",
     "StoredFile",
     "Stream",
+    "is_remote",
     "open_archive",
     "open_store",
 ]

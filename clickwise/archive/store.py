@@ -53,17 +53,19 @@ class Store(Protocol):
         ...
 
 
+def is_remote(url: str) -> bool:
+    """Whether `open_store` opens more than a folder: who trains from it keeps copies."""
+    return "://" in url and not url.startswith("file://")
+
+
 def open_store(url: str) -> Store:
     """The store at a path, or at a URL that fsspec knows.
 
     Raises:
         ConfigurationError: what the URL needs is not installed, or no store has such a scheme.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return LocalStore(Path(url))
-    if scheme == "file":
-        return LocalStore(Path(rest))
+    if not is_remote(url):
+        return LocalStore(Path(url.removeprefix("file://")))
     from clickwise.archive.remote import RemoteStore
 
     return RemoteStore(url)

@@ -10,6 +10,7 @@ from clickwise.settings import Settings
 from clickwise.topics import EVENTS, ITEMS, TOPICS
 
 LEAST = ("retention.ms", "max.message.bytes")
+MOST = ("segment.ms", "max.compaction.lag.ms", "delete.retention.ms")
 
 
 def topics(settings: Settings) -> Iterable[Seen]:
@@ -38,6 +39,13 @@ def topics(settings: Settings) -> Iterable[Seen]:
             least, is_ = topic.configuration.get(name), there.configuration.get(name)
             if least and is_ and int(is_) != -1 and int(is_) < int(least):
                 faults.append(f"{topic.name} has {name}={is_}, expected {least} or more")
+        for name in MOST:
+            most, is_ = topic.configuration.get(name), there.configuration.get(name)
+            if most and is_ and int(is_) > int(most):
+                faults.append(
+                    f"{topic.name} has {name}={is_}, expected {most} or less: what was of people"
+                    " who were forgotten stays for longer"
+                )
         for fault in faults:
             yield Seen("fail", fault, "change it with Kafka's own kafka-configs or reassignment")
         sound += not faults

@@ -28,7 +28,7 @@ LARGEST_RECEIPT_BYTES = 1_000_000
 
 def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
     """Every store of these settings, in the order of an erasure: what feeds others comes first."""
-    from clickwise.archive import Names, open_archive
+    from clickwise.archive import Names, is_remote, open_archive
     from clickwise.privacy.archive import ArchiveFiles
     from clickwise.privacy.copies import ArchiveCopies
     from clickwise.privacy.tables import AliasTable, embedded_tables, shared_tables
@@ -43,7 +43,8 @@ def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
         stores += topic_stores(settings)
     archive = open_archive(settings.archive_url, home=settings.folder)
     stores.append(ArchiveFiles(archive, clock, Names.by(state.people.name_of)))
-    stores.append(ArchiveCopies(settings.folder / "training" / "archive-cache"))
+    copies = settings.folder / "training" / "archive-cache"
+    stores.append(ArchiveCopies(copies, elsewhere=is_remote(settings.archive_url)))
     # The last: as long as something of a person is left, it is known which ids are one's.
     stores.append(AliasTable(state))
     return People(state, stores, clock=clock)

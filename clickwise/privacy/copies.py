@@ -12,14 +12,21 @@ from clickwise.errors import UnavailableError
 from clickwise.privacy.port import Erased, Whose
 from clickwise.types import UserId
 
+_LEFT = (
+    "copies in the homes of trainers on other machines, until a training there six hours later or"
+    " more"
+)
+
 
 class ArchiveCopies:
     """See PersonalStore."""
 
     name = "training's copies of the archive"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, elsewhere: bool) -> None:
+        """`elsewhere`: whether trainings on other machines may have copies of their own."""
         self._folder = folder
+        self._elsewhere = elsewhere
 
     def erase(self, user: UserId, *, until: datetime) -> Erased:
         """See PersonalStore. All of them go, whoever is in them."""
@@ -31,7 +38,7 @@ class ArchiveCopies:
             pass
         except OSError as error:
             raise UnavailableError(f"{self._folder} cannot be removed: {error.strerror}") from error
-        return Erased(store=self.name, records=files)
+        return Erased(store=self.name, records=files, left=_LEFT if self._elsewhere else "")
 
     def export(self, user: UserId) -> Iterator[JsonObject]:
         """See PersonalStore. The archive itself has the same."""

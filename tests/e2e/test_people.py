@@ -274,8 +274,13 @@ def test_a_user_is_erased_from_postgresql_and_the_archive_and_kafka_gets_a_tombs
         assert traces(site) == []
         assert run("forget", "--verify", str(receipt)).returncode == 0
         stores = {one["store"]: one for one in json.loads(receipt.read_text())["stores"]}
-        left = stores[f"{settings.kafka_topic_prefix}.events"]
-        assert datetime.fromisoformat(left["left_until"]) > datetime.now(UTC) + timedelta(days=7)
+        now = datetime.now(UTC)
+        for topic, days in {"events": 8, "recommendations": 3}.items():
+            left = stores[f"{settings.kafka_topic_prefix}.{topic}"]["left_until"]
+            assert timedelta(days=days - 1) < datetime.fromisoformat(left) - now
+            assert datetime.fromisoformat(left) - now < timedelta(days=days)
+        for said in ((tmp_path / "stream.log").read_text(), erased.stderr):
+            assert not any(text in said for text in (USER, SESSION))
 
         stream.terminate()
     # The log still has the events: a consumer that begins anew, and the next archive, leave
@@ -294,7 +299,10 @@ def test_a_user_is_erased_from_postgresql_and_the_archive_and_kafka_gets_a_tombs
         wait_until(
             lambda: bool(rows_that_speak_of(url, "a-third-person")), seconds=60, what="read again"
         )
-        assert run("archive", "--once").returncode == 0
+        archived = run("archive", "--once")
 
+        assert archived.returncode == 0
         assert rows_that_speak_of(url, USER) == {}
         assert traces(site) == []
+        for said in ((tmp_path / "again.log").read_text(), archived.stdout + archived.stderr):
+            assert not any(text in said for text in (USER, SESSION))

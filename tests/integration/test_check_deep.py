@@ -276,7 +276,7 @@ def test_a_topic_set_otherwise_and_an_offset_beyond_the_log_are_named(
     async def alter() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         await admin.start()
-        shorter = {"retention.ms": "60000", "cleanup.policy": "delete"}
+        shorter = {"retention.ms": "60000", "cleanup.policy": "delete", "segment.ms": "604800000"}
         resource = ConfigResource(ConfigResourceType.TOPIC, f"{cluster}.events", configs=shorter)
         await admin.alter_configs([resource])
         await admin.close()
@@ -290,4 +290,7 @@ def test_a_topic_set_otherwise_and_an_offset_beyond_the_log_are_named(
     found = faults(home, capsys)
 
     assert f"{cluster}.events has retention.ms=60000, expected 604800000 or more" in found["topics"]
+    assert (
+        f"{cluster}.events has segment.ms=604800000, expected 86400000 or less" in found["topics"]
+    )
     assert "applied up to 9, expected 0 at most" in found["offsets"]

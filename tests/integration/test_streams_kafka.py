@@ -24,7 +24,7 @@ from clickwise.settings import Settings, load
 from clickwise.state.port import NamedRelease, Pointer
 from clickwise.testing.kafka import KafkaServer
 from clickwise.testing.processes import wait_until
-from clickwise.topics import EXPOSURES, MODELS, TOPICS
+from clickwise.topics import EXPOSURES, MODELS, RECOMMENDATIONS, TOPICS
 from clickwise.types import EventId, EventType, ItemId, ItemKind, ModelVersion, UserId
 from streams import kafka as client
 from streams import topics_admin
@@ -126,6 +126,9 @@ def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Sett
         if retention is not None:
             kept = int(found[name].configuration["retention.ms"])
             assert kept == retention.total_seconds() * 1000
+            assert found[name].configuration["segment.ms"] == "86400000"
+    lists = found[names[TOPICS.index(RECOMMENDATIONS)]].configuration
+    assert lists["max.compaction.lag.ms"] == "86400000"
 
 
 def test_what_differs_is_said_with_what_to_do(settings: Settings) -> None:

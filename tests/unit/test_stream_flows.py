@@ -448,6 +448,21 @@ def activity_records(group: str, *batches: list[Increment]) -> list[Record]:
     ]
 
 
+@pytest.mark.case(20)
+def test_the_log_says_where_a_dead_letter_was_and_nothing_of_what_it_says(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    misplaced = encode({"id": "e1", "user": "rosalind", "item": "i", "type": "click"})
+    worded = encode({"id": "e2", "user": "u1", "item": "i", "type": "words of rosalind"})
+
+    take(deployment.events(), record(50_001, misplaced, b"viola"))
+    take(deployment.events(), record(50_002, worded, b"u1"))
+
+    said = capsys.readouterr().out + caplog.text  # the second where a test has set logging up
+    assert all(text in said for text in ("messages set aside", "50001", "50002"))
+    assert not any(text in said for text in ("rosalind", "viola"))
+
+
 @pytest.mark.parametrize("topic", ["events", "items", "item-activity"])
 def test_the_first_message_that_is_set_aside_is_growth_for_prometheus(
     deployment: Deployment, topic: str
