@@ -5,11 +5,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 STOP_SECONDS = 30.0
+GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL at the end of a `with` block
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -26,16 +28,27 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
 
 
 class Program:
-    """One run of a command; killed at the end of the `with` block if it still runs."""
+    """One run of a command; at the end of the `with` block it is ended where it still runs, and
+    so is all that it started, whether it runs itself or not.
+    """
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], log: Path
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        """The environment is the caller's without its CLICKWISE_... variables, plus this."""
+        """The environment is the caller's without its CLICKWISE_... variables, plus this.
+
+        `grace_seconds`: what the end of the `with` block leaves between SIGTERM and SIGKILL.
+        """
         self._command = list(command)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLICKWISE_")}
         self._environment = {**inherited, "OMP_NUM_THREADS": "1", **environment}
         self._log = log
+        self._grace_seconds = grace_seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -83,17 +96,37 @@ class Program:
         return self._process.wait(seconds)
 
     def terminate(self) -> int:
-        """SIGTERM, and wait; the exit code."""
+        """SIGTERM to it alone, and wait; the exit code."""
         return self._end(signal.SIGTERM)
 
     def kill(self) -> int:
-        """SIGKILL, and wait."""
+        """SIGKILL to it alone, and wait: what it started may live on until `end_group`."""
         return self._end(signal.SIGKILL)
+
+    def end_group(self) -> None:
+        """SIGTERM to all of its process group, then SIGKILL to what still runs; returns once
+        nothing does. What began a session of its own has left the group, and stays.
+
+        Raises:
+            TimeoutError: something does not end by SIGKILL.
+        """
+        group = self.pid
+        self._send_group(signal.SIGTERM)
+        with suppress(TimeoutError):
+            wait_until(lambda: not _running_of(group), seconds=self._grace_seconds, what="SIGTERM")
+        self._send_group(signal.SIGKILL)
+        wait_until(lambda: not _running_of(group), seconds=STOP_SECONDS, what=f"{group} is killed")
+        self.wait()
 
     def send(self, what: signal.Signals) -> None:
         """A signal to it, where it still runs."""
         if self._process is not None and self.running:
             self._process.send_signal(what)
+
+    def _send_group(self, what: signal.Signals) -> None:
+        if _running_of(self.pid):
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, what)
 
     def _end(self, how: signal.Signals) -> int:
         self.send(how)
@@ -109,5 +142,19 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.running:
-            self.kill()
+        self.end_group()
+
+
+def _running_of(group: int) -> list[int]:
+    """The processes of a group that run; those that ended and wait for their parents do not."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if not path.name.isdecimal():
+            continue
+        try:
+            state, _, own_group, *_ = (path / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        if int(own_group) == group and state not in "ZX":
+            found.append(int(path.name))
+    return found

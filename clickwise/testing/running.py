@@ -131,8 +131,7 @@ class RunningSite:
         trace: TracebackType | None,
     ) -> None:
         self._client.close()
-        if self.program.running:
-            self.crash()
+        self.crash()
 
 
 def _json(answer: httpx.Response) -> JsonObject:
