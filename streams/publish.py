@@ -1,10 +1,8 @@
 """New lists for those whose profile changed, to the `recommendations` topic.
 
 At most one list per user and interval: the first change is published at once, those that
-follow within the interval together at its end. The work is done in slices with rests between,
-so that it takes a tenth of the time at most and events go first. Those of whom a look back found
-that they may have no list (`handover`) come behind those who change now: an interval later, since
-another worker may just have published theirs, and in the place of a slice that is left to them.
+follow within the interval together at its end (`line` says whose turn it is). The work is done in
+slices with rests between, so that it takes a tenth of the time at most and events go first.
 
 The topic is compacted: a list that fell back to something cheaper would stand there in place of
 a good one. It is made again a little later, for as long as it takes. And who writes last is right:
@@ -13,7 +11,6 @@ So each looks once more, after it has written, whether the profile is still the 
 """
 
 import asyncio
-import heapq
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +18,6 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, takewhile
 
 from clickwise import logs, metrics
 from clickwise.codec import encode
@@ -32,10 +28,10 @@ from clickwise.topics import RECOMMENDATIONS
 from clickwise.types import UserId
 from streams.flows import Outlet
 from streams.kafka import Message
+from streams.line import MAX_WAITING, Line
 from streams.marks import Marks
 from streams.waiting import persistently
 
-MAX_WAITING = 20_000
 SLICE = 8
 REST = 9.0  # seconds of rest per second of work: lists take a tenth of a worker
 
@@ -52,7 +48,6 @@ Recommend = Callable[[RecommendRequest], Answer]
 Versions = Callable[[Collection[UserId]], Mapping[UserId, int]]
 
 _log = logs.get(__name__)
-_QUEUE = "recommendations"
 
 
 @dataclass(slots=True)
@@ -66,7 +61,7 @@ class _Made:
 
 
 class Publisher:
-    """Keeps who is waiting for a list; bounded, the longest waiting goes first over the bound."""
+    """Publishes for those who wait in its line, until it is cancelled."""
 
     def __init__(
         self,
@@ -88,11 +83,9 @@ class Publisher:
         self._topic = topic
         self._interval_seconds = interval_seconds
         self._thread = thread
-        self._max_waiting = max_waiting
-        self._due: dict[UserId, float] = {}
-        self._queue: list[tuple[float, UserId]] = []
-        self._late: dict[UserId, float] = {}  # found by looking back; when due, in that order
-        self._last: dict[UserId, float] = {}
+        self._line = Line(
+            interval_seconds=interval_seconds, max_waiting=max_waiting, let_go=self._let_go
+        )
         self._tried: dict[UserId, int] = {}
         self._came_out = -math.inf  # when a list was last as it should be
         self._in_hand: list[UserId] = []  # of whom no list is written yet
@@ -102,36 +95,27 @@ class Publisher:
         """These users' profiles changed, by events before those offsets; never waits."""
         now = time.monotonic()
         for user in users:
-            if user not in self._due:
-                last = self._last.get(user)
-                self._wait(user, now if last is None else max(now, last + self._interval_seconds))
+            self._line.changed(user, now)
             self._marks.wait(user)
         self._marks.reached(following)
         self._woken.set()
 
     def found(self, users: Sequence[UserId]) -> None:
         """These users changed some time ago, and may have no list since; never waits."""
-        due = time.monotonic() + self._interval_seconds
+        now = time.monotonic()
         for user in users:
-            if user not in self._due and user not in self._late:
-                self._make_room()
-                self._late[user] = due
+            self._line.found(user, now)
             self._marks.wait(user)
-        metrics.queue_length.labels(_QUEUE).set(self._waiting)
         self._woken.set()
 
     def full(self) -> bool:
         """Whether to look back no further for now: half the room is for those who change."""
-        return self._waiting >= self._max_waiting // 2
-
-    @property
-    def _waiting(self) -> int:
-        return len(self._due) + len(self._late)
+        return self._line.full()
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            users = self._take_due(time.monotonic())
+            users = self._line.take(time.monotonic(), SLICE)
             if not users:
                 await self._sleep_until_due()
                 continue
@@ -142,10 +126,7 @@ class Publisher:
         """Publish for all who wait, once, without rests: `run` is over. Whom `FINISH_SECONDS` do
         not suffice for gets a list from the next owner of the partition.
         """
-        waiting = list(dict.fromkeys([*self._in_hand, *self._due, *self._late]))
-        self._queue.clear()
-        self._due.clear()
-        self._late.clear()
+        waiting = list(dict.fromkeys([*self._in_hand, *self._line.take_all()]))
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
                 for begin in range(0, len(waiting), SLICE):
@@ -185,22 +166,9 @@ class Publisher:
                 await self._write([Message(self._topic, user.encode(), None) for user in gone])
             written = dict.fromkeys(gone, 0)
 
-    def _wait(self, user: UserId, due: float) -> None:
-        self._late.pop(user, None)
-        self._make_room()
-        self._due[user] = due
-        heapq.heappush(self._queue, (due, user))
-        metrics.queue_length.labels(_QUEUE).set(self._waiting)
-
-    def _make_room(self) -> None:
-        if self._waiting < self._max_waiting:
-            return
-        waiting = self._late or self._due
-        oldest = next(iter(waiting))
-        del waiting[oldest]
-        self._tried.pop(oldest, None)
-        self._marks.let_go(oldest)
-        metrics.dropped.labels(_QUEUE).inc()
+    def _let_go(self, user: UserId) -> None:
+        self._tried.pop(user, None)
+        self._marks.let_go(user)
 
     def _put_off(self, users: Sequence[UserId], made: _Made) -> None:
         """Have those of `users` who got no list wait once more."""
@@ -216,37 +184,16 @@ class Publisher:
                 metrics.published.labels(RECOMMENDATIONS.name, "degraded").inc()
             if user in made.failed and tried >= TRIES:
                 continue
-            if user not in self._due:  # else a newer change waits already
-                pause = min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** min(tried - 1, TRIES))
-                self._wait(user, now + max(self._interval_seconds, pause))
+            pause = min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** min(tried - 1, TRIES))
+            self._line.again(user, now + max(self._interval_seconds, pause))
             if tried < HELD_TRIES or not others:
                 self._marks.put_back(user)
             self._tried[user] = tried
 
-    def _take_due(self, now: float) -> list[UserId]:
-        late = [*islice(takewhile(lambda user: self._late[user] <= now, self._late), SLICE)]
-        users: list[UserId] = []
-        fresh = SLICE - 1 if late else SLICE
-        while self._queue and len(users) < fresh and self._queue[0][0] <= now:
-            due, user = heapq.heappop(self._queue)
-            if self._due.get(user) == due:  # else it was let go, or waits anew
-                del self._due[user]
-                users.append(user)
-        for user in late[: SLICE - len(users)]:
-            del self._late[user]
-            users.append(user)
-        for user in users:
-            self._last.pop(user, None)
-            self._last[user] = now
-        while self._last and next(iter(self._last.values())) < now - self._interval_seconds:
-            del self._last[next(iter(self._last))]
-        metrics.queue_length.labels(_QUEUE).set(self._waiting)
-        return users
-
     async def _sleep_until_due(self) -> None:
         self._woken.clear()
-        dues = [*(due for due, _ in self._queue[:1]), *islice(self._late.values(), 1)]
-        seconds = min(dues) - time.monotonic() if dues else None
+        due = self._line.next_due()
+        seconds = None if due is None else due - time.monotonic()
         try:
             await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:
