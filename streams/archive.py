@@ -6,7 +6,7 @@ one file that counts, or in none and ahead of its mark; whatever else was writte
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import polars as pl
@@ -19,6 +19,7 @@ from clickwise.clock import Clock
 from clickwise.errors import ConflictError
 from clickwise.types import UserId
 from streams.archive_compaction import Compactor
+from streams.archive_expiry import expire, first_day, without_expired
 from streams.archive_renaming import rename
 from streams.archive_source import Batch, Source
 
@@ -32,12 +33,14 @@ _log = logs.get(__name__)
 class Summary(msgspec.Struct, kw_only=True):
     """What one run did, and what the archive holds after it; rows by stream.
 
-    `lost`: messages that the log had forgotten before they were archived, at most.
+    `lost`: messages that the log had forgotten before they were archived, at most. `expired`: rows
+    that went by age, or were as old when they came.
     """
 
     added: dict[str, int] = {}
     refused: int = 0
     lost: int = 0
+    expired: int = 0
     merged: int = 0
     rows: dict[str, int] = {}
     files: dict[str, int] = {}
@@ -58,10 +61,11 @@ class Archiver:
         progress: Callable[[Summary], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         forgotten: Forgotten = lambda _: {},
+        kept: timedelta | None = None,
     ) -> None:
         """`names` stand for people in what is written; `progress` is told after every commit;
         `stopped` asked whether to end early; `forgotten` up to when some of these users are:
-        nothing of theirs that is as old is written.
+        nothing of theirs that is as old is written. `kept`: how long days are; None: for ever.
         """
         self._archive = archive
         self._sources = sources
@@ -71,9 +75,10 @@ class Archiver:
         self._progress = progress
         self._stopped = stopped
         self._forgotten = forgotten
+        self._kept = kept
 
     def run(self) -> Summary:
-        """Archive what is new, and merge small files.
+        """Archive what is new, let go what is too old, and merge small files.
 
         Raises:
             UnavailableError: a source or the store does not answer; what is committed stays.
@@ -87,6 +92,10 @@ class Archiver:
         rename(self._archive, self._names, self._clock, stopped=self._stopped)
         for source in self._sources:
             self._drain(source, summary)
+        if self._kept is not None:
+            summary.expired += expire(
+                self._archive, self._clock, kept=self._kept, stopped=self._stopped
+            )
         complete = not self._stopped()
         if complete:
             summary.merged = self._compactor.run(stopped=self._stopped)
@@ -115,7 +124,7 @@ class Archiver:
             self._names.check(manifest)
             began = self._clock.now()
             reading = source.read(manifest, now=began)
-            batches = tuple(without_forgotten(one, self._forgotten) for one in reading.batches)
+            batches = tuple(self._counting(one, began) for one in reading.batches)
             try:
                 if batches:
                     self._commit(manifest, batches, reading.gaps, began=began)
@@ -147,6 +156,11 @@ class Archiver:
             key=self._names.key,
         )
         self._archive.commit(changed, began=began, now=self._clock.now())
+
+    def _counting(self, batch: Batch, now: datetime) -> Batch:
+        """What of the batch is to be written."""
+        batch = without_forgotten(batch, self._forgotten)
+        return batch if self._kept is None else without_expired(batch, first_day(now, self._kept))
 
     def _written(self, batch: Batch) -> list[ArchivedFile]:
         """A batch's files, one for each day of receipt; they do not count yet."""
@@ -181,6 +195,7 @@ class Archiver:
             earlier = before.mark(mark.stream, mark.source, mark.partition)
             summary.added[stream] = summary.added.get(stream, 0) + batch.frame.height
             summary.refused += mark.refused - (earlier.refused if earlier else 0)
+            summary.expired += mark.expired - (earlier.expired if earlier else 0)
             metrics.archive_rows.labels(stream).inc(batch.frame.height)
         for gap in gaps:
             summary.lost += gap.messages

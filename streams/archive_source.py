@@ -60,4 +60,5 @@ def moved_on(mark: Mark, *, following: int, rows: int, refused: int, last: str =
         rows=mark.rows + rows,
         refused=mark.refused + refused,
         last=last,
+        expired=mark.expired,
     )

@@ -10,6 +10,7 @@ files for as long as a kept manifest names them, or for `GRACE` from their writi
 comes later than half of that after the writing began is not made (`Archive.commit`).
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -124,6 +125,18 @@ class Archive:
 def open_archive(url: str, *, home: Path) -> Archive:
     """The archive at `url`, or in `<home>/archive` where it is empty; nothing is read yet."""
     return Archive(open_store(url or str(home / "archive")))
+
+
+def drop_copies(cache: Path, manifest: Manifest, now: datetime) -> None:
+    """Delete copies (see `Store.fetch`) of files that count no more; readers may have begun with
+    young ones.
+    """
+    counting = {cache / file.name for file in manifest.files}
+    for path in cache.rglob("*.parquet"):
+        with suppress(FileNotFoundError):  # another process was first
+            old = now.timestamp() - path.stat().st_mtime > GRACE.total_seconds()
+            if path not in counting and old:
+                path.unlink()
 
 
 def _read(data: bytes) -> Manifest:

@@ -62,6 +62,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     `rows` are in files; `refused` broke their schema (dead letters hold them). `last` is a
     digest of the message before `next` where the source can be another one under the same name.
+    `expired`: rows that went by age. A program that does not know the field works all the same and
+    lets the count go: it is what the archive tells, and nothing rests on it.
     """
 
     stream: Stream
@@ -71,6 +73,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     refused: int = 0
     last: str = ""
+    expired: int = 0
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

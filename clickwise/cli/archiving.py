@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from threading import Event
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from clickwise import logs, metrics, usage
 from clickwise.archive import Names, Stream, open_archive
+from clickwise.archive.commits import drop_copies
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
@@ -36,7 +38,7 @@ def archive_once(settings: Settings, *, json: bool) -> int:
         archiver = archiver_of(settings, stack, progress=follow, stopped=stop.is_set)
         summary = archiver.run()
         if not stop.is_set():
-            archiver.clean()
+            _clean(settings, archiver)
     if json:
         print_json(summary)
     else:
@@ -60,7 +62,7 @@ def archive_loop(settings: Settings, *, every_seconds: float, json: bool) -> int
                     archiver = archiver_of(settings, stack, stopped=stop.is_set)
                     summary = archiver.run()
                     if cleaned is None or time.monotonic() - cleaned > CLEAN_SECONDS:
-                        archiver.clean()
+                        _clean(settings, archiver)
                         cleaned = time.monotonic()
             except ClickwiseError as error:
                 if not error.retryable:
@@ -69,8 +71,10 @@ def archive_loop(settings: Settings, *, every_seconds: float, json: bool) -> int
             else:
                 if json:
                     print_json_line(summary)
-                elif summary.added or summary.merged:
-                    log.info("archived", **summary.added, merged=summary.merged)
+                elif summary.added or summary.merged or summary.expired:
+                    log.info(
+                        "archived", **summary.added, merged=summary.merged, expired=summary.expired
+                    )
             stop.wait(every_seconds)
     return Exit.DONE
 
@@ -104,7 +108,17 @@ def archiver_of(
         progress=progress,
         stopped=stopped,
         forgotten=state.people.forgotten,
+        kept=timedelta(days=settings.archive_days) if settings.archive_days else None,
     )
+
+
+def _clean(settings: Settings, archiver: Archiver) -> None:
+    """Delete what nobody can need any more, here too where a training of this home has copies."""
+    archiver.clean()
+    copies = homes.archive_copies(settings)
+    if copies.is_dir():
+        archive = open_archive(settings.archive_url, home=settings.folder)
+        drop_copies(copies, archive.newest(), SystemClock().now())
 
 
 @contextmanager
@@ -145,6 +159,8 @@ def _line(summary: Summary) -> str:
         line += f"; {summary.refused:,} messages broke their schema (dead letters hold them)"
     if summary.lost:
         line += f"; up to {summary.lost:,} had been forgotten before they were archived"
+    if summary.expired:
+        line += f"; {summary.expired:,} rows were older than CLICKWISE_ARCHIVE_DAYS and went"
     return f"{line}; {summary.seconds:.1f} s"
 
 

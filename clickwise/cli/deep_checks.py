@@ -162,7 +162,9 @@ def _vector_fault(row: ItemRow, lengths: Mapping[str, int]) -> str:
 
 
 def archive(settings: Settings) -> Iterable[Seen]:
-    """Every file that counts can be read, and every offset below a mark is in one of them."""
+    """Every file that counts can be read, and every offset below a mark is in one of them or went
+    by age.
+    """
     opened = open_archive(settings.archive_url, home=settings.folder)
     manifest = opened.newest()
     if not manifest.number:
@@ -194,7 +196,11 @@ def archive(settings: Settings) -> Iterable[Seen]:
     )
     if settings.embedded:
         yield from _ahead(settings, manifest)
-    yield Seen("ok", f"{len(manifest.files):,} files of {where} read, {sum(rows.values()):,} rows")
+    expired = sum(mark.expired for mark in manifest.marks)
+    gone = f"; {expired:,} went by age" if expired else ""
+    yield Seen(
+        "ok", f"{len(manifest.files):,} files of {where} read, {sum(rows.values()):,} rows{gone}"
+    )
 
 
 def _count(

@@ -3,6 +3,7 @@
 <home>/clickwise.sqlite   state, unless `database_url` says otherwise
 <home>/vectors/           item vectors (Qdrant Edge)
 <home>/models/            encoder and bundles
+<home>/training/archive-cache/  a training's copies of an archive that is elsewhere
 <home>/metrics/           figures shared by the processes of one server
 <home>/opening.lock       held by the process that opens a model
 <home>/naming.lock        held by the command that gives a bundle a role, or removes bundles
@@ -67,6 +68,11 @@ def naming_turn(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # releases the lock
+
+
+def archive_copies(settings: Settings) -> Path:
+    """A training's copies of an archive that is elsewhere."""
+    return settings.folder / "training" / "archive-cache"
 
 
 def metrics_folder(settings: Settings) -> Path:

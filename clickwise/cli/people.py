@@ -43,8 +43,8 @@ def people_of(settings: Settings, state: State, *, clock: Clock) -> People:
         stores += topic_stores(settings)
     archive = open_archive(settings.archive_url, home=settings.folder)
     stores.append(ArchiveFiles(archive, clock, Names.by(state.people.name_of)))
-    copies = settings.folder / "training" / "archive-cache"
-    stores.append(ArchiveCopies(copies, elsewhere=is_remote(settings.archive_url)))
+    elsewhere = is_remote(settings.archive_url)
+    stores.append(ArchiveCopies(homes.archive_copies(settings), elsewhere=elsewhere))
     # The last: as long as something of a person is left, it is known which ids are one's.
     stores.append(AliasTable(state))
     return People(state, stores, clock=clock)

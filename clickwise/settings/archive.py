@@ -39,6 +39,17 @@ class ArchiveSettings(UnderstandingSettings, frozen=True, kw_only=True):
             ),
         ),
     ] = 500_000
+    archive_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description=(
+                "How long events and exposures stay in the archive, by day of receipt; 7 or more."
+                " Trainings learn from no more than that. 0: until their person is forgotten."
+            ),
+        ),
+    ] = 0
     archive_metrics_port: Annotated[
         int,
         Meta(ge=0, le=65_535, description="Where `clickwise archive` shows /metrics; 0: nowhere."),

@@ -16,6 +16,8 @@ _ORIGIN = re.compile(
     r"https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?\Z"
 )
 _QDRANT = re.compile(r"https?://[^\s@/]+(/[^\s@]*)?\Z")
+# What topics and the embedded log keep of events at least.
+_LEAST_ARCHIVE_DAYS = 7
 
 
 def check(settings: Settings) -> None:
@@ -26,6 +28,7 @@ def check(settings: Settings) -> None:
     """
     _check_doors(settings)
     _check_services(settings)
+    _check_retention(settings)
     _check_texts(settings)
     _check_callers(settings)
 
@@ -86,6 +89,14 @@ def _check_services(settings: Settings) -> None:
         raise ConfigurationError(  # not quoted: there may be a password in it
             "CLICKWISE_QDRANT_URL: expected http://HOST[:PORT] or https://HOST[:PORT]; the key"
             " goes into CLICKWISE_QDRANT_API_KEY"
+        )
+
+
+def _check_retention(settings: Settings) -> None:
+    if 0 < settings.archive_days < _LEAST_ARCHIVE_DAYS:
+        raise ConfigurationError(
+            f"CLICKWISE_ARCHIVE_DAYS={settings.archive_days}: the logs themselves keep events for"
+            f" {_LEAST_ARCHIVE_DAYS} days; expected as many or more, or 0 to keep all"
         )
 
 

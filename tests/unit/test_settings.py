@@ -14,6 +14,14 @@ def test_nothing_set_gives_the_defaults():
     assert load({}) == Settings()
 
 
+@pytest.mark.parametrize("days", ["1", "6"])
+def test_an_archive_shorter_than_the_logs_is_refused(days):
+    with pytest.raises(ConfigurationError, match=f"CLICKWISE_ARCHIVE_DAYS={days}: .* 7 days"):
+        load({"CLICKWISE_ARCHIVE_DAYS": days})
+
+    assert load({"CLICKWISE_ARCHIVE_DAYS": "7"}).archive_days == 7
+
+
 def test_variables_of_others_are_left_alone():
     assert load({"PATH": "/bin", "CLICKWISE_TEST_QDRANT_URL": "x"}) == Settings()
 

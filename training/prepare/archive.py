@@ -1,6 +1,5 @@
 """The archive's newest state as a `Dataset` and its sheet: the way in for every training."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ import polars as pl
 
 from clickwise.archive import Archive, Manifest, Stream
 from clickwise.archive.columns import COLUMNS
-from clickwise.archive.commits import GRACE
+from clickwise.archive.commits import drop_copies
 from training.data import Dataset
 from training.prepare.catalog import read_items
 from training.prepare.events import read_events
@@ -56,7 +55,7 @@ def prepare(
         UnavailableError: the store does not answer.
     """
     manifest = archive.newest()
-    _drop_replaced(cache, manifest, now)
+    drop_copies(cache, manifest, now)
     events = read_events(_scans(archive, manifest, Stream.EVENTS, cache), since=since, until=until)
     items = read_items(_scans(archive, manifest, Stream.ITEMS, cache), mentioned=events.items)
     log = events.log(items.places_of(events.items))
@@ -68,16 +67,6 @@ def prepare(
         unknown=items.unknown,
     )
     return Prepared(dataset, data_sheet(dataset, intake, now=now, last=last), manifest)
-
-
-def _drop_replaced(cache: Path, manifest: Manifest, now: datetime) -> None:
-    """Delete copies of files that count no more; readers may have begun with young ones."""
-    counting = {cache / file.name for file in manifest.files}
-    for path in cache.rglob("*.parquet"):
-        with suppress(FileNotFoundError):  # another process was first
-            old = now.timestamp() - path.stat().st_mtime > GRACE.total_seconds()
-            if path not in counting and old:
-                path.unlink()
 
 
 def _scans(archive: Archive, manifest: Manifest, stream: Stream, cache: Path) -> list[pl.LazyFrame]:

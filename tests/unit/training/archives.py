@@ -109,7 +109,7 @@ class Log:
                 [ItemWrite(item_key(n), ItemId(n), body, MODEL, vector) for n, body, vector in rows]
             )
 
-    def archiver(self, *, store=None, rows_at_once=4, file_rows=None):
+    def archiver(self, *, store=None, rows_at_once=4, file_rows=None, **options):
         return Archiver(
             Archive(store or self.store),
             [
@@ -120,6 +120,7 @@ class Log:
             names=Names.by(self.state.people.name_of),
             file_rows=file_rows or self.file_rows,
             clock=self.clock,
+            **options,
         )
 
     def archive_now(self, **options):

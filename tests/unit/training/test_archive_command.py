@@ -46,6 +46,31 @@ def test_people_are_told_in_a_line(log, capsys):
     assert "1 messages broke their schema" in line
 
 
+def test_days_that_are_too_old_are_told(log, monkeypatch, capsys):
+    monkeypatch.setenv("CLICKWISE_ARCHIVE_DAYS", "7")
+    log.clock.advance(days=-3650)
+    log.happened("a", "b")
+
+    run(["archive", "--once"])
+
+    line = " ".join(capsys.readouterr().out.split())
+    assert line.startswith("added 0 events, 0 exposures, 0 items; the archive holds 0 events")
+    assert "2 rows were older than CLICKWISE_ARCHIVE_DAYS and went" in line
+
+
+@pytest.mark.usefixtures("log")
+def test_a_trainings_copies_of_what_went_go_too(tmp_path):
+    folder = tmp_path / "home" / "training" / "archive-cache" / "events" / "date=2020-01-01"
+    folder.mkdir(parents=True)
+    copy = folder / "a.parquet"
+    copy.write_bytes(b"")
+    os.utime(copy, (0, 0))
+
+    run(["archive", "--once"])
+
+    assert not copy.exists()
+
+
 def test_a_url_says_where(log, monkeypatch, tmp_path):
     monkeypatch.setenv("CLICKWISE_ARCHIVE_URL", f"file://{tmp_path}/elsewhere")
     log.happened("a")
