@@ -10,8 +10,10 @@ the first metric is used.
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -150,6 +152,10 @@ queue_length = Gauge(
 dropped = Counter("clickwise_dropped_total", "Entries that a full queue let go.", ["queue"])
 published = Counter(
     "clickwise_published_total", "Messages written to a topic, by outcome.", ["topic", "outcome"]
+)
+profiles_expired = Counter(
+    "clickwise_profiles_expired_total",
+    "Profiles dropped because their people had not been seen for long.",
 )
 archive_rows = Counter(
     "clickwise_archive_rows_total", "Rows written to the archive, each once.", ["stream"]
@@ -393,6 +399,28 @@ def prepare(folder: Path) -> None:
     for old in folder.glob("*.db"):
         old.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def count(counter: Counter, number: int) -> None:
+    """Count in whatever process, also in the one that called `prepare`: its own metrics were made
+    before there was a folder, and nobody reads them. Of counters without labels.
+    """
+    counter.inc(number)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ and values.ValueClass is values.MutexValue:
+        _shared_value(counter).inc(number)
+
+
+class _Value(Protocol):
+    def inc(self, amount: float) -> None: ...
+
+
+@cache
+def _shared_value(counter: Counter) -> _Value:
+    (described,) = counter.describe()
+    kind = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # untyped upstream
+    name, text = described.name, described.documentation
+    value: _Value = kind("counter", name, f"{name}_total", (), (), text)
+    return value
 
 
 def open_processes(folder: Path) -> dict[tuple[str, str], int]:

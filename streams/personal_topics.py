@@ -5,13 +5,16 @@ single message can be taken: they go by age, and a receipt says when at the late
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from clickwise.codec import JsonObject, decode_object
+from clickwise.errors import ClickwiseError
 from clickwise.privacy.port import Erased, Whose
 from clickwise.settings import Settings
 from clickwise.topics import DEAD_LETTERS, EVENTS, EXPOSURES, RECOMMENDATIONS, Topic
@@ -34,6 +37,7 @@ _TOMBSTONE = "delete.retention.ms"
 _DEFAULT_SEGMENT = timedelta(days=7)
 _ENDLESS = 2**62  # milliseconds; brokers say 2**63 - 1 where there is no end
 _POLL_SECONDS = 0.5
+_WITHDRAWAL_SECONDS = 5.0
 _AGED = (EVENTS, EXPOSURES, DEAD_LETTERS)
 
 
@@ -98,6 +102,44 @@ class RecommendationsTopic:
             raise translated(error, f"reading {self.name}") from error
         finally:
             await client.stop()
+
+
+class ListTombstones:
+    """Withdraws users' lists, many at a time. A context manager, which connects; used by one
+    thread, outside a loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = RECOMMENDATIONS.full_name(settings.kafka_topic_prefix)
+        self._runner = asyncio.Runner()
+        # A database's transaction waits for it.
+        self._producer = Producer(settings, delivery_seconds=_WITHDRAWAL_SECONDS)
+
+    def __enter__(self) -> Self:
+        try:
+            self._runner.run(self._producer.start())
+        except ClickwiseError:
+            self._runner.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._runner.run(self._producer.stop())
+        self._runner.close()
+
+    def write(self, users: Sequence[UserId]) -> None:
+        """Return once each of them has a tombstone in the topic.
+
+        Raises:
+            UnavailableError: some may not have one; writing them again does no harm.
+        """
+        messages = [Message(self._topic, user.encode(), None) for user in users]
+        self._runner.run(self._producer.write(messages))
 
 
 class AgedTopics:

@@ -1,19 +1,23 @@
 """Forgetting what is too old to be asked for: a thread of the server's parent process.
 
 Event ids that cannot come again, exposures of the embedded log as old as the topic would keep
-them, and dead letters long after their replay.
+them, dead letters long after their replay; and profiles of people who were not seen for long, where
+the site says for how long (`clickwise.privacy.unseen`).
 
 Several servers on one database may all do so; what one has forgotten the others do not find.
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 
 from clickwise import logs
+from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import state_of
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError
+from clickwise.privacy.unseen import Withdraw, drop_unseen
 from clickwise.settings import Settings
 from clickwise.state.port import State
 
@@ -33,6 +37,35 @@ def prune_once(state: State, *, dedupe_days: float, exposure_days: float, clock:
         + state.prune_exposures(before=now - timedelta(days=exposure_days))
         + state.prune_replayed(before=now - KEPT)
     )
+
+
+def prune_profiles(
+    settings: Settings,
+    state: State,
+    *,
+    clock: Clock,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Drop the profiles of whoever was not seen for longer than the site keeps them, and withdraw
+    their lists from Kafka; how many.
+
+    Raises:
+        UnavailableError: the database or Kafka does not answer; the rest waits.
+    """
+    if not settings.profile_days:
+        return 0
+    before = clock.now() - timedelta(days=settings.profile_days)
+    with ExitStack() as stack:
+        withdraw = _withdrawal(settings, stack)
+        return drop_unseen(state, before=before, withdraw=withdraw, stopped=stopped)
+
+
+def _withdrawal(settings: Settings, stack: ExitStack) -> Withdraw:
+    if settings.embedded:
+        return lambda _: None
+    with kafka_extra():
+        from streams.personal_topics import ListTombstones
+    return stack.enter_context(ListTombstones(settings)).write
 
 
 class Pruner:
@@ -57,16 +90,22 @@ class Pruner:
             state = state_of(self._settings, stack)
             while True:
                 try:
-                    forgotten = prune_once(
-                        state,
-                        dedupe_days=self._settings.dedupe_days,
-                        exposure_days=self._settings.exposure_days,
-                        clock=SystemClock(),
-                    )
+                    self._prune(state)
                 except ClickwiseError as error:
                     log.warning("prune_put_off", kind=error.kind, reason=str(error))
-                else:
-                    if forgotten:
-                        log.info("rows_forgotten", number=forgotten)
                 if self._stopped.wait(EVERY_SECONDS):
                     return
+
+    def _prune(self, state: State) -> None:
+        settings, clock = self._settings, SystemClock()
+        forgotten = prune_once(
+            state,
+            dedupe_days=settings.dedupe_days,
+            exposure_days=settings.exposure_days,
+            clock=clock,
+        )
+        if forgotten:
+            log.info("rows_forgotten", number=forgotten)
+        expired = prune_profiles(settings, state, clock=clock, stopped=self._stopped.is_set)
+        if expired:
+            log.info("profiles_expired", number=expired)

@@ -13,12 +13,15 @@ from clickwise.profile.fold import (
     unknown_items,
 )
 from clickwise.profile.profile import (
+    MICROSECONDS,
+    RECEIVED_BYTES,
     Profile,
     empty_profile,
     from_bytes,
     from_stored,
     in_older,
     profile_bytes,
+    received_in,
     stored_body,
     to_bytes,
 )
@@ -27,6 +30,8 @@ from clickwise.profile.rules import Rules, weight_of
 from clickwise.profile.union import united
 
 __all__ = [
+    "MICROSECONDS",
+    "RECEIVED_BYTES",
     "Folded",
     "Interaction",
     "ItemFacts",
@@ -44,6 +49,7 @@ __all__ = [
     "interaction_of",
     "profile_bytes",
     "rebuilt",
+    "received_in",
     "stored_body",
     "to_bytes",
     "united",

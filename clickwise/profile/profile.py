@@ -3,6 +3,7 @@
 Shape suffixes: K = interests, D = embedding dimension, M = memory of a learned model.
 """
 
+import math
 import struct
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ MICROSECONDS = 1_000_000
 OLDER_BYTES = 4_096
 _OLDER_HASHES = 5
 _RECEIVED = struct.Struct("<d")
+RECEIVED_BYTES = _RECEIVED.size
 
 
 @dataclass(slots=True)
@@ -221,6 +223,13 @@ def from_stored(body: bytes) -> tuple[Profile, float]:
         raise BundleError("stored profile is damaged")
     (received,) = _RECEIVED.unpack_from(body)
     return from_bytes(profile_bytes(body)), received
+
+
+def received_in(body: bytes) -> float:
+    """The time of receipt (see `stored_body`) in the first RECEIVED_BYTES of a stored body; now
+    or later, as it were, in one that is damaged.
+    """
+    return float(_RECEIVED.unpack_from(body)[0]) if len(body) >= RECEIVED_BYTES else math.inf
 
 
 def with_older(older: bytes, items: window.History) -> bytes:

@@ -93,6 +93,12 @@ def _check_services(settings: Settings) -> None:
 
 
 def _check_retention(settings: Settings) -> None:
+    if 0 < settings.profile_days < settings.dedupe_days:
+        raise ConfigurationError(
+            f"CLICKWISE_PROFILE_DAYS={settings.profile_days:g} is less than"
+            f" CLICKWISE_DEDUPE_DAYS={settings.dedupe_days:g}: the log may still deliver what the"
+            " profile was made of; expected as many days or more, or 0 to keep profiles"
+        )
     if 0 < settings.archive_days < _LEAST_ARCHIVE_DAYS:
         raise ConfigurationError(
             f"CLICKWISE_ARCHIVE_DAYS={settings.archive_days}: the logs themselves keep events for"

@@ -46,7 +46,17 @@ class StateSettings(WatchingSettings, frozen=True, kw_only=True):
             description="How long event ids are remembered; at least the retention of `events`.",
         ),
     ] = 8.0
-
+    profile_days: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3650,
+            description=(
+                "How long the profile of somebody stays who is not seen any more; no shorter than"
+                " `dedupe_days`. What they do later begins a new one. 0: until they are forgotten."
+            ),
+        ),
+    ] = 0.0
     exposure_days: Annotated[
         float,
         Meta(

@@ -204,6 +204,13 @@ class Write(Protocol):
         """Delete a profile; ConflictError if its stored version is not `expected`."""
         ...
 
+    def drop_unchanged(self, profiles: Mapping[UserId, StoredProfile]) -> set[UserId]:
+        """Delete those of the profiles that are still these, byte for byte; whose they were.
+
+        Whoever writes one of them meanwhile waits until the transaction ends, and has a conflict.
+        """
+        ...
+
     def owners(self, users: Collection[UserId]) -> dict[UserId, UserId]:
         """Whose the events of those of `users` are who are somebody else."""
         ...
@@ -313,6 +320,14 @@ class State(Protocol):
 
     def profile_versions(self, users: Collection[UserId]) -> dict[UserId, int]:
         """Versions of those users that have a profile."""
+        ...
+
+    def profile_beginnings(
+        self, *, after: str = "", limit: int, length: int
+    ) -> list[tuple[UserId, StoredProfile]]:
+        """Profiles in the order of their users, each with the first `length` bytes of its body
+        alone: for what walks over all of them.
+        """
         ...
 
     def users(self, *, after: str = "", limit: int = 1000) -> list[UserId]:

@@ -112,6 +112,14 @@ class SqlState:
             )
         }
 
+    def profile_beginnings(
+        self, *, after: str = "", limit: int, length: int
+    ) -> list[tuple[UserId, StoredProfile]]:
+        """See State."""
+        values = {"after": after, "limit": limit, "length": length}
+        rows = self._rows(statements.profile_beginnings, values)
+        return [(user, StoredProfile(version, body)) for user, version, body in rows]
+
     def users(self, *, after: str = "", limit: int = 1000) -> list[UserId]:
         """See State."""
         return [user for (user,) in self._rows(statements.users, {"after": after, "limit": limit})]

@@ -12,6 +12,8 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Delete,
+    Integer,
+    LargeBinary,
     Select,
     Table,
     Update,
@@ -59,6 +61,20 @@ profile: Query = select(
 ).select_from(_one_row.outerjoin(profiles, profiles.c.user == bindparam("user")))
 drop_profile: Delete = delete(profiles).where(
     profiles.c.user == bindparam("of_user"), profiles.c.version == bindparam("expected")
+)
+drop_unchanged: Delete = delete(profiles).where(
+    profiles.c.user == bindparam("of_user"),
+    profiles.c.version == bindparam("expected"),
+    profiles.c.body == bindparam("body"),
+)
+_beginning = func.substr(
+    profiles.c.body, 1, bindparam("length", type_=Integer), type_=LargeBinary
+).label("beginning")
+profile_beginnings: Query = (
+    select(profiles.c.user, profiles.c.version, _beginning)
+    .where(profiles.c.user > bindparam("after"))
+    .order_by(profiles.c.user)
+    .limit(bindparam("limit"))
 )
 users: Query = (
     select(profiles.c.user)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row, text
@@ -127,6 +128,18 @@ class SqlWrite:
         result = self._run(statements.drop_profile, {"of_user": user, "expected": expected})
         if result.rowcount != 1:
             raise self._conflict("the profile has another version by now")
+
+    def drop_unchanged(self, profiles: Mapping[UserId, StoredProfile]) -> set[UserId]:
+        """See Write."""
+        return {
+            user
+            # In one order for all, so that two transactions do not wait for each other.
+            for user, stored in sorted(profiles.items(), key=itemgetter(0))
+            if self._run(
+                statements.drop_unchanged,
+                {"of_user": user, "expected": stored.version, "body": stored.body},
+            ).rowcount
+        }
 
     def owners(self, users: Collection[UserId]) -> dict[UserId, UserId]:
         """See Write."""

@@ -58,6 +58,10 @@ ROWS = (
                  "{{kind}}"),
             ),
             lines(
+                "Profiles dropped", "Not seen for CLICKWISE_PROFILE_DAYS, in an hour", "short",
+                ("sum(increase(clickwise_profiles_expired_total[1h])) or vector(0)", "profiles"),
+            ),
+            lines(
                 "Dead letters", "By topic and reason", "ops",
                 ("sum by (topic, reason) (rate(clickwise_dead_letters_total[$__rate_interval]))",
                  "{{topic}}: {{reason}}"),

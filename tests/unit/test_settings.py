@@ -22,6 +22,14 @@ def test_an_archive_shorter_than_the_logs_is_refused(days):
     assert load({"CLICKWISE_ARCHIVE_DAYS": "7"}).archive_days == 7
 
 
+def test_profiles_that_go_before_their_events_are_forgotten_are_refused():
+    with pytest.raises(ConfigurationError, match=r"PROFILE_DAYS=10 is less than .*DEDUPE_DAYS=20"):
+        load({"CLICKWISE_PROFILE_DAYS": "10", "CLICKWISE_DEDUPE_DAYS": "20"})
+
+    assert load({"CLICKWISE_PROFILE_DAYS": "8"}).profile_days == 8.0
+    assert load({"CLICKWISE_PROFILE_DAYS": "0", "CLICKWISE_DEDUPE_DAYS": "20"}).profile_days == 0
+
+
 def test_variables_of_others_are_left_alone():
     assert load({"PATH": "/bin", "CLICKWISE_TEST_QDRANT_URL": "x"}) == Settings()
 
