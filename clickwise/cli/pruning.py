@@ -1,8 +1,8 @@
 """Forgetting what is too old to be asked for: a thread of the server's parent process.
 
 Event ids that cannot come again, exposures of the embedded log as old as the topic would keep
-them, dead letters long after their replay; and profiles of people who were not seen for long, where
-the site says for how long (`clickwise.privacy.unseen`).
+them, dead letters; and profiles of people who were not seen for long, where the site says for how
+long (`clickwise.privacy.unseen`).
 
 Several servers on one database may all do so; what one has forgotten the others do not find.
 """
@@ -22,20 +22,19 @@ from clickwise.settings import Settings
 from clickwise.state.port import State
 
 EVERY_SECONDS = 3_600.0
-KEPT = timedelta(days=30)  # dead letters from their replay on
 
 log = logs.get(__name__)
 
 
-def prune_once(state: State, *, dedupe_days: float, exposure_days: float, clock: Clock) -> int:
-    """Forget events of more than `dedupe_days` ago, exposures of more than `exposure_days`, and
-    dead letters that were replayed longer than `KEPT` ago; how many rows.
+def prune_once(settings: Settings, state: State, *, clock: Clock) -> int:
+    """Forget events, exposures and dead letters that are older than the site keeps them; how many
+    rows.
     """
     now = clock.now()
     return (
-        state.prune(events_before=now - timedelta(days=dedupe_days))
-        + state.prune_exposures(before=now - timedelta(days=exposure_days))
-        + state.prune_replayed(before=now - KEPT)
+        state.prune(events_before=now - timedelta(days=settings.dedupe_days))
+        + state.prune_exposures(before=now - timedelta(days=settings.exposure_days))
+        + state.prune_letters(before=now - timedelta(days=settings.dead_letter_days))
     )
 
 
@@ -98,12 +97,7 @@ class Pruner:
 
     def _prune(self, state: State) -> None:
         settings, clock = self._settings, SystemClock()
-        forgotten = prune_once(
-            state,
-            dedupe_days=settings.dedupe_days,
-            exposure_days=settings.exposure_days,
-            clock=clock,
-        )
+        forgotten = prune_once(settings, state, clock=clock)
         if forgotten:
             log.info("rows_forgotten", number=forgotten)
         expired = prune_profiles(settings, state, clock=clock, stopped=self._stopped.is_set)

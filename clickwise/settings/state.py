@@ -68,3 +68,14 @@ class StateSettings(WatchingSettings, frozen=True, kw_only=True):
             ),
         ),
     ] = 30.0
+    dead_letter_days: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3650,
+            description=(
+                "How long the database keeps what was set aside, from then on, whether it was put"
+                " back or not. The topic of dead letters keeps it for 30 days."
+            ),
+        ),
+    ] = 30.0

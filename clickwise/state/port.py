@@ -420,8 +420,8 @@ class State(Protocol):
         """Forget exposures of the embedded log received before then; how many."""
         ...
 
-    def prune_replayed(self, *, before: datetime) -> int:
-        """Forget dead letters that went back into their topic before then; how many."""
+    def prune_letters(self, *, before: datetime) -> int:
+        """Forget dead letters that were set aside before then, put back or not; how many."""
         ...
 
     def pointer(self) -> Pointer:

@@ -239,7 +239,7 @@ class SqlState:
         """See State."""
         return self._forget_log("exposures", before)
 
-    def prune_replayed(self, *, before: datetime) -> int:
+    def prune_letters(self, *, before: datetime) -> int:
         """See State."""
         return self._forget(lambda write: write.forget_letters(before, _FORGET_AT_ONCE))
 

@@ -214,7 +214,7 @@ forget_logged: dict[LogName, Forget] = {
     "events": _forget(events.c.seq, events.c.received),
     "exposures": _forget(exposures.c.seq, exposures.c.received),
 }
-forget_letters: Forget = _forget(dead_letters.c.id, dead_letters.c.replayed)
+forget_letters: Forget = _forget(dead_letters.c.id, dead_letters.c.at)
 
 offsets_of: Query = select(offsets).where(offsets.c.consumer == bindparam("consumer"))
 trending: Query = (

@@ -714,18 +714,20 @@ class TestDeadLetters:
         assert again is not None
         assert again.replayed == NOW
 
-    def test_letters_replayed_long_ago_are_forgotten_and_pending_ones_kept(
+    def test_letters_set_aside_long_ago_are_forgotten_put_back_or_not(
         self, state: SqlState
     ) -> None:
+        ages = {1: 31, 2: 29, 3: 31}
         with state.write() as write:
-            write.add_dead_letters([letter(1), letter(2), letter(3)])
-        newest, older, _ = state.dead_letters()
-        state.mark_replayed(newest.id, NOW - timedelta(days=31))
-        state.mark_replayed(older.id, NOW)
+            write.add_dead_letters(
+                replace(letter(n), at=NOW - timedelta(days=days)) for n, days in ages.items()
+            )
+        newest, *_ = state.dead_letters()
+        state.mark_replayed(newest.id, NOW)
 
-        assert state.prune_replayed(before=NOW - timedelta(days=30)) == 1
+        assert state.prune_letters(before=NOW - timedelta(days=30)) == 2
 
-        assert [one.offset for one in state.dead_letters()] == [2, 1]
+        assert [one.offset for one in state.dead_letters()] == [2]
 
     def test_an_unknown_letter_is_not_found(self, state: SqlState) -> None:
         assert state.dead_letter(17) is None
