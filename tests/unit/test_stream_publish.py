@@ -241,7 +241,8 @@ async def test_who_was_found_by_looking_back_waits_for_an_interval() -> None:
         await publisher.finish()
 
         assert marks.now() == {0: 2}
-    assert [message.key for message in outlet.written] == [b"bob", b"ann"]
+    # Bob's once more where `run` was cut off between the write and the look after it.
+    assert list(dict.fromkeys(one.key for one in outlet.written)) == [b"bob", b"ann"]
 
 
 async def test_looking_back_fills_half_of_the_queue_and_goes_first_over_the_bound() -> None:
