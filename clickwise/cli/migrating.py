@@ -1,6 +1,7 @@
 """`clickwise migrate`: the database's tables as this version wants them, before it serves."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from rich.text import Text
@@ -8,7 +9,7 @@ from rich.text import Text
 from clickwise import logs
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
-from clickwise.cli.output import console
+from clickwise.cli.output import console, progress_console
 from clickwise.cli.waiting import database_answers
 from clickwise.cli.wiring import state_of
 from clickwise.errors import ConflictError
@@ -21,7 +22,8 @@ def migrate_back(settings: Settings, version: str) -> int:
     """Bring the database's tables back to the schema of an older version, which is then started.
 
     This program does it, since the older one does not know what to undo. No process of it may
-    run: it would miss its tables. What only they hold is lost, so a backup comes first.
+    run: it would miss its tables. What only they hold is lost, so a backup comes first; what that
+    is, is said before it is done.
 
     Raises:
         UnavailableError: the database did not answer.
@@ -33,7 +35,7 @@ def migrate_back(settings: Settings, version: str) -> int:
     if running:
         raise ConflictError(f"a server runs on {settings.folder}, at {running}: stop it first")
     with ExitStack() as stack:
-        before = state_of(settings, stack).migrate_back(version)
+        before = state_of(settings, stack).migrate_back(version, _tell_lost)
     console().print(Text(f"the database has the tables of schema {version}, and had {before}"))
     return Exit.DONE
 
@@ -57,3 +59,8 @@ def migrate(settings: Settings) -> int:
         state_of(settings, stack).migrate()
     console().print(Text(f"the database has the tables of schema {SCHEMA_VERSION}"))
     return Exit.DONE
+
+
+def _tell_lost(lost: Sequence[str]) -> None:
+    for one in lost:
+        progress_console().print(Text(f"lost: {one}"), soft_wrap=True)

@@ -1,7 +1,7 @@
 """Bringing a database to this program's schema, and refusing one that is ahead of it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clickwise.errors import ConfigurationError
 from clickwise.state.faults import translate
+from clickwise.state.migrations.losses import lost_between
 from clickwise.state.tables import SCHEMA_VERSION
 
 # Any number that no other program takes on the same database.
@@ -52,10 +53,16 @@ def migrate(engine: Engine, *, begin: Callable[[Connection], None], version: str
             raise translate(error) from error
 
 
-def migrate_back(engine: Engine, *, begin: Callable[[Connection], None], version: str) -> str:
+def migrate_back(
+    engine: Engine,
+    *,
+    begin: Callable[[Connection], None],
+    version: str,
+    told: Callable[[Sequence[str]], None],
+) -> str:
     """Downgrade to the older `version`, in one transaction likewise; the version before.
 
-    What only newer tables hold is lost (each migration's `downgrade` says which go).
+    What only newer tables hold is lost: `told` gets a sentence of each step before any is done.
 
     Raises:
         ConfigurationError: there is no such version, or the database is not ahead of it.
@@ -79,6 +86,7 @@ def migrate_back(engine: Engine, *, begin: Callable[[Connection], None], version
                         f"the database has schema {before or 'none'}, which is not newer than"
                         f" {version}"
                     )
+                told(lost_between(before, version))
                 command.downgrade(configuration(connection), version)
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:

@@ -1,7 +1,7 @@
 """The state on SQLAlchemy Core: `SqlState`, one set of statements for both databases."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -298,11 +298,13 @@ class SqlState:
                 raise translate(error) from error
         return float(there) - (before + time.time()) / 2
 
-    def migrate_back(self, version: str) -> str:
+    def migrate_back(self, version: str, told: Callable[[Sequence[str]], None]) -> str:
         """Bring the schema back to an older program's; the version it had. See `schema`."""
         engine = self._database.patient_engine()
         try:
-            return schema.migrate_back(engine, begin=self._database.begin, version=version)
+            return schema.migrate_back(
+                engine, begin=self._database.begin, version=version, told=told
+            )
         finally:
             engine.dispose()
 

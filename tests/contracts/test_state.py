@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from clickwise.errors import (
     UnavailableError,
 )
 from clickwise.state import schema
+from clickwise.state.migrations.losses import LOST
 from clickwise.state.port import (
     DeadLetter,
     EventRow,
@@ -975,7 +976,7 @@ class TestSchema:
         with state.write() as write:
             write.put_items([put("i")])
 
-    @pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005"])
+    @pytest.mark.parametrize("version", sorted(LOST))
     def test_every_migration_goes_back_and_forward_with_the_data_of_older_tables(
         self, state: SqlState, engine: Engine, version: str
     ) -> None:
@@ -986,7 +987,7 @@ class TestSchema:
             write.add_events([event("e")])
             write.put_offsets({place: 7})
 
-        before = state.migrate_back(version)
+        before = state.migrate_back(version, lambda _: None)
         with engine.connect() as connection:
             reached = MigrationContext.configure(connection).get_current_revision()
         state.migrate()
@@ -1003,6 +1004,32 @@ class TestSchema:
         with state.write() as write:
             write.put_items([put("i"), put("j")])
             write.put_offsets({place: 8})
+
+    @pytest.mark.parametrize("version", sorted(LOST))
+    def test_people_have_the_same_names_and_stay_forgotten_after_a_way_back_and_forward(
+        self, state: SqlState, url: str, version: str
+    ) -> None:
+        state.people.forget(UserId("u"), until=NOW, events_of=lambda _: [])
+
+        state.migrate_back(version, lambda _: None)
+        with closing(open_state(url, timeout_seconds=5.0, pool_size=2)) as anew:
+            anew.migrate()
+
+            assert anew.people.name_of("u") == state.people.name_of("u")
+            assert anew.people.forgotten([UserId("u")]) == {UserId("u"): NOW}
+
+    def test_what_a_way_back_takes_is_told_before_anything_is_gone(
+        self, state: SqlState, engine: Engine
+    ) -> None:
+        def told(lost: Sequence[str]) -> None:
+            raise InvalidInputError(f"{len(lost)} rows")
+
+        with pytest.raises(InvalidInputError, match="3 rows"):
+            state.migrate_back("0005", told)
+
+        with engine.connect() as connection:
+            assert schema.version_of(connection) == SCHEMA_VERSION
+            assert inspect(connection).has_table("aliases")
 
     def test_processes_that_start_at_once_migrate_once(self, url: str) -> None:
         program = (
