@@ -4,7 +4,7 @@ Lines of the log with `stream=audit`, whatever the level of the others is. `key`
 key, never the key: `local` where none is asked for, `none` where there was none, `unknown` for one
 that opens nothing, `setting-1` for the first of the settings, `command` for the command line. No
 body, no id of a user or an item and no address of a client is in it: `request_id` leads to those
-who may know them.
+who may know them. `by` is who ran a command.
 
 Writes of items have a line each. Events, and whatever is refused, come by the thousand, and a
 stranger must not fill the disk: the first of a kind is told at once, those like it in a sum
@@ -32,7 +32,8 @@ class Deed:
     """What somebody did or tried; equal ones are told in one sum.
 
     `action` is an operation (`PUT /v1/items/{id}`) or a command. `reason` is one word, empty where
-    it was done. `status` is HTTP's, 0 for a command; `subject` is the key that a command is about.
+    it was done. `status` is HTTP's, 0 for a command; `subject` is the key that a command is about,
+    `by` the operating system's name of who ran it.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Deed:
     reason: str = ""
     status: int = 0
     subject: str = ""
+    by: str = ""
 
 
 def tell(deed: Deed, request_id: str = "", times: int = 1) -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 from clickwise.archive import Archive, open_archive
 from clickwise.archive.layout import manifest_name
 from clickwise.cli import backups, homes
+from clickwise.cli.audited import audited
 from clickwise.cli.backups import Backup, Copied
 from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, print_json
@@ -53,8 +54,9 @@ def backup(settings: Settings, folder: Path, *, json: bool) -> int:
     with backups.faults_of_disk(folder):
         homes.make_folder(folder)
     try:
-        made = _copied(settings, database, folder)
-        backups.write_list(folder, made)
+        with audited(settings, "backup"):
+            made = _copied(settings, database, folder)
+            backups.write_list(folder, made)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

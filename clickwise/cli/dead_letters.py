@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from rich.text import Text
 
 from clickwise.cli import homes
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit, complain
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json, print_table
@@ -89,7 +90,7 @@ def replay_letters(settings: Settings, letter: int | None, *, every: bool, json:
 
     replayed: list[int] = []
     failed: dict[int, str] = {}
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "dead-letters replay"):
         state = state_of(settings, stack)
         state.migrate()
         for number in [letter] if letter is not None else list(_pending(state)):

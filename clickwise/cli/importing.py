@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from clickwise.cli import homes
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.following import encoder_progress, lines_without_terminal
 from clickwise.cli.http import HttpSite
@@ -87,7 +88,8 @@ def import_path(settings: Settings, options: ImportOptions) -> int:
         sink, place = _sink(settings, options, stack)
         aside = RefusedFile(options.refused)
         stack.callback(aside.close)
-        summary = run_import(feed, sink, aside)
+        with audited(settings, "import"):
+            summary = run_import(feed, sink, aside)
     _report(summary, feed, options, place=place, refused=aside.path)
     return Exit.FAILED if summary.refused else Exit.DONE
 

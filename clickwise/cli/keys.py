@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from clickwise import audit, logs
 from clickwise.access import digest_of, new_key, parse_scopes
-from clickwise.cli import homes
+from clickwise.cli import audited, homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.wiring import state_of
@@ -60,7 +59,7 @@ def create_key(
     with _opened(settings) as keys:
         first = not (settings.keys or settings.closed or keys.every())
         keys.add(stored)
-    _note(settings, "keys create", stored.id)
+    audited.note(settings, "keys create", "done", subject=stored.id)
     _tell(stored, key, json=json)
     if first:
         progress_console().print(Text(FIRST), soft_wrap=True)
@@ -134,7 +133,7 @@ def rotate_key(settings: Settings, key_id: str, *, grace_hours: float, json: boo
             replaces=old.id,
         )
         keys.rotate(stored, until=now + timedelta(hours=grace_hours))
-    _note(settings, "keys rotate", old.id)
+    audited.note(settings, "keys rotate", "done", subject=old.id)
     _tell(stored, key, json=json)
     return Exit.DONE
 
@@ -148,7 +147,7 @@ def revoke_key(settings: Settings, key_id: str) -> int:
     homes.need_home(settings)
     with _opened(settings) as keys:
         keys.revoke(key_id, at=SystemClock().now())
-    _note(settings, "keys revoke", key_id)
+    audited.note(settings, "keys revoke", "done", subject=key_id)
     console().print(Text(f"{key_id} is revoked; servers know within seconds"))
     return Exit.DONE
 
@@ -159,11 +158,6 @@ def _opened(settings: Settings) -> Iterator[KeyStore]:
         state = state_of(settings, stack)
         state.migrate()
         yield state.keys
-
-
-def _note(settings: Settings, action: str, key_id: str) -> None:
-    logs.configure(level=settings.log_level, output=settings.log_format)
-    audit.tell(audit.Deed("command", action, "done", subject=key_id))
 
 
 def _tell(stored: StoredKey, key: Secret, *, json: bool) -> None:

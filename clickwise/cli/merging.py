@@ -7,6 +7,7 @@ import msgspec
 from rich.text import Text
 
 from clickwise.cli import handlers, homes
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json
@@ -41,7 +42,7 @@ def merge(settings: Settings, guest: str, user: str, *, json: bool) -> int:
     homes.need_home(settings)
     check_two(check_id(guest, "guest"), check_id(user, "user"), field="guest")
     clock = SystemClock()
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "merge"):
         state = state_of(settings, stack)
         state.migrate()
         now = clock.now()

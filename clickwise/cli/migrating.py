@@ -8,6 +8,7 @@ from rich.text import Text
 
 from clickwise import logs
 from clickwise.cli import homes
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.output import console, progress_console
 from clickwise.cli.waiting import database_answers
@@ -34,7 +35,7 @@ def migrate_back(settings: Settings, version: str) -> int:
     running = homes.ServerLock(settings).address()
     if running:
         raise ConflictError(f"a server runs on {settings.folder}, at {running}: stop it first")
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "migrate --back-to"):
         before = state_of(settings, stack).migrate_back(version, _tell_lost)
     console().print(Text(f"the database has the tables of schema {version}, and had {before}"))
     return Exit.DONE

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from clickwise import logs
 from clickwise.cli import homes, release_status, releasing, retention
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, print_json, print_table, progress_console
@@ -33,7 +34,7 @@ _STEPS = {
 
 def promote(settings: Settings, bundle: str, *, url: str, encoder: str, json: bool) -> int:
     """Make a bundle the live model."""
-    with _told(settings, json=json) as told:
+    with audited(settings, "models promote"), _told(settings, json=json) as told:
         done = releasing.promote(settings, bundle, url=url, encoder=encoder, told=told)
         follow_roles(settings)
     if not url and not settings.embedded:
@@ -45,7 +46,7 @@ def promote(settings: Settings, bundle: str, *, url: str, encoder: str, json: bo
 
 def rollback(settings: Settings, *, json: bool) -> int:
     """Make the previous model live again."""
-    with _told(settings, json=json) as told:
+    with audited(settings, "models rollback"), _told(settings, json=json) as told:
         done = releasing.rollback(settings, told=told)
         follow_roles(settings)
     return _shown(done, json=json)
@@ -62,7 +63,7 @@ def try_on(
     json: bool,
 ) -> int:
     """Try a bundle on a share of users, or of requests."""
-    with _told(settings, json=json) as told:
+    with audited(settings, f"models {role}"), _told(settings, json=json) as told:
         done = releasing.try_on(
             settings, role, bundle, share=share, url=url, encoder=encoder, told=told
         )  # fmt: skip
@@ -72,7 +73,8 @@ def try_on(
 def withdraw(settings: Settings) -> int:
     """End every trial."""
     logs.configure(level="warning", output=settings.log_format)
-    gone = releasing.withdraw(settings)
+    with audited(settings, "models withdraw"):
+        gone = releasing.withdraw(settings)
     console().print(Text(f"withdrawn: {', '.join(gone)}"))
     return Exit.DONE
 
@@ -118,7 +120,7 @@ def status(settings: Settings, *, json: bool) -> int:
 def prune(settings: Settings, *, keep: int, json: bool) -> int:
     """Remove the bundles that nobody needs, but for the newest `keep`."""
     logs.configure(level="warning", output=settings.log_format)
-    with train_extra():
+    with train_extra(), audited(settings, "models prune"):
         done = retention.prune(settings, keep=keep)
     if json:
         print_json(done)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from clickwise.cli import homes
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json
@@ -77,8 +78,11 @@ def forget(settings: Settings, user: str, *, receipt: Path | None, json: bool) -
     Raises:
         NotFoundError: there is no such home.
     """
+    known = UserId(check_id(user, "user"))
     with ExitStack() as stack:
-        given = _opened(settings, stack).forget(UserId(check_id(user, "user")))
+        people = _opened(settings, stack)
+        with audited(settings, "forget"):
+            given = people.forget(known)
     if receipt is not None:
         _write(receipt, given)
     if json or receipt is None:
@@ -114,7 +118,9 @@ def again(settings: Settings, receipts: Sequence[Path], *, json: bool) -> int:
     contents = [_content(path) for path in receipts]
     with ExitStack() as stack:
         people = _opened(settings, stack)
-        given = people.again(newest_of(people.read(data) for data in contents))
+        notes = newest_of(people.read(data) for data in contents)
+        with audited(settings, "forget --again"):
+            given = people.again(notes)
     if json:
         print_json(given)
     else:
@@ -150,9 +156,12 @@ def export(settings: Settings, user: str) -> int:
     Raises:
         NotFoundError: nothing is, or there is no such home.
     """
+    known = UserId(check_id(user, "user"))
     with ExitStack() as stack:
-        for line in _opened(settings, stack).export(UserId(check_id(user, "user"))):
-            sys.stdout.write(line.decode())
+        people = _opened(settings, stack)
+        with audited(settings, "export"):
+            for line in people.export(known):
+                sys.stdout.write(line.decode())
     return Exit.DONE
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from clickwise.archive import open_store
 from clickwise.cli import backups, homes
+from clickwise.cli.audited import audited
 from clickwise.cli.backing_up import database_file
 from clickwise.cli.backups import Backup
 from clickwise.cli.exits import Exit
@@ -61,13 +62,14 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
     _check_targets(settings, database)
     _check_files(folder, backup)
     homes.make_home(settings)
-    try:
-        _copy(settings, folder, backup, database, given)
-    except BaseException:
-        for path in settings.folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        raise
-    erased = _forget_again(settings)
+    with audited(settings, "restore"):
+        try:
+            _copy(settings, folder, backup, database, given)
+        except BaseException:
+            for path in settings.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            raise
+        erased = _forget_again(settings)
     done = Restored(
         home=str(settings.folder), files=len(backup.files), events=backup.events, erased=erased
     )

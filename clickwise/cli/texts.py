@@ -8,6 +8,7 @@ from dataclasses import replace
 import msgspec
 from rich.text import Text
 
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.homes import need_home
 from clickwise.cli.output import console, plain, print_json, print_table
@@ -122,7 +123,7 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
     Raises:
         NotFoundError: nothing was.
     """
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "texts unblock"):
         state = _state(settings, stack)
         found = [
             one
@@ -149,7 +150,7 @@ def edit(settings: Settings, item: str, *, field: str, segment: str, text: str) 
         raise InvalidInputError("expected some words", field="text")
     if name is Field.TITLE and len(words.splitlines()) > 1:
         raise InvalidInputError("a title is one line", field="text")
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "texts edit"):
         state = _state(settings, stack)
         own = _item(state, item)
         source = source_of(own)
@@ -169,7 +170,7 @@ def pin(settings: Settings, item: str, *, field: str, segment: str) -> int:
     Raises:
         NotFoundError: there is no such item, or nothing is written for it.
     """
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, "texts pin"):
         state = _state(settings, stack)
         own = _item(state, item)
         texts = [
@@ -209,7 +210,7 @@ def _refused_row(one: Rejection) -> tuple[str, ...]:
 def _decide(settings: Settings, item: str, action: Action, *, field: str, segment: str) -> int:
     if field:
         _field(field)
-    with ExitStack() as stack:
+    with ExitStack() as stack, audited(settings, f"texts {action}"):
         state = _state(settings, stack)
         _store(state, _item(state, item), action, field=field, segment=segment, text="")
     return Exit.DONE

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from rich.text import Text
 
+from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json, print_table
@@ -18,7 +19,8 @@ def create(settings: Settings, *, json: bool) -> int:
     with kafka_extra():
         from streams import topics_admin
 
-    reports = topics_admin.create_topics(settings)
+    with audited(settings, "topics create"):
+        reports = topics_admin.create_topics(settings)
     if json:
         print_json(reports)
     else:

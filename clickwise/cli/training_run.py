@@ -19,6 +19,7 @@ import numpy as np
 
 from clickwise.bundle import Bundle
 from clickwise.cli import homes, releasing
+from clickwise.cli.audited import audited
 from clickwise.cli.following import Whole
 from clickwise.cli.output import plain, progress_console
 from clickwise.cli.registry import follow_roles, registry_of
@@ -320,7 +321,8 @@ def _play(
 def _promote(settings: Settings, path: Path, encoder: str, follow: Follow) -> None:
     """Live, and named so in the registry; what is live already stays so."""
     follow("promoting", 0.0)
-    releasing.promote(settings, path, url=_url(settings, path), encoder=encoder)
+    with audited(settings, "models promote"):
+        releasing.promote(settings, path, url=_url(settings, path), encoder=encoder)
     follow_roles(settings)
 
 
