@@ -267,11 +267,11 @@ class SqlState:
 
     def schema_version(self) -> str:
         """The schema that the database has; empty before the first migration."""
-        with self._database.engine.connect() as connection:
-            try:
+        try:
+            with self._database.engine.connect() as connection:
                 return schema.version_of(connection)
-            except DBAPIError as error:
-                raise translate(error) from error
+        except DBAPIError as error:
+            raise translate(error) from error
 
     def damage(self) -> list[str]:
         """What SQLite finds wrong in its file, a few lines; a server looks after its own."""
@@ -289,13 +289,13 @@ class SqlState:
         if self._database.engine.dialect.name == "sqlite":
             return 0.0
         before = time.time()
-        with self._database.engine.connect() as connection:
-            try:
+        try:
+            with self._database.engine.connect() as connection:
                 (there,) = connection.exec_driver_sql(
                     "SELECT extract(epoch FROM clock_timestamp())"
                 ).one()
-            except DBAPIError as error:
-                raise translate(error) from error
+        except DBAPIError as error:
+            raise translate(error) from error
         return float(there) - (before + time.time()) / 2
 
     def migrate_back(self, version: str, told: Callable[[Sequence[str]], None]) -> str:
