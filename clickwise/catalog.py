@@ -112,6 +112,14 @@ class Catalog:
             after = rows[-1].change
         return after
 
+    def refill(self, *, since: int) -> int:
+        """`fill` after `since`; all of it where the index holds less than there is.
+
+        Such as one that was lost, put back as it was before, or not yet filled by whoever made it.
+        """
+        lacks = self.index.count() < self._state.count_items()
+        return self.fill(after=0 if lacks else since)
+
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:
         """After a write to the items table: searches of this process see it from here on.
 

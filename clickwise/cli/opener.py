@@ -152,7 +152,7 @@ class HomeOpener:
 
         def settle() -> None:
             if self._settings.qdrant_url:
-                release.catalog.fill(after=named.since)
+                release.catalog.refill(since=named.since)
             else:
                 release.catalog.catch_up()
             warm(release)

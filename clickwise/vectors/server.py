@@ -1,9 +1,11 @@
 """The item index on a Qdrant server: a collection per model version, an alias for the live one.
 
-`<prefix>-<model>` holds points whose id is the item's key, with a payload index for every
-filter; `<prefix>-live` is the alias. Writes wait until they are applied, so a search that
-starts afterwards sees them. Faults of the server or the network become UnavailableError, and a
-breaker keeps requests from waiting for a server that is down.
+`<prefix>@<model>` holds points whose id is the item's key, with a payload index for every
+filter; `<prefix>@live` is the alias. Neither a prefix nor a quoted model has an `@`, so that two
+sites never meet in one name (with a hyphen, `a` with the model `b-x` met `a-b` with `x`). Writes
+wait until they are applied, so a search that starts afterwards sees them. Faults of the server or
+the network become UnavailableError, and a breaker keeps requests from waiting for a server that
+is down.
 
 `QdrantClient(":memory:")` serves contract tests: the same calls, brute force in numpy.
 
@@ -24,6 +26,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from clickwise import logs
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ConfigurationError, UnavailableError
 from clickwise.secret import Secret
@@ -47,6 +50,10 @@ _KEYS_AT_ONCE = 1_000
 _WHOLE_NUMBERS = ("kind", "language", "topics", "hidden")
 _NUMBERS = ("expires", "published")
 _REFUSED = (401, 403)
+_BETWEEN = "@"
+_BETWEEN_BEFORE = "-"  # in names of programs before this one: they could be two sites'
+
+_log = logs.get(__name__)
 
 T = TypeVar("T")
 
@@ -212,7 +219,7 @@ class ServerIndex:
         """Point the alias at this model's collection, in one step, where it does not yet."""
         if live_model(self._client, self._prefix) == self._model:
             return
-        alias = f"{self._prefix}-live"
+        alias = _alias_name(self._prefix)
         operations: list[models.CreateAliasOperation | models.DeleteAliasOperation] = []
         if live_model(self._client, self._prefix) is not None:
             operations.append(
@@ -242,6 +249,7 @@ class ServerIndex:
     def _prepare(self) -> None:
         """Make the collection and its payload indexes, as far as they are missing."""
         if not self._client.collection_exists(self._collection):
+            self._tell_of_older()
             try:
                 self._client.create_collection(
                     self._collection,
@@ -269,6 +277,12 @@ class ServerIndex:
                 schema = models.PayloadSchemaType.FLOAT
                 self._client.create_payload_index(self._collection, field, schema)
 
+    def _tell_of_older(self) -> None:
+        """It is left as it is, since it may be another site's; the state fills the new one."""
+        older = _BETWEEN_BEFORE.join(self._collection.split(_BETWEEN))
+        if self._client.collection_exists(older):
+            _log.warning("collection_of_older_name_left", collection=older, now=self._collection)
+
     def _call(self, call: Callable[[], T]) -> T:
         self._breaker.check()
         try:
@@ -287,8 +301,8 @@ def live_model(client: QdrantClient, prefix: str = "clickwise") -> ModelVersion 
         UnavailableError: the server does not answer.
     """
     for alias in _translated(client.get_aliases).aliases:
-        if alias.alias_name == f"{prefix}-live":
-            return ModelVersion(unquote(alias.collection_name.removeprefix(f"{prefix}-")))
+        if alias.alias_name == _alias_name(prefix):
+            return ModelVersion(unquote(alias.collection_name.rpartition(_BETWEEN)[2]))
     return None
 
 
@@ -307,7 +321,11 @@ def remove_collection(
 
 
 def _collection_name(prefix: str, model: ModelVersion) -> str:
-    return f"{prefix}-{quote(model, safe='')}"
+    return f"{prefix}{_BETWEEN}{quote(model, safe='')}"
+
+
+def _alias_name(prefix: str) -> str:
+    return f"{prefix}{_BETWEEN}live"
 
 
 def _filter(where: Where) -> models.Filter:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
 from clickwise.errors import ConfigurationError
 from clickwise.secret import Secret
@@ -18,7 +18,7 @@ from clickwise.types import ModelVersion, TopicCode, item_key
 from clickwise.vectors import ItemIndex, Removed, Where
 from clickwise.vectors.builder import build_generation
 from clickwise.vectors.edge import EdgeIndex
-from clickwise.vectors.server import ServerIndex, connect, live_model
+from clickwise.vectors.server import ServerIndex, connect, live_model, remove_collection
 
 MODEL = ModelVersion("e5-small/2026.11")
 NOW = 5_000.0
@@ -413,4 +413,33 @@ def test_the_alias_names_the_live_model():
     second.make_live()
 
     assert live_model(client) == "other"
+    client.close()
+
+
+@pytest.mark.case(20)
+def test_two_sites_on_one_server_never_meet_in_a_name():
+    client = QdrantClient(":memory:")
+    first = ServerIndex(client, ModelVersion("b-x"), 4, prefix="clickwise.a")
+    second = ServerIndex(client, ModelVersion("x"), 4, prefix="clickwise.a-b")
+    first.apply(clustered_items(3, 4))
+
+    assert (first.count(), second.count()) == (3, 0)
+    assert len(found(second, [1, 0, 0, 0.0], limit=10)) == 0
+    second.make_live()
+    assert live_model(client, "clickwise.a") is None
+    assert live_model(client, "clickwise.a-b") == "x"
+    assert remove_collection(client, ModelVersion("x"), prefix="clickwise.a-b")
+    assert first.count() == 3
+    client.close()
+
+
+def test_a_collection_under_the_name_of_older_programs_is_left_as_it_is():
+    client = QdrantClient(":memory:")
+    size = models.VectorParams(size=8, distance=models.Distance.DOT)
+    client.create_collection("clickwise.a-b-x", vectors_config=size)
+
+    made = ServerIndex(client, ModelVersion("b-x"), 4, prefix="clickwise.a")
+
+    assert made.count() == 0
+    assert client.get_collection("clickwise.a-b-x").config.params.vectors.size == 8
     client.close()

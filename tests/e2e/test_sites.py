@@ -4,6 +4,7 @@ Both have a user and an item of the same ids, so that whatever forgets the site 
 """
 
 import asyncio
+import json
 import os
 import subprocess
 from contextlib import ExitStack
@@ -157,15 +158,56 @@ def test_no_endpoint_tells_the_others_words(sites):
 
 
 @pytest.mark.case(20)
-def test_a_key_of_one_site_opens_nothing_at_the_other(sites):
+def test_a_list_asked_for_in_a_body_knows_nothing_of_the_others_user_and_items(sites):
+    red, blue = sites
+    visit = [{"item": "red-1", "type": "click"}, {"item": "red-2", "type": "click"}]
+
+    for body in (
+        {"user": USER, "limit": 50},
+        {"user": USER, "limit": 50, "exclude": ["red-1", "red-2"]},
+        {"context": visit, "limit": 50},
+    ):
+        answer = blue.ask("POST", "/v1/recommendations", json=body)
+        shown = {one["item"] for one in answer.json()["items"]}
+        assert shown, answer.text
+        assert shown <= {ITEM, *(f"blue-{n}" for n in range(12))}
+        assert red.mark not in answer.text
+
+
+@pytest.mark.case(20)
+def test_a_key_of_one_site_opens_nothing_at_the_other_and_is_counted_and_on_record(sites):
     red, blue = sites
     open_to_all = {"/healthz", "/readyz", "/openapi.json", "/docs", "/"}
+    before = refused(blue, reason="unknown_key")
+    asked = [
+        (method, path)
+        for method, path in paths_of(blue, red)
+        if path not in open_to_all and not path.startswith("/docs")
+    ]
 
-    for method, path in paths_of(blue, red):
-        if path in open_to_all or path.startswith("/docs"):
-            continue
+    for method, path in asked:
         assert blue.ask(method, path, key=red.key).status_code == 401, (method, path)
+
+    assert {path.rsplit("/", 1)[-1] for _, path in asked} >= {"stream", "recommendations"}
+    assert refused(blue, reason="unknown_key") - before == len(asked)
+    log = blue.server.program.output
+    lines = [json.loads(line) for line in log.splitlines() if '"stream": "audit"' in line]
+    strangers = [line for line in lines if line.get("reason") == "unknown_key"]
+    assert len({line["action"] for line in strangers}) == len(asked)
+    assert {(line["key"], line["outcome"], line["status"]) for line in strangers} == {
+        ("unknown", "refused", 401)
+    }
+    assert red.key.split("_")[2] not in log
     assert red.ask("GET", f"/v1/users/{USER}/profile").is_success
+
+
+def refused(site, *, reason):
+    """How many requests the site's figures have as refused for this reason."""
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in site.ask("GET", "/metrics").text.splitlines()
+        if line.startswith("clickwise_refused_requests_total") and f'reason="{reason}"' in line
+    )
 
 
 @pytest.mark.case(20)
@@ -258,3 +300,25 @@ def test_forgetting_somebody_at_one_site_leaves_their_namesake_at_the_other(site
 
     assert red.ask("GET", f"/v1/users/{USER}/profile").status_code == 404
     assert blue.ask("GET", f"/v1/users/{USER}/profile").json()["events_applied"] == 5
+
+
+@pytest.mark.case(20)
+def test_a_stream_of_one_site_sends_nothing_when_a_namesake_does_something_at_the_other(sites):
+    red, blue = sites
+    headers = {"Authorization": f"Bearer {blue.key}"}
+    url = f"{blue.server.address}/v1/users/eve/stream"
+    click = {"user": "eve", "type": "click"}
+
+    with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False) as stream:
+        lists = (line for line in stream.iter_lines() if line.startswith("data: {"))
+        first = next(lists)
+        red.ask("POST", "/v1/events", json={**click, "item": "red-3"})
+        wait_until(
+            lambda: red.ask("GET", "/v1/users/eve/profile").is_success,
+            seconds=SECONDS, what="applied at the other",
+        )  # fmt: skip
+        blue.ask("POST", "/v1/events", json={**click, "item": "blue-3"})
+        second = next(lists)
+
+    assert [json.loads(one[6:])["events_applied"] for one in (first, second)] == [0, 1]
+    assert red.mark not in first + second

@@ -257,11 +257,11 @@ def test_collections_of_a_qdrant_server_go_unless_a_bundle_that_stays_has_them(s
     store(settings, "same-space", age_days=1, vectors="shared")
     store(settings, "own-space", age_days=2, vectors="alone")
 
-    with qdrant("clickwise-shared", "clickwise-alone") as (url, there):
+    with qdrant("clickwise@shared", "clickwise@alone") as (url, there):
         pruned = prune(msgspec.structs.replace(settings, qdrant_url=url), keep=1)
 
     assert bundles(settings) == {"new"}
-    assert there == {"clickwise-shared"}
+    assert there == {"clickwise@shared"}
     assert [(one.space, one.size_bytes) for one in pruned.indexes] == [("alone", None)]
 
 

@@ -63,3 +63,28 @@ def test_what_is_written_while_rows_are_on_their_way_is_there_in_the_end(site):
     catalog_over(site, index).fill(after=0)
 
     assert index.labels([item_key("a")])[item_key("a")] == ("a", "new title")
+
+
+def test_an_index_that_holds_less_than_there_is_gets_all_of_it(site):
+    site.put(("a", "one"))
+    since = site.state.newest_change()
+    site.put(("b", "two"))
+    index = ExactIndex(model=site.bundle.vectors, dimension=64)
+
+    catalog_over(site, index).refill(since=since)
+
+    assert set(index.labels([item_key(x) for x in "ab"])) == {item_key("a"), item_key("b")}
+
+
+def test_an_index_that_holds_what_there_is_gets_what_changed_alone(site):
+    site.put(("a", "one"), ("b", "two"))
+    since = site.state.newest_change()
+    index = ExactIndex(model=site.bundle.vectors, dimension=64)
+    catalog_over(site, index).fill(after=0)
+    applied = []
+    index.apply = applied.extend
+    site.put(("b", "two again"))
+
+    catalog_over(site, index).refill(since=since)
+
+    assert [change.key for change in applied] == [item_key("b")]

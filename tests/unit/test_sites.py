@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import make_url
 
+from clickwise.cli import homes
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings, environment_of, load
 from clickwise.sites import schema_of
@@ -35,6 +36,26 @@ def test_two_sites_of_equal_settings_have_no_name_in_common():
 
 def _plain(value):
     return value.reveal() if hasattr(value, "reveal") else value
+
+
+@pytest.mark.case(20)
+@pytest.mark.parametrize(
+    "folder_of",
+    [
+        homes.vectors_folder,  # Edge
+        homes.bundles_folder,
+        homes.encoder_folder,  # encoders that were downloaded or made
+        homes.metrics_folder,
+        homes.database_url,
+        lambda settings: settings.folder / "training" / "archive-cache",  # of a remote archive
+    ],
+)
+def test_no_cache_on_disk_is_two_sites(folder_of):
+    alone = {"CLICKWISE_KAFKA_BOOTSTRAP": "", "CLICKWISE_DATABASE_URL": ""}
+    both = [site(name, **alone) for name in ("a", "a-b")]
+
+    assert all(f"{one.home}/" in str(folder_of(one)) for one in both)
+    assert len({str(folder_of(one)) for one in both}) == 2
 
 
 def test_each_service_is_told_the_share_in_its_own_words():

@@ -80,7 +80,7 @@ def test_every_filter_has_a_payload_index(qdrant):
     ServerIndex(qdrant.client, MODEL, 4)
 
     created = [path for method, path in qdrant.requests if path.endswith("/index")]
-    assert created == ["/collections/clickwise-m%2F1/index"] * 6
+    assert created == ["/collections/clickwise@m%2F1/index"] * 6
 
 
 @pytest.mark.case(18)
@@ -148,7 +148,7 @@ def test_the_local_client_has_no_collection_before_the_index_makes_it():
 
     ServerIndex(client, MODEL, 4, prefix="site")
 
-    assert [c.name for c in client.get_collections().collections] == ["site-m%2F1"]
+    assert [c.name for c in client.get_collections().collections] == ["site@m%2F1"]
     client.close()
 
 
