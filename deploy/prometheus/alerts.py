@@ -12,9 +12,10 @@ from deploy.prometheus.rule import Alert, Group, Pace
 DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
 KAFKA_KEEPS = "7d"
+STREAM = "clickwise-stream"
 # Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
 # its own alert; a trainer may run as a job that nobody scrapes.
-MUST_BE_THERE = ("clickwise-stream", "clickwise-archive")
+MUST_BE_THERE = (STREAM, "clickwise-archive")
 _ANSWERS = 'sum(rate(clickwise_recommend_seconds_count{stage="total"}[W]))'
 _FAILED = 'clickwise_published_total{outcome="failed"}'
 _PASSED = 'clickwise_gate_outcomes_total{outcome="passed"}'
@@ -123,6 +124,7 @@ def _service(pace: Pace) -> Sequence[Alert]:
 def _stream(pace: Pace) -> Sequence[Alert]:
     five, ten, hour = pace("5m"), pace("10m"), pace("1h")
     return (
+        *(_stream_down(pace) if STREAM in MUST_BE_THERE else ()),
         Alert(
             name="StreamStopped",
             value=f'sum(rate(clickwise_events_total{{outcome="accepted"}}[{five}]))',
@@ -185,6 +187,20 @@ def _stream(pace: Pace) -> Sequence[Alert]:
             lasts="0s",
             severity="page",
             summary="the log forgot messages before they were archived",
+        ),
+    )
+
+
+def _stream_down(pace: Pace) -> Sequence[Alert]:
+    """What StreamStopped cannot see: it needs events that came in over HTTP."""
+    return (
+        Alert(
+            name="StreamDown",
+            value=f'sum(up{{job="{STREAM}"}} or vector(0))',
+            condition="< 1",
+            lasts=pace("2m"),
+            severity="page",
+            summary="no stream worker answers: lists stand still",
         ),
     )
 

@@ -189,7 +189,26 @@ OF_CAUSES: Sequence[Story] = (
             'up{job="clickwise-stream",instance="10.0.0.9:9101"}': "1x15 stale",
         },
         30,
-        {"JobMissing": 1},
+        {"JobMissing": 1, "StreamDown": 1},
+    ),
+    Story(
+        "all stream workers hang; producers write to Kafka, so that no event comes in over HTTP",
+        {
+            'up{job="clickwise-stream",instance="10.0.0.8:9101"}': "1x10 0x20",
+            'up{job="clickwise-stream",instance="10.0.0.9:9101"}': "1x15 0x15",
+            'clickwise_events_total{type="click",outcome="applied"}': "0+60x10 stale",
+        },
+        30,
+        {"TargetDown": 2, "StreamDown": 1},
+    ),
+    Story(
+        "one of two stream workers hangs, and the other one was away for a minute",
+        {
+            'up{job="clickwise-stream",instance="10.0.0.8:9101"}': "1x10 0x20",
+            'up{job="clickwise-stream",instance="10.0.0.9:9101"}': "1x28 0 1x5",
+        },
+        30,
+        {"TargetDown": 1},
     ),
     Story(
         "neither workers nor an archiver were ever there",
@@ -198,7 +217,7 @@ OF_CAUSES: Sequence[Story] = (
             'up{job="clickwise-archive"}': "_x10",
         },
         10,
-        {"JobMissing": 2},
+        {"JobMissing": 2, "StreamDown": 1},
     ),
     Story(
         "one stream worker of two was taken away, and the archiver moved",

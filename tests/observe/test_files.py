@@ -119,7 +119,7 @@ def test_without_a_memory_of_who_is_away_its_stories_are_told_wrong(promtool, tm
     code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
 
     assert code == 1
-    for name in ("ArchiveBehind", "JobMissing", "ServingDown"):
+    for name in ("ArchiveBehind", "JobMissing", "ServingDown", "StreamDown"):
         assert name in said
 
 
