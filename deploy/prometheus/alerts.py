@@ -12,11 +12,12 @@ from deploy.prometheus.rule import Alert, Group, Pace
 DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
 KAFKA_KEEPS = "7d"
-STREAM = "clickwise-stream"
+STREAM, ARCHIVE = "clickwise-stream", "clickwise-archive"
 # Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
 # its own alert; a trainer may run as a job that nobody scrapes.
-MUST_BE_THERE = (STREAM, "clickwise-archive")
+MUST_BE_THERE = (STREAM, ARCHIVE)
 _ANSWERS = 'sum(rate(clickwise_recommend_seconds_count{stage="total"}[W]))'
+_COMPLETE = "clickwise_archive_complete_timestamp_seconds"
 _FAILED = 'clickwise_published_total{outcome="failed"}'
 _PASSED = 'clickwise_gate_outcomes_total{outcome="passed"}'
 _REFUSED = 'clickwise_gate_outcomes_total{outcome!="passed"}'
@@ -170,10 +171,12 @@ def _stream(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="ArchiveBehind",
-            # Of an archiver that is away its last run is remembered.
+            # Of an archiver that is away its last run is remembered. Before the first one the
+            # figure is 0: it counts as a time once an archiver was there an hour ago.
             value=(
-                "time() - max(max_over_time("
-                f"clickwise_archive_complete_timestamp_seconds[{pace(KAFKA_KEEPS)}]) > 0)"
+                f"(time() - max(max_over_time({_COMPLETE}[{pace(KAFKA_KEEPS)}]) > 0)"
+                f'\n  or time() - max(max_over_time({_COMPLETE}{{job="{ARCHIVE}"}}'
+                f"[{pace(KAFKA_KEEPS)}] offset {hour})))"
             ),
             condition=f"> {3_600 if pace.speed == 1 else 60}",
             lasts=five,

@@ -434,11 +434,49 @@ OF_CAUSES: Sequence[Story] = (
         {"ArchiveBehind": 1},
     ),
     Story(
-        "the archive is complete each minute, or there is none that ever was",
+        "an archiver is there since an hour and a half, and was never done",
+        {'clickwise_archive_complete_timestamp_seconds{job="clickwise-archive"}': "0x90"},
+        90,
+        {"ArchiveBehind": 1},
+    ),
+    Story(
+        "an archiver that ends again and again was never done",
         {
-            'clickwise_archive_complete_timestamp_seconds{instance="a"}': "1+60x90",
-            'clickwise_archive_complete_timestamp_seconds{instance="b"}': "0x90",
+            'clickwise_archive_complete_timestamp_seconds{job="clickwise-archive"}': (
+                "0x5 stale _x9 0x15 stale _x9 0x15 stale _x9 0x15 stale _x9 0x10"
+            ),
         },
+        90,
+        {"ArchiveBehind": 1},
+    ),
+    Story(
+        "an archiver came half an hour ago, and is not done yet",
+        {'clickwise_archive_complete_timestamp_seconds{job="clickwise-archive"}': "_x70 0x30"},
+        100,
+        {},
+    ),
+    Story(
+        "an archiver's first run took an hour and a half",
+        {
+            'clickwise_archive_complete_timestamp_seconds{job="clickwise-archive"}': (
+                "0x89 5400+60x10"
+            ),
+        },
+        100,
+        {},
+    ),
+    Story(
+        "the archive is complete each minute, and servers have none",
+        {
+            'clickwise_archive_complete_timestamp_seconds{job="clickwise-archive"}': "1+60x90",
+            'clickwise_archive_complete_timestamp_seconds{job="clickwise-serve"}': "0x90",
+        },
+        90,
+        {},
+    ),
+    Story(
+        "no archiver is looked for, and servers have no archive",
+        {'clickwise_archive_complete_timestamp_seconds{job="clickwise-serve"}': "0x90"},
         90,
         {},
     ),
