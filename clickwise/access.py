@@ -43,6 +43,8 @@ class Scope(enum.StrEnum):
 ALL_SCOPES = frozenset(Scope)
 # Of the keys in CLICKWISE_API_KEYS: all that there was before keys had scopes.
 SETTING_SCOPES = ALL_SCOPES - {Scope.ADMIN}
+# Of the keys in CLICKWISE_METRICS_KEYS.
+METRICS_SCOPES = frozenset({Scope.OPERATE})
 
 
 def new_key() -> tuple[str, Secret]:

@@ -2,11 +2,11 @@
 
     python deploy/new_secrets.py deploy/.secrets
 
-<folder>/clickwise.env   the database's URL, Qdrant's key, the API keys (the site's, Prometheus')
+<folder>/clickwise.env   the database's URL, Qdrant's key, the site's API key and Prometheus'
 <folder>/postgres.env    the database's password
 <folder>/qdrant.env      Qdrant's key
 <folder>/grafana.env     the password of Grafana's admin
-<folder>/metrics-key     the API key that Prometheus shows
+<folder>/metrics-key     the key that Prometheus shows, which opens figures alone
 <folder>/alertmanager/   pager-key and chat-url, empty: put in whom Alertmanager tells
 
 What is there is left as it is: a changed password would lock the data out. The folder is its
@@ -28,7 +28,8 @@ def write_secrets(folder: Path) -> bool:
     database, qdrant, metrics = (secrets.token_urlsafe(32) for _ in range(3))
     files = {
         "clickwise.env": {
-            "CLICKWISE_API_KEYS": f"{secrets.token_urlsafe(32)},{metrics}",
+            "CLICKWISE_API_KEYS": secrets.token_urlsafe(32),
+            "CLICKWISE_METRICS_KEYS": metrics,
             "CLICKWISE_DATABASE_URL": f"postgresql+psycopg://clickwise:{database}@postgres/clickwise",
             "CLICKWISE_QDRANT_API_KEY": qdrant,
         },

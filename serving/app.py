@@ -45,7 +45,13 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         ConfigurationError: a file that the settings name cannot be read.
     """
     settings = parts.settings
-    keys = KeyRing(settings.keys, parts.keys, clock=parts.clock, always=settings.closed)
+    keys = KeyRing(
+        settings.keys,
+        parts.keys,
+        metrics_keys=settings.keys_of_metrics,
+        clock=parts.clock,
+        always=settings.closed,
+    )
     keys.refresh()
     door = Door(
         parts=parts,

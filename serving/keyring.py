@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clickwise.access import SETTING_SCOPES, digest_of, id_of
+from clickwise.access import METRICS_SCOPES, SETTING_SCOPES, digest_of, id_of
 from clickwise.clock import Clock
 from clickwise.secret import Secret
 from clickwise.state.key_port import KeyReader, StoredKey
@@ -40,16 +40,28 @@ class _Held:
 class KeyRing:
     """See the module. `always`: a key is asked for even while there is none.
 
+    `metrics_keys` open figures alone, also where one is among `settings_keys` too.
+
     `identify` is called by the thread that answers, `refresh` by its own. Until the first
     `refresh` keys are asked for, and none of the database opens.
     """
 
     def __init__(
-        self, settings_keys: Sequence[Secret], store: KeyReader, *, clock: Clock, always: bool
+        self,
+        settings_keys: Sequence[Secret],
+        store: KeyReader,
+        *,
+        metrics_keys: Sequence[Secret] = (),
+        clock: Clock,
+        always: bool,
     ) -> None:
         self._settings_keys = tuple(
-            (key, Identity(f"setting-{number}", SETTING_SCOPES))
-            for number, key in enumerate(settings_keys, 1)
+            (key, Identity(f"{name}-{number}", scopes))
+            for name, scopes, keys in (
+                ("setting", SETTING_SCOPES, settings_keys),
+                ("metrics", METRICS_SCOPES, metrics_keys),  # last: the narrower one holds
+            )
+            for number, key in enumerate(keys, 1)
         )
         self._store = store
         self._clock = clock

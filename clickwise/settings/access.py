@@ -44,6 +44,16 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         ),
     ] = Secret("")
+    metrics_keys: Annotated[
+        Secret,
+        Meta(
+            description=(
+                "Comma-separated keys, 16 characters or more each, with the scope `operate` alone:"
+                " for Prometheus. A key that is in `api_keys` too has no more. With one set nobody"
+                " is answered without a key."
+            )
+        ),
+    ] = Secret("")
     access: Annotated[
         str,
         Meta(
@@ -117,7 +127,7 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def closed(self) -> bool:
         """True when nobody is answered without a key or a token, whatever keys there are."""
-        return self.access == "keys" or bool(self.oidc_issuer)
+        return self.access == "keys" or bool(self.oidc_issuer or self.keys_of_metrics)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -128,3 +138,8 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> tuple[Secret, ...]:
         """The API keys, one by one."""
         return tuple(Secret(k.strip()) for k in self.api_keys.reveal().split(",") if k.strip())
+
+    @property
+    def keys_of_metrics(self) -> tuple[Secret, ...]:
+        """The keys that open figures alone, one by one."""
+        return tuple(Secret(k.strip()) for k in self.metrics_keys.reveal().split(",") if k.strip())

@@ -123,6 +123,7 @@ def test_secrets_come_by_reference_alone(helm, values):
             is_secret = one["name"] in {
                 "CLICKWISE_API_KEYS", "CLICKWISE_DATABASE_URL", "CLICKWISE_QDRANT_API_KEY",
                 "CLICKWISE_KAFKA_USERNAME", "CLICKWISE_KAFKA_PASSWORD", "CLICKWISE_TEXTS_KEY",
+                "CLICKWISE_METRICS_KEYS",
             }  # fmt: skip
             assert is_secret == ("valueFrom" in one), one["name"]
 
@@ -282,6 +283,33 @@ def test_figures_are_read_with_a_key_where_keys_are_asked_for(helm):
 
     assert monitors["site-serve"]["authorization"]["credentials"]["name"] == "clickwise-metrics"
     assert {one["port"] for one in monitors.values()} == {"http", "metrics"}
+
+
+def test_the_key_that_prometheus_shows_is_the_one_that_opens_figures_alone(helm):
+    objects = helm.template(**{"monitoring.enabled": "true", "monitoring.keySecret.name": "scraper"})
+
+    (monitor,) = [
+        one["spec"]["podMetricsEndpoints"][0]
+        for one in of_kind(objects, "PodMonitor")
+        if one["metadata"]["name"] == "site-serve"
+    ]
+    shown = monitor["authorization"]["credentials"]
+    (known,) = [
+        one["valueFrom"]["secretKeyRef"]
+        for one in container(pods(objects)["site-serve"])["env"]
+        if one["name"] == "CLICKWISE_METRICS_KEYS"
+    ]
+    assert (known["name"], known["key"]) == (shown["name"], shown["key"]) == ("scraper", "key")
+
+
+def test_of_its_secret_a_site_needs_the_database_alone(helm):
+    for pod in pods(helm.template(**{"monitoring.enabled": "true"})).values():
+        needed = {
+            one["name"]
+            for one in container(pod)["env"]
+            if "valueFrom" in one and not one["valueFrom"]["secretKeyRef"].get("optional")
+        }
+        assert needed == {"CLICKWISE_DATABASE_URL"}
 
 
 def test_figures_have_the_job_names_that_rules_and_dashboards_know(helm):

@@ -44,7 +44,9 @@ def test_they_fit_each_other_and_the_settings(tmp_path):
     key = variables(folder / "qdrant.env")["QDRANT__SERVICE__API_KEY"]
     assert f":{password}@postgres/" in settings.database_url.reveal()
     assert settings.qdrant_api_key.reveal() == key
-    assert (folder / "metrics-key").read_text() in [one.reveal() for one in settings.keys]
+    metrics = (folder / "metrics-key").read_text()
+    assert [one.reveal() for one in settings.keys_of_metrics] == [metrics]
+    assert metrics not in [one.reveal() for one in settings.keys]
 
 
 def test_only_their_owner_comes_to_them(tmp_path):

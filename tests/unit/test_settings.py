@@ -75,15 +75,17 @@ def test_secrets_do_not_show():
     settings = load(
         {
             "CLICKWISE_API_KEYS": KEY,
+            "CLICKWISE_METRICS_KEYS": "a-key-of-the-metrics",
             "CLICKWISE_DATABASE_URL": "postgresql+psycopg://u:hunter2@h/d",
             "CLICKWISE_QDRANT_API_KEY": "qdrant-secret",
         }
     )
 
-    shown = f"{settings!r} {settings} {[settings.api_keys]}"
+    shown = f"{settings!r} {settings} {[settings.api_keys]} {settings.keys_of_metrics}"
 
-    assert not any(word in shown for word in (KEY, "hunter2", "qdrant-secret"))
+    assert not any(word in shown for word in (KEY, "of-the-metrics", "hunter2", "qdrant-secret"))
     assert settings.keys[0].matches(KEY)
+    assert settings.keys_of_metrics[0].matches("a-key-of-the-metrics")
 
 
 @pytest.mark.case(20)
@@ -101,6 +103,7 @@ def test_beyond_loopback_it_wants_keys(host):
 
     assert load({"CLICKWISE_HOST": host, "CLICKWISE_API_KEYS": KEY}).host == host
     assert load({"CLICKWISE_HOST": host, "CLICKWISE_ACCESS": "keys"}).host == host
+    assert load({"CLICKWISE_HOST": host, "CLICKWISE_METRICS_KEYS": KEY}).closed
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -113,6 +116,7 @@ def test_loopback_needs_none(host):
     ("environment", "words"),
     [
         ({"CLICKWISE_API_KEYS": "short"}, "16 characters"),
+        ({"CLICKWISE_METRICS_KEYS": f"{KEY},short"}, "CLICKWISE_METRICS_KEYS.*16 characters"),
         ({"CLICKWISE_TLS_KEY": "k.pem"}, "go together"),
         ({"CLICKWISE_KAFKA_BOOTSTRAP": "h:1"}, "CLICKWISE_DATABASE_URL"),
         ({"CLICKWISE_DATABASE_URL": "mysql://h/d"}, "postgresql"),

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from clickwise.access import ALL_SCOPES, SETTING_SCOPES, Scope, parse_scopes
+from clickwise.access import ALL_SCOPES, METRICS_SCOPES, SETTING_SCOPES, Scope, parse_scopes
 from clickwise.errors import InvalidInputError
 from clickwise.testing.keys import MemoryKeys
 from serving.auth import LOCAL, Identity
@@ -98,6 +98,38 @@ async def test_keys_of_the_settings_go_on_working_everywhere(
         ]
 
     assert [one.status_code for one in asked] == [200] * 4
+
+
+@pytest.mark.case(20)
+@pytest.mark.parametrize("among_the_others", ["", "a-key-of-the-metrics"])
+async def test_a_key_of_the_metrics_reads_figures_and_nothing_else(
+    app_of: AppOf, client_of: Callable[[Starlette], httpx.AsyncClient], among_the_others: str
+) -> None:
+    key = "a-key-of-the-metrics"
+    app = app_of(api_keys=f"a-key-of-the-test-suite,{among_the_others}", metrics_keys=key)
+    async with client_of(app) as client:
+        stranger = await client.get("/metrics")
+        client.headers["x-api-key"] = key
+
+        figures = await client.get("/metrics")
+        refused = [
+            await client.post("/v1/events", json={"user": "ann", "item": "a", "type": "click"}),
+            await client.put("/v1/items/n", json={"kind": "news", "title": "N"}),
+            await client.delete("/v1/items/a"),
+            await client.get("/v1/items/a"),
+            await client.get("/v1/users/ann/recommendations"),
+            await client.get("/v1/users/ann/profile"),
+        ]
+
+    assert (stranger.status_code, figures.status_code) == (401, 200)
+    assert [one.status_code for one in refused] == [403] * 6
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
+def test_of_all_operations_metrics_alone_are_for_keys_of_the_metrics(operation: Operation) -> None:
+    allowed = operation.scope in METRICS_SCOPES
+
+    assert allowed == (operation.label == "GET /metrics")
 
 
 @pytest.mark.parametrize("scope", Scope)

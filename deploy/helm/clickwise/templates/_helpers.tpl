@@ -39,10 +39,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- range $name, $value := $settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
-{{- range $name := list "CLICKWISE_DATABASE_URL" "CLICKWISE_API_KEYS" }}
-- {name: {{ $name }}, valueFrom: {secretKeyRef: {name: {{ $.Values.secret }}, key: {{ $name }}}}}
+- {name: CLICKWISE_DATABASE_URL, valueFrom: {secretKeyRef: {name: {{ .Values.secret }}, key: CLICKWISE_DATABASE_URL}}}
+{{- if .Values.monitoring.enabled }}
+{{- with .Values.monitoring.keySecret }}
+- {name: CLICKWISE_METRICS_KEYS, valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}, optional: true}}}
 {{- end }}
-{{- range $name := list "CLICKWISE_QDRANT_API_KEY" "CLICKWISE_KAFKA_USERNAME" "CLICKWISE_KAFKA_PASSWORD" "CLICKWISE_TEXTS_KEY" }}
+{{- else }}
+- {name: CLICKWISE_METRICS_KEYS, valueFrom: {secretKeyRef: {name: {{ .Values.secret }}, key: CLICKWISE_METRICS_KEYS, optional: true}}}
+{{- end }}
+{{- range $name := list "CLICKWISE_API_KEYS" "CLICKWISE_QDRANT_API_KEY" "CLICKWISE_KAFKA_USERNAME" "CLICKWISE_KAFKA_PASSWORD" "CLICKWISE_TEXTS_KEY" }}
 - {name: {{ $name }}, valueFrom: {secretKeyRef: {name: {{ $.Values.secret }}, key: {{ $name }}, optional: true}}}
 {{- end }}
 {{- end }}
