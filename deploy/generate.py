@@ -1,5 +1,7 @@
 """`python -m deploy.generate`: write rules, their tests and dashboards from the code beside them.
 
+Rules and dashboards are written twice: for Prometheus and Grafana to read, and into the chart.
+
 `make dashboards` runs it; a test compares what is there with what would be written.
 """
 
@@ -13,6 +15,7 @@ from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import Pace, rules_yaml
 
 FOLDER = Path(__file__).parent
+CHART = "helm/clickwise/files"
 _NOTE = "# Made by `make dashboards` from {}: change that, then run it again.\n"
 
 
@@ -35,9 +38,17 @@ def files() -> Mapping[str, Callable[[], str]]:
             + stories_yaml("../rules/objectives.yml", OF_OBJECTIVES)
         ),
     }
-    return rules | {
+    boards = {
         f"grafana/dashboards/{name}.json": make for name, make in dashboards.DASHBOARDS.items()
     }
+    # Helm reads files of the chart's own folder alone.
+    of_the_chart = {
+        f"{CHART}/{kind}/{Path(name).name}": make
+        for kind, found in (("rules", rules), ("dashboards", boards))
+        for name, make in found.items()
+        if Path(name).parent.name == kind
+    }
+    return rules | boards | of_the_chart
 
 
 def stale(folder: Path = FOLDER) -> list[str]:

@@ -1,5 +1,7 @@
 """The Helm chart: valid for the newest Kubernetes, closed, and true to the program."""
 
+import json
+
 import kubernetes_validate
 import pytest
 import yaml
@@ -320,6 +322,54 @@ def test_figures_have_the_job_names_that_rules_and_dashboards_know(helm):
         (rule,) = one["spec"]["podMetricsEndpoints"][0]["relabelings"]
         assert rule["targetLabel"] == "job"
         assert rule["replacement"] in names
+
+
+def test_prometheus_has_the_rules_of_the_compose_file(helm):
+    written = [
+        group
+        for file in sorted((DEPLOY / "prometheus/rules").glob("*.yml"))
+        for group in yaml.safe_load(file.read_text())["groups"]
+    ]
+
+    (rule,) = of_kind(
+        helm.template(**{"monitoring.enabled": "true", "monitoring.labels.release": "prometheus"}),
+        "PrometheusRule",
+    )
+
+    assert rule["spec"]["groups"] == written
+    assert rule["metadata"]["labels"]["release"] == "prometheus"  # what its operator looks for
+
+
+def test_grafana_has_the_dashboards_of_the_compose_file(helm):
+    written = {
+        path.name: json.loads(path.read_text()) for path in DEPLOY.glob("grafana/dashboards/*.json")
+    }
+
+    (found,) = of_kind(helm.template(**{"monitoring.enabled": "true"}), "ConfigMap")
+
+    assert {name: json.loads(text) for name, text in found["data"].items()} == written
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ({}, set()),
+        ({"monitoring.enabled": "true"}, {"PodMonitor", "PrometheusRule", "ConfigMap"}),
+        (
+            {"monitoring.enabled": "true", "monitoring.rules.enabled": "false"},
+            {"PodMonitor", "ConfigMap"},
+        ),
+        (
+            {"monitoring.enabled": "true", "monitoring.dashboards.enabled": "false"},
+            {"PodMonitor", "PrometheusRule"},
+        ),
+    ],
+)
+def test_who_looks_after_it_takes_what_there_is_use_for(helm, values, kinds):
+    watching = of_kind(helm.template(**values), "PodMonitor", "PrometheusRule", "ConfigMap")
+
+    assert {one["kind"] for one in watching} == kinds
 
 
 @pytest.mark.parametrize(

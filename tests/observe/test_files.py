@@ -57,11 +57,22 @@ def test_a_changed_file_is_stale(tmp_path):
 def test_no_written_file_is_left_over():
     there = {
         str(path.relative_to(DEPLOY))
-        for folder in ("prometheus/rules", "prometheus/tests", "grafana/dashboards")
+        for folder in (
+            "prometheus/rules", "prometheus/tests", "grafana/dashboards",
+            f"{generate.CHART}/rules", f"{generate.CHART}/dashboards",
+        )
         for path in (DEPLOY / folder).iterdir()
-    }
+    }  # fmt: skip
 
     assert there == set(generate.files())
+
+
+def test_the_chart_has_the_rules_and_dashboards_that_prometheus_and_grafana_read():
+    chart = DEPLOY / generate.CHART
+
+    for kind, folder in (("rules", "prometheus/rules"), ("dashboards", "grafana/dashboards")):
+        there = {path.name: path.read_text() for path in (chart / kind).iterdir()}
+        assert there == {path.name: path.read_text() for path in (DEPLOY / folder).iterdir()}
 
 
 def test_promtool_accepts_the_rules(promtool):
