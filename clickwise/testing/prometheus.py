@@ -213,6 +213,11 @@ class AlertmanagerServer(_Server):
             "--log.level=warn",
         ]
 
+    def tell(self, *alerts: Mapping[str, str]) -> None:
+        """Alerts that fire from now on, by their labels, as Prometheus would tell them."""
+        body = [{"labels": dict(labels)} for labels in alerts]
+        self._client.post("/api/v2/alerts", json=body).raise_for_status()
+
     def held(self) -> list[HeldAlert]:
         """The alerts that it holds now."""
         answer = self._client.get("/api/v2/alerts").json()
