@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.grafana import dashboards
-from deploy.prometheus.alerts import cause_groups
+from deploy.prometheus.alerts import WATCHDOG, cause_groups
 from deploy.prometheus.cases import OF_CAUSES, OF_OBJECTIVES, stories_yaml
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import Pace, rules_yaml
@@ -31,7 +31,7 @@ def files() -> Mapping[str, Callable[[], str]]:
         ),
         "prometheus/tests/alerts.yml": lambda: (
             _NOTE.format("deploy/prometheus/cases.py")
-            + stories_yaml("../rules/alerts.yml", OF_CAUSES)
+            + stories_yaml("../rules/alerts.yml", OF_CAUSES, always={WATCHDOG: 1})
         ),
         "prometheus/tests/objectives.yml": lambda: (
             _NOTE.format("deploy/prometheus/cases.py")

@@ -1,6 +1,7 @@
 """Alerts on causes: what an objective's alert does not say, or says too late.
 
-Only what readers notice or will notice soon is a page. Each has its section in the runbook.
+Only what readers notice or will notice soon is a page. Each has its section in the runbook. One
+fires always: whoever no longer hears of it knows that nobody would hear of the others.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from deploy.prometheus.rule import Alert, Group, Pace
 DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
 KAFKA_KEEPS = "7d"
+WATCHDOG = "Watchdog"
 STREAM, ARCHIVE = "clickwise-stream", "clickwise-archive"
 # Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
 # its own alert; a trainer may run as a job that nobody scrapes.
@@ -22,10 +24,22 @@ _FAILED = 'clickwise_published_total{outcome="failed"}'
 _PASSED = 'clickwise_gate_outcomes_total{outcome="passed"}'
 _REFUSED = 'clickwise_gate_outcomes_total{outcome!="passed"}'
 
+_WATCHING = (
+    Alert(
+        name=WATCHDOG,
+        value="vector(1)",
+        condition="> 0",
+        lasts="0s",
+        severity="none",
+        summary="it fires always: rules are evaluated, and told",
+    ),
+)
+
 
 def cause_groups(pace: Pace) -> Sequence[Group]:
     """The alerts by what they are about."""
     return (
+        Group(name="clickwise-watching", rules=_WATCHING),
         Group(name="clickwise-service", rules=_service(pace)),
         Group(name="clickwise-stream", rules=_stream(pace)),
         Group(name="clickwise-models", rules=_models(pace)),
@@ -46,7 +60,7 @@ def _service(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="TargetDown",
-            value='up{job=~"clickwise-.+|alertmanager"}',
+            value='up{job=~"clickwise-.+|alertmanager|prometheus"}',
             condition="== 0",
             lasts=five,
             severity="ticket",

@@ -6,6 +6,7 @@ which alerts fire at its end. What is not named must be silent.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from deploy.prometheus.alerts import MUST_BE_THERE
 from deploy.prometheus.rule import quoted
@@ -151,6 +152,15 @@ OF_CAUSES: Sequence[Story] = (
         {
             'up{job="clickwise-serve",instance="a"}': "1x10 0x20",
             'up{job="clickwise-serve",instance="b"}': "1x30",
+        },
+        20,
+        {"TargetDown": 1},
+    ),
+    Story(
+        "one of two that watch, each the other, is away",
+        {
+            'up{job="prometheus",instance="a"}': "1x30",
+            'up{job="prometheus",instance="b"}': "1x10 0x20",
         },
         20,
         {"TargetDown": 1},
@@ -625,8 +635,10 @@ OF_CAUSES: Sequence[Story] = (
 STORIES = (*OF_OBJECTIVES, *OF_CAUSES)
 
 
-def stories_yaml(rule_file: str, stories: Sequence[Story]) -> str:
-    """Stories as `promtool test rules` reads them."""
+def stories_yaml(
+    rule_file: str, stories: Sequence[Story], *, always: Mapping[str, int] = MappingProxyType({})
+) -> str:
+    """Stories as `promtool test rules` reads them. `always`: what fires in each of them."""
     lines = ["rule_files:", f"  - {rule_file}", "evaluation_interval: 1m", "tests:"]
     for story in stories:
         lines += [f"  # {story.told}", "  - interval: 1m", "    input_series:"]
@@ -637,11 +649,12 @@ def stories_yaml(rule_file: str, stories: Sequence[Story]) -> str:
             '      - expr: count by (alertname) (ALERTS{alertstate="firing"})',
             f"        eval_time: {story.minutes}m",
         ]
-        if not story.fires:
+        fires = {**always, **story.fires}
+        if not fires:
             lines.append("        exp_samples: []")
             continue
         lines.append("        exp_samples:")
-        for alert, number in sorted(story.fires.items()):
+        for alert, number in sorted(fires.items()):
             labels = quoted(f'{{alertname="{alert}"}}')
             lines += [f"          - labels: {labels}", f"            value: {number}"]
     return "\n".join(lines) + "\n"

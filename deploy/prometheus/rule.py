@@ -8,8 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Where people on call read it; put your repository's address before it.
+# In this repository. Where people on call read it is known where Prometheus runs: the external
+# label `runbook` of its configuration, or a value of the chart in the place of these words.
 RUNBOOK = "docs/runbook.md"
+ADDRESS = "{{ $externalLabels.runbook }}"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -43,7 +45,7 @@ class Alert:
     """`value` compared as `condition` says, for as long as `lasts`: somebody is told.
 
     `value` alone has data on every site that runs; of two operands, it is in brackets.
-    Severity `page` wakes somebody, `ticket` waits for the day.
+    Severity `page` wakes somebody, `ticket` waits for the day, `none` tells nobody.
     """
 
     name: str
@@ -62,7 +64,7 @@ class Alert:
     @property
     def runbook(self) -> str:
         """The page of the runbook, by the anchor that its heading gets."""
-        return f"{RUNBOOK}#{self.name.lower()}"
+        return f"{ADDRESS}#{self.name.lower()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.prometheus.rule import ADDRESS
 from deploy.settings_schema import SCHEMA, with_names
 from tests.deploy.files import DEPLOY, refusal, settings_of
 
@@ -288,7 +289,9 @@ def test_figures_are_read_with_a_key_where_keys_are_asked_for(helm):
 
 
 def test_the_key_that_prometheus_shows_is_the_one_that_opens_figures_alone(helm):
-    objects = helm.template(**{"monitoring.enabled": "true", "monitoring.keySecret.name": "scraper"})
+    objects = helm.template(
+        **{"monitoring.enabled": "true", "monitoring.keySecret.name": "scraper"}
+    )
 
     (monitor,) = [
         one["spec"]["podMetricsEndpoints"][0]
@@ -325,18 +328,24 @@ def test_figures_have_the_job_names_that_rules_and_dashboards_know(helm):
 
 
 def test_prometheus_has_the_rules_of_the_compose_file(helm):
+    runbook = "https://wiki.test/runbook"
     written = [
         group
         for file in sorted((DEPLOY / "prometheus/rules").glob("*.yml"))
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in yaml.safe_load(file.read_text().replace(ADDRESS, runbook))["groups"]
     ]
 
     (rule,) = of_kind(
-        helm.template(**{"monitoring.enabled": "true", "monitoring.labels.release": "prometheus"}),
+        helm.template(**{
+            "monitoring.enabled": "true",
+            "monitoring.labels.release": "prometheus",
+            "monitoring.runbookUrl": runbook,
+        }),
         "PrometheusRule",
-    )
+    )  # fmt: skip
 
     assert rule["spec"]["groups"] == written
+    assert f'"{runbook}#streamdown"' in json.dumps(written)
     assert rule["metadata"]["labels"]["release"] == "prometheus"  # what its operator looks for
 
 
@@ -383,6 +392,7 @@ def test_who_looks_after_it_takes_what_there_is_use_for(helm, values, kinds):
         ({"stream.scaling.by": "luck"}, "/stream/scaling/by"),
         ({"serve.replica": "3"}, "replica"),
         ({"serve.scaling.by": "in-flight"}, "serve.scaling.prometheus"),
+        ({"monitoring.runbookUrl": "a page"}, "runbookUrl"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(helm, values, words):

@@ -155,6 +155,20 @@ def test_who_runs_once_stays_a_target_while_it_is_away():
     assert by_name == {"clickwise-stream"}  # the one that can be scaled
 
 
+def test_links_in_alerts_lead_to_a_page_that_is_there_unless_another_is_named():
+    prometheus = SERVICES["prometheus"]
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+
+    (variable,) = prometheus["environment"]
+    _, _, default = prometheus["environment"][variable].strip("${}").partition(":-")
+    (port,) = prometheus["ports"]
+    folder = next(one for one in prometheus["command"] if "user-assets" in one).partition("=")[2]
+    address, _, name = default.partition("/user/")
+    assert f"${{{variable}}}" in text
+    assert address == f"http://{port.rpartition(':')[0]}"
+    assert f"../docs/runbook.md:{folder}/{name}:ro" in prometheus["volumes"]
+
+
 def test_prometheus_finds_its_key_where_it_looks_for_it():
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
 

@@ -32,6 +32,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 FAST = Pace(speed=30, lag_messages=20)
 # How long an alert may take to come and go on a busy machine; ModelOld needs 120 at this pace.
 SECONDS = 300.0
+RUNBOOK_URL = "https://wiki.test/clickwise/runbook"
 BODY = "The city opened a new tram line on Monday. It has eighteen stops."
 
 
@@ -136,8 +137,9 @@ def scraping(watched, alertmanager):
     An answer may take as long: on a busy machine `up` must not come and go.
     """
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
-    config["global"] = {
+    config["global"] |= {
         "scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s",
+        "external_labels": {"runbook": RUNBOOK_URL},
     }  # fmt: skip
     for job in config["scrape_configs"]:
         name = job["job_name"]
@@ -145,7 +147,7 @@ def scraping(watched, alertmanager):
         job.pop("dns_sd_configs", None)
         job.pop("authorization", None)
         job["static_configs"] = [{"targets": [address]}]
-    config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+    config["alerting"] |= {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     return yaml.safe_dump(config)
 
 

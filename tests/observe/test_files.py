@@ -13,10 +13,10 @@ from clickwise.testing.prometheus import PrometheusMissingError, find
 from clickwise.testing.services import missing
 from deploy import generate
 from deploy.grafana.dashboards import DASHBOARDS, PAGES
-from deploy.prometheus.alerts import MUST_BE_THERE, cause_groups
+from deploy.prometheus.alerts import MUST_BE_THERE, WATCHDOG, cause_groups
 from deploy.prometheus.cases import STORIES
 from deploy.prometheus.objectives import objective_groups
-from deploy.prometheus.rule import RUNBOOK, Alert, Pace
+from deploy.prometheus.rule import ADDRESS, RUNBOOK, Alert, Pace
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -141,13 +141,21 @@ def test_jobs_that_must_be_there_are_scraped():
 
 
 def test_every_alert_fires_in_one_story_and_is_silent_in_another_about_its_figures():
-    assert {name for story in STORIES for name in story.fires} == NAMES
+    assert {name for story in STORIES for name in story.fires} == NAMES - {WATCHDOG}
 
-    for name in NAMES:
+    for name in NAMES - {WATCHDOG}:
         loud = [story for story in STORIES if name in story.fires]
         figures = {figure for story in loud for figure in figures_of(story)}
         silent = [story for story in STORIES if name not in story.fires]
         assert any(figures & figures_of(story) for story in silent), name
+
+
+def test_one_alert_fires_in_every_story_about_causes():
+    tests = yaml.safe_load((DEPLOY / "prometheus/tests/alerts.yml").read_text())["tests"]
+
+    for story in tests:
+        (asked,) = story["promql_expr_test"]
+        assert {"labels": f'{{alertname="{WATCHDOG}"}}', "value": 1} in asked["exp_samples"]
 
 
 def test_promtool_accepts_the_configuration(promtool, tmp_path):
@@ -175,8 +183,15 @@ def test_amtool_accepts_the_receivers():
     assert code == 0, said
 
 
-@pytest.mark.parametrize("severity", ["page", "ticket"])
-def test_each_severity_goes_to_its_receiver(severity):
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["severity=page"], "pages"),
+        (["severity=ticket"], "tickets"),
+        (["severity=none", f"alertname={WATCHDOG}"], "watchdog"),
+    ],
+)
+def test_each_severity_goes_to_its_receiver(labels, receiver):
     try:
         amtool = find("amtool")
     except PrometheusMissingError as error:
@@ -184,11 +199,11 @@ def test_each_severity_goes_to_its_receiver(severity):
 
     code, said = run(
         amtool, "config", "routes", "test",
-        f"--config.file={DEPLOY / 'alertmanager/alertmanager.yml'}", f"severity={severity}",
+        f"--config.file={DEPLOY / 'alertmanager/alertmanager.yml'}", *labels,
     )  # fmt: skip
 
     assert code == 0, said
-    assert said.splitlines()[0] == f"{severity}s"
+    assert said.splitlines()[0] == receiver
 
 
 def test_inhibitions_name_alerts_that_exist():
@@ -231,10 +246,21 @@ def test_every_written_alert_links_to_its_section():
 
     assert {rule["alert"] for rule in alerts} == NAMES
     for rule in alerts:
-        anchor = rule["annotations"]["runbook_url"].removeprefix(f"{RUNBOOK}#")
+        anchor = rule["annotations"]["runbook_url"].removeprefix(f"{ADDRESS}#")
         assert anchor == rule["alert"].lower()
         assert rule["annotations"]["summary"]
-        assert rule["labels"]["severity"] in {"page", "ticket"}
+        if rule["alert"] == WATCHDOG:
+            assert rule["labels"]["severity"] == "none"
+        else:
+            assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_what_links_begin_with_is_no_label_of_an_alert_that_is_told():
+    config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+
+    (label,) = config["global"]["external_labels"]
+    assert f"{{{{ $externalLabels.{label} }}}}" == ADDRESS
+    assert {"action": "labeldrop", "regex": label} in config["alerting"]["alert_relabel_configs"]
 
 
 def declared_series():

@@ -10,9 +10,9 @@ from clickwise.testing.processes import wait_until
 from deploy.grafana.dashboards import PAGES
 from deploy.prometheus.alerts import cause_groups
 from deploy.prometheus.objectives import objective_groups
-from deploy.prometheus.rule import RUNBOOK, Alert
+from deploy.prometheus.rule import Alert
 from streams.kafka import Message, Producer
-from tests.observe.conftest import FAST, SECONDS
+from tests.observe.conftest import FAST, RUNBOOK_URL, SECONDS
 
 GROUPS = (*objective_groups(FAST), *cause_groups(FAST))
 RULES = [rule for group in GROUPS for rule in group.rules]
@@ -124,16 +124,18 @@ def burst(live):
 
 
 def test_a_killed_worker_is_told_and_its_return_too(live):
-    clears(live, "StreamStopped", "TargetDown")
+    clears(live, "StreamDown", "StreamStopped", "TargetDown")
 
     live.worker.kill()
 
     stopped = fires(live, "StreamStopped")
     assert stopped.labels["severity"] == "page"
-    assert stopped.annotations["runbook_url"] == f"{RUNBOOK}#streamstopped"
+    assert stopped.annotations["runbook_url"] == f"{RUNBOOK_URL}#streamstopped"
+    assert "runbook" not in stopped.labels
+    assert fires(live, "StreamDown").labels["severity"] == "page"
     assert fires(live, "TargetDown").labels["job"] == "clickwise-stream"
     live.worker.start()
-    clears(live, "StreamStopped", "TargetDown")
+    clears(live, "StreamDown", "StreamStopped", "TargetDown")
 
 
 def test_a_database_that_is_away_is_told_and_the_lag_behind_it_kept_back(live):
