@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name
 from deploy.dependencies import requirements
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("kafka", "texts", "train")
+EXTRAS = ("kafka", "texts", "trace", "train")
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 NAMESPACE = "clickwise-release"  # a signature for another purpose is none of a release
 SIGNER = "release"

@@ -5,10 +5,11 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
-from deploy.supply import Part, bill, license_of, parts, refused
+from deploy.supply import EXTRAS, Part, bill, license_of, parts, refused
 from tests.deploy.files import ROOT
 
 
@@ -42,6 +43,14 @@ def test_the_bill_names_what_is_needed_with_what_that_needs(found):
 def test_the_bill_of_the_same_packages_is_the_same(found):
     assert bill(found, version="1") == bill(list(found), version="1")
     assert bill(found, version="1") != bill(found[1:], version="1")
+
+
+def test_every_extra_that_is_installed_to_be_used_is_in_the_bill(found):
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = table["optional-dependencies"].keys() - {"dev", "gpu"}
+
+    assert set(EXTRAS) == extras
+    assert {"opentelemetry-sdk", "openai", "torch", "aiokafka"} <= {one.name for one in found}
 
 
 def test_every_license_is_known_and_allowed(found):
