@@ -327,6 +327,30 @@ def test_figures_have_the_job_names_that_rules_and_dashboards_know(helm):
         assert rule["replacement"] in names
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://collector:4318/v1/traces", 4318),
+        ("http://10.0.0.7:14318/v1/traces", 14318),
+        ("https://traces.example/v1/traces", 443),
+        ("http://traces.example/at:4318/v1/traces", 80),
+    ],
+)
+def test_pods_reach_the_collector_of_traces_that_the_settings_name(helm, endpoint, port):
+    def ports(**values):
+        (policy,) = [
+            one
+            for one in of_kind(helm.template(**values), "NetworkPolicy")
+            if one["metadata"]["name"] == "site-all"
+        ]
+        return [one["port"] for one in policy["spec"]["egress"][1]["ports"]]
+
+    with_traces = ports(**{"settings.CLICKWISE_TRACE_ENDPOINT": endpoint})
+
+    assert len(with_traces) == len(set(with_traces))
+    assert set(with_traces) == {*ports(), port}
+
+
 def test_prometheus_has_the_rules_of_the_compose_file(helm):
     runbook = "https://wiki.test/runbook"
     written = [

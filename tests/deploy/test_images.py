@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from deploy.dependencies import requirements
 from tests.deploy.files import DEPLOY, ROOT, dockerfile, refusal, settings_of
 
 TARGETS = ("stream", "serve", "train")
@@ -93,6 +94,18 @@ def test_the_context_holds_what_is_built_and_nothing_else():
         "deploy/dependencies.py", "deploy/healthy.py", "pyproject.toml", "constraints.txt",
         "README.md", "LICENSE",
     }  # fmt: skip
+
+
+def test_what_settings_alone_switch_on_is_installed():
+    (extras,) = [
+        rest.partition("=")[2]
+        for rest in FILE.stages["serving-cpu"].all("ARG")
+        if rest.startswith("EXTRAS=")
+    ]
+
+    wanted = requirements(ROOT / "pyproject.toml", extras.split(","))
+
+    assert {"aiokafka", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= {*wanted}
 
 
 def test_dependencies_are_those_of_the_project_and_of_the_extras_asked_for():
