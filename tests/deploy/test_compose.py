@@ -7,7 +7,9 @@ import yaml
 from compose_spec import PyCompose
 
 from tests.deploy.files import (
+    COMPOSE,
     DEPLOY,
+    ROOT,
     compose,
     environment_of,
     ours,
@@ -25,6 +27,19 @@ def test_it_is_a_compose_file():
     read = PyCompose.from_yaml(yaml.safe_dump(compose()))
 
     assert set(read.service_names()) == set(SERVICES)
+
+
+def test_from_the_top_of_the_repository_it_is_the_same_site():
+    top = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+    (included,) = top["include"]
+    assert top.keys() == {"name", "include"}
+    assert ROOT / included == COMPOSE
+    # A project, and with it each volume, is called by its file's folder where no name is given.
+    assert top["name"] == COMPOSE.parent.name
+    assert "name" not in compose()
+    read = PyCompose.from_yaml(yaml.safe_dump({**top, "services": {}}))  # it wants some
+    assert read.service_names() == []
 
 
 def test_everything_that_is_named_is_there():
