@@ -42,6 +42,7 @@ def announce(settings: Settings, pointer: Pointer) -> bool:
         asyncio.run(write())
     except ClickwiseError as error:
         metrics.errors.labels(error.kind, "models").inc()
+        metrics.published.labels(MODELS.name, "failed").inc()
         _log.warning("model_not_announced", model=live.version, reason=str(error))
         return False
     metrics.published.labels(MODELS.name, "written").inc()

@@ -75,7 +75,11 @@ def publish(settings: Settings, texts: Texts) -> int:
                 message(item, _body(shown, key, item, until)) for key, item in items.items()
             ]
             if messages:
-                asyncio.run(write(messages))
+                try:
+                    asyncio.run(write(messages))
+                except ClickwiseError:
+                    metrics.published.labels(TEXTS.name, "failed").inc(len(messages))
+                    raise
                 metrics.published.labels(TEXTS.name, "written").inc(len(messages))
                 published += len(messages)
             note_published(until)

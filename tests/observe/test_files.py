@@ -241,6 +241,32 @@ def test_every_section_of_the_runbook_says_the_same_four_things():
         assert said == ["Readers notice", "Look first", "Do", "It ends"], section
 
 
+def section(name):
+    return (ROOT / RUNBOOK).read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def in_the_code(pattern):
+    files = [
+        path for part in ("clickwise", "serving", "streams") for path in (ROOT / part).rglob("*.py")
+    ]
+    return {name for path in files for name in re.findall(pattern, path.read_text())}
+
+
+def test_the_runbook_knows_every_queue_that_lets_entries_go():
+    queues = in_the_code(r'dropped\.labels\("(\w+)"\)')
+
+    assert {"spans", "shadow", "exposures"} <= queues
+    assert queues <= set(re.findall(r"`(\w+)`", section("EntriesDropped")))
+
+
+def test_the_runbook_knows_every_topic_that_a_message_may_not_reach():
+    named = in_the_code(r'published\.labels\(([A-Z]+)\.name, "failed"\)')
+    by_doors = in_the_code(r"_Buffer\(settings, queue=([A-Z]+)\.name")
+    (readers,) = re.findall(r"Readers notice:\*\* (.*)", section("PublishFails"))
+
+    assert {one.lower() for one in named | by_doors} == set(re.findall(r"`(\w+)`", readers))
+
+
 def test_every_written_alert_links_to_its_section():
     alerts = [rule for rule in loaded_rules() if "alert" in rule]
 
