@@ -1,8 +1,12 @@
 """Real Prometheus and Alertmanager on a live deployment: expressions have data, alerts fire."""
 
 import asyncio
+import itertools
+import math
 import re
+from contextlib import suppress
 
+import httpx
 import pytest
 
 from clickwise.settings import load
@@ -12,7 +16,7 @@ from deploy.prometheus.alerts import cause_groups
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import Alert
 from streams.kafka import Message, Producer
-from tests.observe.conftest import FAST, RUNBOOK_URL, SECONDS
+from tests.observe.conftest import BODY, FAST, RUNBOOK_URL, SECONDS
 
 GROUPS = (*objective_groups(FAST), *cause_groups(FAST))
 RULES = [rule for group in GROUPS for rule in group.rules]
@@ -22,6 +26,11 @@ RARE = {
     "clickwise_conflicts_total",
     "clickwise_dropped_total",
 }
+# Nor are these, of figures that are there.
+RARE_ALONE = (
+    'clickwise_gate_outcomes_total{outcome="passed"}',
+    'clickwise_published_total{outcome="failed"}',
+)
 
 
 def panel_expressions():
@@ -36,6 +45,21 @@ def panel_expressions():
 
 def rule_expressions():
     return [rule.value if isinstance(rule, Alert) else rule.expr for rule in RULES]
+
+
+def alone(expr):
+    """Without the 0 that stands for what never came, unless that is rare."""
+    rare = any(one in expr for one in (*RARE, *RARE_ALONE))
+    return expr if rare else expr.replace(" or vector(0)", "")
+
+
+def test_a_zero_that_stands_for_no_data_is_no_data():
+    assert alone("sum(rate(a_total[5m])) or vector(0)") == "sum(rate(a_total[5m]))"
+    assert alone("sum(clickwise_dropped_total) or vector(0)").endswith("or vector(0)")
+    assert set(RARE_ALONE) <= {
+        one for one in RARE_ALONE for expr in (*panel_expressions(), *rule_expressions())
+        if one in expr
+    }  # fmt: skip
 
 
 def poison(live):
@@ -79,18 +103,26 @@ def busy(live):
 
 def test_every_expression_of_panels_and_rules_returns_data(busy):
     expressions = [*panel_expressions(), *rule_expressions()]
-    left = {expr: expr for expr in expressions}
+    left = {alone(expr) for expr in expressions}
+    rounds = itertools.count()
 
     def all_answer():
+        # What is made of new items alone: vectors, what is understood, texts.
+        item = {
+            "id": f"late-{next(rounds)}", "kind": "news", "title": "late story", "body": BODY,
+            "language": "en", "topics": ["trams"],
+        }  # fmt: skip
+        with suppress(httpx.HTTPError):  # the machine may be too busy for one of them
+            busy.site.put([item])
         for expr in list(left):
-            if busy.prometheus.query(expr):
-                del left[expr]
+            if any(not math.isnan(one.value) for one in busy.prometheus.query(expr)):
+                left.remove(expr)
         return not left
 
     try:
         wait_until(all_answer, seconds=SECONDS, what="data")
     except TimeoutError:
-        pytest.fail("no data:\n" + "\n\n".join(left))
+        pytest.fail("no data:\n" + "\n\n".join(sorted(left)))
 
 
 def test_every_figure_that_is_asked_for_is_there(busy):
