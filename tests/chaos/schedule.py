@@ -122,8 +122,8 @@ def schedule(seed: int, of: Sequence[Kind]) -> Iterator[Step]:
 
 def _drawn(draw: random.Random, kind: Kind, *, first: bool) -> Fault:
     targets = kind.targets
-    if not first and kind.name.startswith(("kill", "terminate")) and kind.targets != SERVICES:
-        targets = tuple(one for one in targets if one in MORTAL)
+    if not first and kind.name.startswith(("kill", "terminate")):
+        targets = tuple(one for one in targets if one in MORTAL or one in SERVICES)
     seconds = draw.uniform(*kind.seconds)
     return Fault(kind.name, draw.choice(targets), round(seconds, 1), draw.choice(kind.amounts))
 

@@ -14,11 +14,12 @@ from tests.chaos.checker import FAULTS, Finding
 from tests.chaos.clocks import MovableClock
 from tests.chaos.disks import SmallDisk
 from tests.chaos.report import Report, Struck, markdown
-from tests.chaos.schedule import MORTAL, PROCESSES, kinds, schedule
+from tests.chaos.schedule import MORTAL, PROCESSES, kinds, schedule, short_kinds
 from tests.chaos.supervisor import Supervised, Supervisor
 from tests.chaos.usage import Sample, trend, usage_of
 
 KINDS = kinds(session_seconds=4.0)
+SHORT_KINDS = short_kinds(session_seconds=4.0)
 
 
 def steps(seed, number):
@@ -31,14 +32,15 @@ def test_a_seed_gives_the_same_schedule_and_another_seed_another_one():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_kind_strikes_in_each_pass(seed):
-    faults = itertools.chain.from_iterable(step.faults for step in schedule(seed, KINDS))
+@pytest.mark.parametrize("of", [KINDS, SHORT_KINDS], ids=["all", "short"])
+def test_every_kind_strikes_in_each_pass(seed, of):
+    faults = itertools.chain.from_iterable(step.faults for step in schedule(seed, of))
 
-    struck = list(itertools.islice(faults, 2 * len(KINDS)))
+    struck = list(itertools.islice(faults, 2 * len(of)))
 
-    names = {kind.name for kind in KINDS}
-    assert {fault.kind for fault in struck[: len(KINDS)]} == names
-    assert {fault.kind for fault in struck[len(KINDS) :]} == names
+    names = {kind.name for kind in of}
+    assert {fault.kind for fault in struck[: len(of)]} == names
+    assert {fault.kind for fault in struck[len(of) :]} == names
 
 
 @pytest.mark.parametrize("seed", range(5))
