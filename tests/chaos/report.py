@@ -5,7 +5,8 @@ import signal
 import msgspec
 
 from tests.chaos.checker import FAULTS, Finding
-from tests.chaos.usage import ProcessUsage
+from tests.chaos.growth import growth_problems, verdict
+from tests.chaos.usage import ProcessUsage, Trend
 
 
 class Struck(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Nothing may be found of `FAULTS`, and each step recovers."""
+    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows."""
 
     seed: int
     seconds: float
@@ -56,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             for name, code in self.exit_codes.items()
             if code not in (0, -signal.SIGTERM)  # of one that has just begun: it was not at work
         ]
+        found += growth_problems(self.usage, seconds=self.seconds)
         return found
 
 
@@ -81,18 +83,25 @@ def markdown(report: Report) -> str:
             f"| {step.at:.0f} s | {words}{left} |"
             f" {'not in time' if after is None else f'{after:.1f} s'} |"
         )
-    lines += ["", "| process | lives | longest | memory MB | handles | threads |"]
-    lines += ["|---|---|---|---|---|---|"]
+    return "\n".join([*lines, *_usage_lines(report), ""])
+
+
+def _usage_lines(report: Report) -> list[str]:
+    lines = ["", "| process | lives | longest | own MB | memory MB | handles | threads | judged |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
     for name, use in report.usage.items():
-        memory = use.memory_bytes
-        scaled = (memory.start / 1e6, memory.end / 1e6, memory.per_hour / 1e6)
         figures = [
-            "{:.0f} to {:.0f}, {:+.0f}/h".format(*scaled),
-            *(
-                f"{t.start:.0f} to {t.end:.0f}, {t.per_hour:+.0f}/h"
-                for t in (use.handles, use.threads)
-            ),
+            _shown(use.own_bytes, unit=1e6),
+            _shown(use.memory_bytes, unit=1e6),
+            _shown(use.handles, unit=1.0),
+            _shown(use.threads, unit=1.0),
         ]
-        shown = figures if use.samples else ["too short"] * 3
-        lines.append(f"| {name} | {use.lives} | {use.seconds:.0f} s | {' | '.join(shown)} |")
-    return "\n".join([*lines, ""])
+        shown = figures if use.samples else ["too short"] * len(figures)
+        cells = [name, str(use.lives), f"{use.seconds:.0f} s", *shown, verdict(use)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _shown(trend: Trend, *, unit: float) -> str:
+    start, end, slope = trend.start / unit, trend.end / unit, trend.per_hour / unit
+    return f"{start:.0f} to {end:.0f}, {slope:+.0f}/h"

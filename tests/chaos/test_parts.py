@@ -124,8 +124,8 @@ def test_a_trend_is_the_slope_by_hour():
 
 
 def test_usage_is_that_of_the_longest_life_once_it_is_warm():
-    short = [Sample(float(at), 1, 1, 1) for at in range(10)]
-    long = [Sample(float(at), 500 if at < 30 else 100, 7, 3) for at in range(60)]
+    short = [Sample(float(at), 1, 1, 1, 1) for at in range(10)]
+    long = [Sample(float(at), 500 if at < 30 else 100, 50, 7, 3) for at in range(60)]
 
     found = usage_of([short, long])
 
@@ -138,9 +138,10 @@ def report(**changed):
     nothing = {name: Finding() for name in FAULTS}
     step = Struck(faults=("kill serve-a",), at=1.0, undone=1.0, recovered=3.5)
     fields = {
-        "seed": 1, "seconds": 10.0, "settled_seconds": 1.0, "steps": (step,), "events": {"sent": 5},
-        "event_requests": {"202": 3}, "requests": {"200": 4}, "exposures": 4, "findings": nothing,
-        "exit_codes": {"serve-a": 0}, "starts": {"serve-a": 2}, "usage": {},
+        "seed": 1, "seconds": 10.0, "settled_seconds": 1.0, "steps": (step,),
+        "events": {"sent": 5}, "event_requests": {"202": 3}, "requests": {"200": 4},
+        "exposures": 4, "findings": nothing, "exit_codes": {"serve-a": 0}, "starts": {"serve-a": 2},
+        "usage": {},
     }  # fmt: skip
     return Report(**{**fields, **changed})
 
@@ -153,6 +154,16 @@ def test_a_report_has_failed_when_anything_is_found_not_recovered_or_ended_badly
     assert report(findings=lost).problems == ["events lost: 1 (e)"]
     assert report(steps=(step,)).problems == ["not whole again after kill serve-a at 1 s"]
     assert report(exit_codes={"serve-a": 1}).problems == ["serve-a ended with 1"]
+
+
+def test_a_process_that_grows_fails_the_report():
+    life = [Sample(60.0 * at, 900, round(1e6 * at), 7, 3) for at in range(60)]
+    usage = {"serve-a": usage_of([life])}
+
+    assert [problem.split(":")[0] for problem in report(usage=usage).problems] == [
+        "serve-a grows, in 50 min"
+    ]
+    assert "| GROWS, 50 min |" in markdown(report(usage=usage))
 
 
 def test_the_page_names_the_verdict_the_faults_and_the_answers():

@@ -1,5 +1,7 @@
-"""Memory, file handles and threads of processes over time, and whether they grow."""
+"""Memory, file handles and threads of processes over time. Whether they grow: `growth`."""
 
+import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,14 +13,20 @@ import msgspec
 from clickwise.bench.memory import descendants
 
 EVERY_SECONDS = 1.0
-WARM_SECONDS = 30.0  # of a life, that are not counted: it loads what it will hold
+WARM_SECONDS = 30.0  # of a life, that no trend counts: it loads what it will hold
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One look at a process and its children; `at` in seconds of its life."""
+    """One look at a process and its children; `at` in seconds of its life.
+
+    `own_bytes`: what of the memory is no page of a file, which could be mapped by others, too, or
+    be dropped by the kernel.
+    """
 
     at: float
     memory_bytes: int
+    own_bytes: int
     handles: int
     threads: int
 
@@ -32,12 +40,16 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the longest life of a process, without its first half minute; `samples` 0: too short."""
+    """Of the longest life of a process: trends without its first half minute (`samples` 0: too
+    short), and all of its minutes, each the median of its samples.
+    """
 
     lives: int
     seconds: float
     samples: int
+    minutes: tuple[Sample, ...]
     memory_bytes: Trend
+    own_bytes: Trend
     handles: Trend
     threads: Trend
 
@@ -73,13 +85,15 @@ class Watcher:
 
 def look(pid: int, at: float) -> Sample:
     """At a process and all that it started. OSError: it has ended."""
-    memory = handles = threads = 0
+    memory = own = handles = threads = 0
     for one in descendants(pid):
         folder = Path(f"/proc/{one}")
-        memory += int((folder / "statm").read_text().split()[1]) * 4096
+        _, resident, of_files, *_ = map(int, (folder / "statm").read_text().split())
+        memory += resident * _PAGE_BYTES
+        own += (resident - of_files) * _PAGE_BYTES
         handles += len(list((folder / "fd").iterdir()))
         threads += len(list((folder / "task").iterdir()))
-    return Sample(at, memory, handles, threads)
+    return Sample(at, memory, own, handles, threads)
 
 
 def usage_of(lives: Sequence[Sequence[Sample]]) -> ProcessUsage:
@@ -90,9 +104,33 @@ def usage_of(lives: Sequence[Sequence[Sample]]) -> ProcessUsage:
         lives=len(lives),
         seconds=round(longest[-1].at, 1),
         samples=len(warm),
+        minutes=by_minute(longest),
         memory_bytes=trend([(s.at, s.memory_bytes) for s in warm]),
+        own_bytes=trend([(s.at, s.own_bytes) for s in warm]),
         handles=trend([(s.at, s.handles) for s in warm]),
         threads=trend([(s.at, s.threads) for s in warm]),
+    )
+
+
+def by_minute(life: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The median of each minute that has any samples; `at` is where the minute begins."""
+    minutes: dict[int, list[Sample]] = {}
+    for sample in life:
+        minutes.setdefault(int(sample.at // 60), []).append(sample)
+    return tuple(
+        msgspec.structs.replace(middle(samples), at=60.0 * minute)
+        for minute, samples in sorted(minutes.items())
+    )
+
+
+def middle(samples: Sequence[Sample]) -> Sample:
+    """The median of each figure."""
+    return Sample(
+        at=samples[0].at,
+        memory_bytes=statistics.median_low(s.memory_bytes for s in samples),
+        own_bytes=statistics.median_low(s.own_bytes for s in samples),
+        handles=statistics.median_low(s.handles for s in samples),
+        threads=statistics.median_low(s.threads for s in samples),
     )
 
 
