@@ -173,9 +173,10 @@ class KafkaServer:
         heap: str = "384m",
         login: BrokerLogin | None = None,
         by_way_of: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`by_way_of`: ports of loopback, each of a proxy to `port_behind` that port; without
-        `login`, whose listener has none.
+        `login`, whose listener has none. `environment`: of the broker, beside the caller's.
         """
         if login is not None and by_way_of:
             raise ValueError("expected a login or proxies, got both")
@@ -183,6 +184,7 @@ class KafkaServer:
         self._extra = properties
         self._heap = heap
         self._login = login
+        self._environment = dict(environment or {})
         self._port, self._controller_port, self._secure_port, *behind = free_ports(
             3 + len(by_way_of)
         )
@@ -221,6 +223,7 @@ class KafkaServer:
             self._process = subprocess.Popen(  # noqa: S603  # fixed command
                 command,
                 cwd=self._data,
+                env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

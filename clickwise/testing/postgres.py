@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -52,13 +52,17 @@ class PostgresServer:
         durable: bool = False,
         certificate: Issued | None = None,
         under: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`under`: where its folder is made; None: where temporary files are."""
+        """`under`: where its folder is made; None: where temporary files are. `environment`: of
+        its processes, beside the caller's.
+        """
         self._binaries = _newest_binaries()
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-", dir=under))
         self._port = _free_port()
+        self._environment = dict(environment or {})
         wait = "on" if durable else "off"
         self._settings = {
             "port": str(self._port),
@@ -112,6 +116,7 @@ class PostgresServer:
             self._process = subprocess.Popen(  # noqa: S603  # fixed command
                 command,
                 cwd=self._folder,
+                env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

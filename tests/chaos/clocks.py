@@ -6,11 +6,9 @@ the chosen processes add what a shared file says. Monotonic clocks stay as they 
 an administrator or NTP moves the time. It takes a C compiler; without one this fault is left out.
 """
 
-import mmap
-import shutil
-import struct
-import subprocess
 from pathlib import Path
+
+from tests.chaos.preloaded import SharedNumbers, compiled
 
 _SOURCE = r"""
 #define _GNU_SOURCE
@@ -66,9 +64,8 @@ class MovableClock:
     """The clock of one machine's processes."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._library = _library(folder)
-        self._file = folder / f"clock-{name}"
-        self._file.write_bytes(bytes(8))
+        self._library = compiled(folder, "clock", _SOURCE)
+        self._moved = SharedNumbers(folder / f"clock-{name}", count=1)
 
     @property
     def can_be_moved(self) -> bool:
@@ -79,20 +76,8 @@ class MovableClock:
         """What a process is started with that is to have this clock."""
         if self._library is None:
             return {}
-        return {"LD_PRELOAD": str(self._library), "CHAOS_CLOCK": str(self._file)}
+        return {"LD_PRELOAD": str(self._library), "CHAOS_CLOCK": str(self._moved.file)}
 
     def move(self, seconds: int) -> None:
         """It is so much later from now on than it is; 0: right again."""
-        with self._file.open("r+b") as file, mmap.mmap(file.fileno(), 8) as page:
-            page[:] = struct.pack("=q", seconds)
-
-
-def _library(folder: Path) -> Path | None:
-    library = folder / "clock.so"
-    compiler = shutil.which("cc")
-    if library.exists() or compiler is None:
-        return library if library.exists() else None
-    source = folder / "clock.c"
-    source.write_text(_SOURCE)
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
-    return library if subprocess.run(command, check=False).returncode == 0 else None
+        self._moved.put(0, seconds)

@@ -20,8 +20,10 @@ from clickwise.testing.processes import Program
 from clickwise.testing.proxy import TcpProxy
 from clickwise.testing.running import COMMAND, HASHING
 from streams import topics_admin
+from tests.chaos.brakes import DiskBrake
 from tests.chaos.clocks import MovableClock
 from tests.chaos.disks import SmallDisk
+from tests.chaos.preloaded import together
 from tests.chaos.schedule import MACHINES
 from tests.chaos.supervisor import Supervised, Supervisor
 
@@ -41,6 +43,7 @@ class Deployment:
         self.folder = folder
         self.links: dict[str, TcpProxy] = {}
         self.disks: dict[str, SmallDisk] = {}
+        self.brakes: dict[str, DiskBrake] = {}
         self.clocks: dict[str, MovableClock] = {}
         self.ports = dict(zip(MACHINES, free_ports(len(MACHINES)), strict=True))
 
@@ -73,15 +76,25 @@ class Deployment:
         sizes = (("kafka", KAFKA_MEGABYTES), ("database", DATABASE_MEGABYTES))
         homes = tuple((f"home-{machine}", HOME_MEGABYTES) for machine in MACHINES)
         for name, size in (*sizes, *homes):
-            self.disks[name] = SmallDisk(self.folder / name, megabytes=size)
-            stack.callback(self.disks[name].close)
+            disk = SmallDisk(self.folder / name, megabytes=size)
+            stack.callback(disk.close)
+            self.disks[name] = disk
+            self.brakes[name] = DiskBrake(self.folder, name, disk=disk.folder)
         for machine in MACHINES:
             self.clocks[machine] = MovableClock(self.folder, machine)
             for service in ("kafka", "database"):
                 self.links[f"{machine}-{service}"] = stack.enter_context(TcpProxy())
         ways = [self.links[f"{machine}-kafka"].port for machine in MACHINES]
-        self.kafka = KafkaServer(self.disks["kafka"].folder / "broker", by_way_of=ways)
-        self.database = PostgresServer(durable=True, under=self.disks["database"].folder)
+        self.kafka = KafkaServer(
+            self.disks["kafka"].folder / "broker",
+            by_way_of=ways,
+            environment=self.brakes["kafka"].environment,
+        )
+        self.database = PostgresServer(
+            durable=True,
+            under=self.disks["database"].folder,
+            environment=self.brakes["database"].environment,
+        )
         stack.enter_context(self.kafka)
         stack.enter_context(self.database)
         for name, link in self.links.items():
@@ -119,9 +132,12 @@ class Deployment:
             "CLICKWISE_DATABASE_URL": url.replace(f":{self.database.port}/", f":{database}/"),
             "CLICKWISE_PORT": str(self.ports[machine]),
         }
+        preloaded = together(
+            self.clocks[machine].environment, self.brakes[f"home-{machine}"].environment
+        )
         program = Program(
             [*COMMAND, role],
-            environment=environment | self.clocks[machine].environment,
+            environment=environment | preloaded,
             log=self.folder / f"{role}-{machine}.log",
         )
         return Supervised(f"{role}-{machine}", program)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.chaos.deployment import Deployment, thaw
 from tests.chaos.schedule import Fault
 
-Undo = Callable[[], None]
+Undo = Callable[[], str | None]  # what it tells of the fault, where there is anything to tell
 
 
 class LeftOutError(Exception):
@@ -106,6 +106,20 @@ def _disk_full(deployment: Deployment, fault: Fault) -> Undo:
     return undo
 
 
+def _disk_slow(deployment: Deployment, fault: Fault) -> Undo:
+    brake = deployment.brakes[fault.target]
+    if not brake.can_be_slowed:
+        raise LeftOutError("no slow disk: there is no C compiler")
+    before = brake.num_held
+    brake.slow(fault.amount)
+
+    def undo() -> str:
+        brake.release()
+        return f"{brake.num_held - before} calls waited for {fault.target}"
+
+    return undo
+
+
 def _clock(deployment: Deployment, fault: Fault) -> Undo:
     clock = deployment.clocks[fault.target]
     if not clock.can_be_moved:
@@ -132,5 +146,8 @@ _KINDS: dict[str, Callable[[Deployment, Fault], Undo]] = {
     "partition": _partition,
     "partition-long": _partition,
     "disk-full": _disk_full,
+    "disk-slow": _disk_slow,
     "clock": _clock,
 }
+
+MADE = frozenset(_KINDS)

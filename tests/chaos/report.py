@@ -10,13 +10,16 @@ from tests.chaos.usage import ProcessUsage, Trend
 
 
 class Struck(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of the schedule; moments in seconds of the run. `left_out`: what could not be done."""
+    """A step of the schedule; moments in seconds of the run. `left_out`: what could not be done;
+    `told`: what there is to say of what was.
+    """
 
     faults: tuple[str, ...]
     at: float
     undone: float
     recovered: float | None
     left_out: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def recovery_seconds(self) -> float | None:
@@ -77,10 +80,11 @@ def markdown(report: Report) -> str:
     lines += ["", "| at | fault | whole again after |", "|---|---|---|"]
     for step in report.steps:
         words = " and ".join(step.faults)
-        left = f" (left out: {'; '.join(step.left_out)})" if step.left_out else ""
+        notes = [*step.told, *(f"left out: {what}" for what in step.left_out)]
+        noted = f" ({'; '.join(notes)})" if notes else ""
         after = step.recovery_seconds
         lines.append(
-            f"| {step.at:.0f} s | {words}{left} |"
+            f"| {step.at:.0f} s | {words}{noted} |"
             f" {'not in time' if after is None else f'{after:.1f} s'} |"
         )
     return "\n".join([*lines, *_usage_lines(report), ""])

@@ -115,7 +115,7 @@ class Run:
         processes = self.deployment.processes
         ended = [f.target for f in step.faults if f.kind in ENDING and f.target in processes]
         lives = {name: len(processes[name].lives) for name in ended}
-        left_out = self._held(step, at)
+        left_out, told = self._held(step, at)
         undone = time.monotonic()
         recovered = self._recovered(undone, lives)
         self.troubles.append((at, recovered if recovered is not None else time.monotonic()))
@@ -125,14 +125,17 @@ class Run:
             undone=round(undone - self.began, 1),
             recovered=None if recovered is None else round(recovered - self.began, 1),
             left_out=left_out,
+            told=told,
         )
         self.steps.append(struck)
         after = struck.recovery_seconds
         self.say(f"          {'NOT whole in time' if after is None else f'whole in {after:g} s'}")
 
-    def _held(self, step: Step, at: float) -> tuple[str, ...]:
-        """Make the faults, hold each as long as it says, undo them; what could not be made."""
-        undo, left_out = [], []
+    def _held(self, step: Step, at: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Make the faults, hold each as long as it says, undo them; what could not be made, and
+        what those that were made tell.
+        """
+        undo, left_out, told = [], [], []
         for fault in step.faults:
             try:
                 undo.append((fault.seconds, strike(self.deployment, fault)))
@@ -140,8 +143,8 @@ class Run:
                 left_out.append(f"{fault.words}: {error}")
         for seconds, call in sorted(undo, key=lambda one: one[0]):
             time.sleep(max(0.0, at + seconds - time.monotonic()))
-            call()
-        return tuple(left_out)
+            told.append(call())
+        return tuple(left_out), tuple(word for word in told if word)
 
     def _recovered(self, undone: float, lives: dict[str, int]) -> float | None:
         """When the system was whole again, those that were ended in their next lives."""

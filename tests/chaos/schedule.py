@@ -28,7 +28,7 @@ class Kind:
     name: str
     targets: tuple[str, ...]
     seconds: tuple[float, float] = (0.0, 0.0)
-    amounts: tuple[float, ...] = (0.0,)  # seconds of a delay, minutes of a clock
+    amounts: tuple[float, ...] = (0.0,)  # seconds of a delay or a flush, minutes of a clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ def kinds(*, session_seconds: float) -> tuple[Kind, ...]:
         Kind("partition", LINKS, short),
         Kind("partition-long", LINKS, long),
         Kind("disk-full", DISKS, (4.0, 8.0)),
+        # As long as a home can go without a write: its index is built every 20 s at most.
+        Kind("disk-slow", DISKS, (10.0, 20.0), (0.05, 0.2, 0.5)),
         Kind("clock", MACHINES, (5.0, 12.0), (-50.0, -10.0, -1.0, 1.0, 10.0, 50.0)),
     )
 
@@ -91,6 +93,7 @@ def short_kinds(*, session_seconds: float) -> tuple[Kind, ...]:
         "delay": LINKS,
         "partition-long": LINKS,
         "disk-full": ("database",),
+        "disk-slow": ("database",),
         "clock": MACHINES,
     }
     return tuple(

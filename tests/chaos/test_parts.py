@@ -3,9 +3,11 @@
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from clickwise.testing.processes import Program, wait_until
 from tests.chaos.checker import FAULTS, Finding
 from tests.chaos.clocks import MovableClock
 from tests.chaos.disks import SmallDisk
+from tests.chaos.faults import MADE
 from tests.chaos.report import Report, Struck, markdown
 from tests.chaos.schedule import MORTAL, PROCESSES, kinds, schedule, short_kinds
 from tests.chaos.supervisor import Supervised, Supervisor
@@ -29,6 +32,15 @@ def steps(seed, number):
 def test_a_seed_gives_the_same_schedule_and_another_seed_another_one():
     assert steps(1, 40) == steps(1, 40)
     assert steps(1, 40) != steps(2, 40)
+
+
+def test_each_kind_can_be_made_and_is_described():
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
+    described = page.partition("## What strikes")[2].partition("\n\nA seed")[0]
+
+    names = {kind.name for kind in KINDS}
+    assert set(re.findall(r"`([a-z-]+)`", described)) == names
+    assert names == MADE
 
 
 @pytest.mark.parametrize("seed", range(5))
