@@ -8,8 +8,13 @@ import pytest
 REQUIRE_VARIABLE = "CLICKWISE_REQUIRE_SERVICES"
 
 
+def required() -> bool:
+    """Whether nothing may be missing, as in CI."""
+    return os.environ.get(REQUIRE_VARIABLE) == "1"
+
+
 def missing(reason: str) -> NoReturn:
-    """Skip the running test with `reason`, or fail it where services are required (as in CI)."""
-    if os.environ.get(REQUIRE_VARIABLE) == "1":
+    """Skip the running test with `reason`, or fail it where services are required."""
+    if required():
         pytest.fail(f"{reason} ({REQUIRE_VARIABLE}=1)", pytrace=False)
     pytest.skip(reason)

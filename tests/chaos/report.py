@@ -27,10 +27,13 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows."""
+    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows. Where
+    everything is `required` (CLICKWISE_REQUIRE_SERVICES=1), no fault is left out.
+    """
 
     seed: int
     seconds: float
+    required: bool
     settled_seconds: float
     steps: tuple[Struck, ...]
     events: dict[str, int]
@@ -61,6 +64,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             if code not in (0, -signal.SIGTERM)  # of one that has just begun: it was not at work
         ]
         found += growth_problems(self.usage, seconds=self.seconds)
+        if self.required:
+            found += [f"left out: {what}" for step in self.steps for what in step.left_out]
         return found
 
 
