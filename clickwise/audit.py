@@ -2,9 +2,9 @@
 
 Lines of the log with `stream=audit`, whatever the level of the others is. `key` is the id of an API
 key, never the key: `local` where none is asked for, `none` where there was none, `unknown` for one
-that opens nothing, `setting-1` and `metrics-1` for the first ones of the settings, `command` for the command line. No
-body, no id of a user or an item and no address of a client is in it: `request_id` leads to those
-who may know them. `by` is who ran a command.
+that opens nothing, `setting-1` and `metrics-1` for the first ones of the settings, `command` for
+the command line. No body, no id of a user or an item and no address of a client is in it:
+`request_id` leads to those who may know them. `by` is who ran a command.
 
 Writes of items have a line each. Events, and whatever is refused, come by the thousand, and a
 stranger must not fill the disk: the first of a kind is told at once, those like it in a sum
