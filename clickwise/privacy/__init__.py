@@ -2,7 +2,7 @@
 
 `port` is what each place that keeps people's data can do; `tables` and `archive` are two of
 them (topics are `streams.personal_topics`); `people` walks over all of them; `receipt` is what
-an erasure leaves.
+an erasure leaves. `unseen` is no erasure: profiles that go by age.
 """
 
 from clickwise.privacy.people import People, Verification
