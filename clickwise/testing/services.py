@@ -8,13 +8,8 @@ import pytest
 REQUIRE_VARIABLE = "CLICKWISE_REQUIRE_SERVICES"
 
 
-def required() -> bool:
-    """Whether nothing may be missing, as in CI."""
-    return os.environ.get(REQUIRE_VARIABLE) == "1"
-
-
 def missing(reason: str) -> NoReturn:
     """Skip the running test with `reason`, or fail it where services are required."""
-    if required():
+    if os.environ.get(REQUIRE_VARIABLE) == "1":
         pytest.fail(f"{reason} ({REQUIRE_VARIABLE}=1)", pytrace=False)
     pytest.skip(reason)

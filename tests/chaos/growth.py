@@ -32,8 +32,8 @@ class Bound:
 
 
 BOUNDS = (
-    # In half an hour a server's level moved by 1 MB and a worker's by 7, single minutes by 10. 24
-    # MB are not 200 bytes kept of each event and list that come in three quarters of an hour.
+    # In half an hour a server's level moved by 1 MB and a worker's by 7, single minutes by 10.
+    # 24 MB are less than 200 bytes kept of each event and list of three quarters of an hour.
     Bound("own memory", "own_bytes", 24e6, 1e6, " MB"),
     # Edge's log is 33 MB, mapped once or twice by each of two processes while the index is swapped.
     Bound("memory", "memory_bytes", 100e6, 1e6, " MB"),

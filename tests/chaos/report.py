@@ -27,13 +27,10 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows. Where
-    everything is `required` (CLICKWISE_REQUIRE_SERVICES=1), no fault is left out.
-    """
+    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows."""
 
     seed: int
     seconds: float
-    required: bool
     settled_seconds: float
     steps: tuple[Struck, ...]
     events: dict[str, int]
@@ -64,9 +61,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             if code not in (0, -signal.SIGTERM)  # of one that has just begun: it was not at work
         ]
         found += growth_problems(self.usage, seconds=self.seconds)
-        if self.required:
-            found += [f"left out: {what}" for step in self.steps for what in step.left_out]
         return found
+
+    @property
+    def left_out(self) -> list[str]:
+        """Faults that this machine could not make, each once, with the reason."""
+        return list(dict.fromkeys(what for step in self.steps for what in step.left_out))
 
 
 def markdown(report: Report) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 
 from clickwise.testing.processes import wait_until
-from clickwise.testing.services import required
 from clickwise.topics import EXPOSURES, RECOMMENDATIONS
 from streams import kafka
 from tests.chaos.checker import Expected
@@ -78,7 +77,6 @@ class Run:
         told = self.load.told
         return Report(
             seed=self.seed,
-            required=required(),
             seconds=round(struck_seconds, 1),
             settled_seconds=round(settled, 1),
             steps=tuple(self.steps),

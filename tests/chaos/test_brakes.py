@@ -47,7 +47,7 @@ def brake(open_folder):
     disk = SmallDisk(open_folder / "disk", megabytes=200)
     made = DiskBrake(open_folder, "a", disk=disk.folder)
     if not made.can_be_slowed:
-        missing("no C compiler")
+        pytest.skip("no C compiler")
     try:
         yield made
     finally:
@@ -71,7 +71,7 @@ def test_each_write_and_flush_waits_for_a_slow_disk_until_it_is_released(brake, 
 
 def test_files_of_another_disk_do_not_wait(brake, open_folder):
     if (open_folder / "disk").stat().st_dev == open_folder.stat().st_dev:
-        missing("this user may not mount a tmpfs")
+        pytest.skip("this user may not mount a tmpfs")
     brake.slow(0.001)
 
     assert write(brake, open_folder / "file") == 1  # msync does not know of which disk it is
