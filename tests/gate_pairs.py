@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "data" / "gate"
 LANGUAGES = ("en", "zh", "pt")
 LABELS = (
     *("faithful", "number", "name", "entitled", "swapped", "moved", "exchanged"),
-    *("negated", "hardened", "added", "other", "injected"),
+    *("pronoun", "negated", "hardened", "added", "other", "injected"),
 )
 STYLES = ("extractive", "compressed", "paraphrased", "headline")
 PARTS = ("tuning", "held out")

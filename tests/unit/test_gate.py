@@ -612,3 +612,96 @@ def test_one_point_is_made_once():
     points = "The library may open on Sundays too\nThe library may open on Sundays too"
 
     assert reason(points, field=Field.KEY_POINTS) == Reason.REPETITION
+
+
+TRIAL = Source(
+    "A month without sugar",
+    "Forty volunteers at the Tolland clinic ate no added sugar for 30 days. Nutritionist Paula "
+    "Wick bound the notes of all of them. The app of the clinic does not show the weight. A shop "
+    "shows the notes, and the shop was paid by the city. The ferry to Tolland will not sail in "
+    "May. A test now takes 4 minutes instead of 11.",
+    "en",
+)
+ENSAIO = Source(
+    "Padaria abre na praça",
+    "O forno da padaria foi doado pela escola. A prefeitura pinta a praça. O aplicativo da padaria "
+    "não mostra a fila.",
+    "pt",
+)
+KECHENG = Source(
+    "旧磨坊改成旅舍",
+    "柳湾镇的旧磨坊五月起改作青年旅舍，共有三十张床。设计师秦若溪留下了石磨，其他的都换了。",
+    "zh",
+)
+
+
+@pytest.mark.parametrize("word", ["Unhealthy", "Unreliable", "Angry", "Smiling", "Shaken"])
+def test_a_headline_in_capitals_has_no_word_of_its_own_whatever_its_ending(word):
+    text = f"{word} Volunteers at the Tolland Clinic"
+
+    assert reason(text, TRIAL, Field.TITLE) in {Reason.SUPPORT, Reason.NAME}
+    assert judged("Volunteers at the Tolland Clinic", TRIAL, Field.TITLE).accepted
+
+
+def test_a_headline_in_capitals_may_use_another_form_of_an_irregular_verb():
+    assert judged("Nutritionist Paula Wick Binding the Notes", TRIAL, Field.TITLE).accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("She bound the notes of all of them.", TRIAL),
+        ("His notes were bound by Paula Wick.", TRIAL),
+        ("We ate no added sugar for 30 days.", TRIAL),
+        ("A nossa padaria abre na praça.", ENSAIO),
+        ("她留下了石磨。", KECHENG),
+    ],
+)
+def test_a_pronoun_for_nobody_of_the_item_is_refused(text, source):
+    assert reason(text, source) == Reason.NAME
+
+
+def test_a_pronoun_needs_a_pronoun_or_another_word_for_the_same_person():
+    for said in ("She won.", "Her boat won.", "The queen won."):
+        source = Source("Race", f"Ana Costa rowed in the race on the river. {said}", "en")
+
+        assert judged("She rowed in the race.", source).accepted
+        assert not judged("He rowed in the race.", source).accepted
+
+
+def test_characters_of_a_pronoun_in_other_words_are_none():
+    assert judged("其他的都换了，留下了石磨。", KECHENG).accepted
+
+
+@pytest.mark.parametrize("text", ["柳湾镇豪华青年旅舍", "简陋的旧磨坊改作青年旅舍"])
+def test_a_chinese_adjective_that_the_item_lacks_is_refused(text):
+    assert reason(text, KECHENG, Field.TITLE) == Reason.SUPPORT
+
+
+def test_what_is_done_by_one_is_not_told_of_another():
+    assert reason("A prefeitura doou o forno.", ENSAIO) == Reason.NAME
+    assert judged("A escola doou o forno.", ENSAIO).accepted
+    assert judged("O forno foi doado.", ENSAIO).accepted
+
+
+def test_what_a_denied_act_is_done_to_is_denied_too():
+    assert reason("The app of the clinic shows the weight.", TRIAL) == Reason.NEGATION
+    assert judged("The shop shows the notes.", TRIAL).accepted
+
+
+def test_no_ferry_is_a_ferry_that_does_not_sail():
+    assert judged("No ferry to Tolland in May", TRIAL, Field.TITLE).accepted
+    assert reason("No volunteers at the Tolland clinic", TRIAL, Field.TITLE) == Reason.NEGATION
+
+
+def test_instead_of_gives_a_change_its_direction():
+    assert judged("A test from 11 to 4 minutes", TRIAL, Field.TITLE).accepted
+    assert reason("A test from 4 to 11 minutes", TRIAL, Field.TITLE) == Reason.NUMBER
+
+
+def test_what_is_said_of_a_name_is_said_of_the_word_at_it():
+    source = Source("Tuning", "Luthier Nara Bastos tunes a guitar. Bastos hates the sun.", "en")
+    other = Source("Tuning", "A luthier met Nara Bastos. Bastos hates the sun.", "en")
+
+    assert judged("The luthier hates the sun.", source).accepted
+    assert not judged("The luthier hates the sun.", other).accepted

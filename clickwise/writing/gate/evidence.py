@@ -8,15 +8,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from clickwise.writing.gate import phrases
+from clickwise.writing.gate.apposition import stand_ins
 from clickwise.writing.gate.called import Called, called
 from clickwise.writing.gate.dates import Dates, dates_in
 from clickwise.writing.gate.judgement import Source
 from clickwise.writing.gate.lexicon import Lexicon, lexicon
 from clickwise.writing.gate.numerals import Quantity, quantities
+from clickwise.writing.gate.persons import persons
 from clickwise.writing.gate.reading import HAN, Sentence, Word, read, stretches
-from clickwise.writing.gate.scope import heads
+from clickwise.writing.gate.scope import behind, heads
 
 MAX_CHARACTERS = 20_000  # of an item that are looked at
 _PREFIX = 5
@@ -52,9 +55,13 @@ class Evidence:
     names: frozenset[str]  # stems of words that their capitals make names
     dates: Dates
     denied: dict[str, frozenset[int]]  # stem to the sentences that have it under a negator only
+    behind_no: dict[str, frozenset[int]]  # stem to the sentences that have it behind a negator only
     left_open: dict[str, frozenset[int]]  # the same under "may" and the like
     orders: str  # folded: what was said to a model in it
     called: Called
+    stand_ins: dict[str, frozenset[str]]  # stem of a word at a name to the stems of the name
+    persons: frozenset[int]  # lines of pronouns that may be used of it
+    done_by: dict[str, frozenset[int]]  # first letters or "#group" to sentences: before a "by"
 
     def where(self, word: Word) -> frozenset[int]:
         """The sentences that say `word`, in this or another form, or with a word like it."""
@@ -66,6 +73,13 @@ class Evidence:
         for other in self.prefixes.get(word.stem[:_PREFIX], ()):
             if _alike(word.stem, other):
                 found |= self.places[other]
+        return found
+
+    def where_done_by(self, word: Word) -> frozenset[int]:
+        """The sentences that have a form of `word`, or a word like it, right before a "by"."""
+        found = self.done_by.get(word.stem[:_PREFIX], frozenset())
+        for group in self.lexicon.kin.get(word.stem, ()):
+            found |= self.done_by.get(f"#{group}", frozenset())
         return found
 
     def stretches_with(self, word: Word) -> frozenset[int]:
@@ -158,9 +172,13 @@ def evidence(source: Source, tag: str) -> Evidence:
         names=names,
         dates=dates_in(text, known),
         denied=_only_under(sentences, known.negators, known),
+        behind_no=_places(set(behind(one, known.negators, known)) for one in sentences),
         left_open=_only_under(sentences, known.hedges - known.certain, known),
         orders=orders,
         called=called(sentences, folded, known, is_name),
+        stand_ins=stand_ins(sentences, names, known),
+        persons=persons(words, folded, known),
+        done_by=_places(_before_by(one, known) for one in sentences),
     )
 
 
@@ -193,6 +211,15 @@ def _keys(stems: frozenset[str], words: tuple[Word, ...], folded: str, known: Le
         keys.update(f"#{group}" for group in known.kin.get(word.stem, ()))
     for run in _RUN.findall(folded):
         keys.update(run[at : at + 2] for at in range(len(run) - 1))
+    return keys
+
+
+def _before_by(sentence: Sentence, known: Lexicon) -> set[str]:
+    keys: set[str] = set()
+    for word, after in pairwise(sentence.words):
+        if after.folded in known.passive:
+            keys.add(word.stem[:_PREFIX])
+            keys.update(f"#{group}" for group in known.kin.get(word.stem, ()))
     return keys
 
 

@@ -101,6 +101,12 @@ class Lexicon:
         return {word: frozenset(others - {word}) for word, others in found.items()}
 
     @cached_property
+    def pronouns(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """Pronouns of one person, and other words for whom they may stand."""
+        lines = (line.partition("|") for line in self.sections.get("pronoun", ()))
+        return tuple((frozenset(one.split()), frozenset(other.split())) for one, _, other in lines)
+
+    @cached_property
     def numbers(self) -> dict[str, int]:
         """Number word to value; "one" is left out, it is mostly an article."""
         return {word: int(value) for value, word in self._named("number")}

@@ -4,8 +4,8 @@ Two words are linked when a stretch of the item between two marks has both; thro
 word of a clause must reach the others. So "the bell was rusty" falls where the item says that the
 engine was rusty, but the bell still rings. Words of the title are linked to all, since every
 sentence is about them, and so is what begins a later stretch of a sentence to what stands before,
-its subject. Names have a check of their own (`roles`), and what a preposition begins may come from
-elsewhere.
+its subject. A word at a name ("baker Jonas Velde") stands for it. Names have a check of their own
+(`roles`), and what a preposition begins may come from elsewhere.
 
 The other way around: of "the buses of the plan will be electric" the words "the plan will be
 electric" hang together and say something else. What follows a preposition is no subject.
@@ -39,7 +39,7 @@ def _apart(
     clause: tuple[Word, ...], sentence: Sentence, held: Held, evidence: Evidence
 ) -> Finding | None:
     said = content(clause, evidence)
-    places = {word.stem: evidence.stretches_with(word) for word in _each_once(said)}
+    places = {word.stem: _places(word, evidence) for word in _each_once(said)}
     words = [word for word in said if places[word.stem] and not _is_name(word, sentence, evidence)]
     parts = [
         part
@@ -49,6 +49,13 @@ def _apart(
     if len(parts) < 2:
         return None
     return Finding(Reason.SUPPORT, f"{parts[0][-1].text}, {parts[1][0].text}: apart in the item")
+
+
+def _places(word: Word, evidence: Evidence) -> frozenset[int]:
+    """The stretches that have `word`, or the one name that it stands for."""
+    names = evidence.stand_ins.get(word.stem, ())
+    named = (evidence.stretch_places.get(name, frozenset()) for name in names)
+    return evidence.stretches_with(word).union(*named)
 
 
 def _is_name(word: Word, sentence: Sentence, evidence: Evidence) -> bool:

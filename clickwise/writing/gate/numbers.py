@@ -15,6 +15,12 @@ _PAIR = re.compile(r"(?<![\d.,-])(\d{1,4})(?:\s?[-\u2013:\u6bd4]\s?| a )(\d{1,4}
 _TO = re.compile(
     r"(?:\b(?:to|para|a|ate)|[\u5230\u81f3])[^\w]*(?:[^\W\d_]{2,3}|R)?\$?\s*$", re.IGNORECASE
 )
+# "4 instead of 11": from 11 to 4.
+_INSTEAD = re.compile(
+    r"\b(?:instead of|rather than|compared (?:with|to)|(?:up|down) from|em vez de|no lugar de|ante"
+    r"|em compara\w+o com)\b|\u800c\u4e0d\u662f|\u800c\u975e",
+    re.IGNORECASE,
+)
 _ROUGHLY = Decimal("0.06")  # how far a rounded number may be off, as a share
 _REACH = 14  # characters before a number in which "about" is looked for
 _CLEARLY = 2  # more words that another sentence must share to be what the clause is of
@@ -133,10 +139,12 @@ def _from_to(text: str, found: list[Quantity], evidence: Evidence) -> Finding | 
         straight = turned = False
         for (at, first), (also_at, second) in pairwise(evidence.quantities):
             if at == also_at:
-                straight = straight or bool(
-                    first.values & one.values and second.values & two.values
-                )
-                turned = turned or bool(first.values & two.values and second.values & one.values)
+                same = bool(first.values & one.values and second.values & two.values)
+                other = bool(first.values & two.values and second.values & one.values)
+                between = evidence.sentences[at].text[first.end : second.start]
+                if (same or other) and _INSTEAD.search(between):
+                    same, other = other, same
+                straight, turned = straight or same, turned or other
         if turned and not straight:
             return Finding(Reason.NUMBER, f"{one.raw}, {two.raw}: the other way round in the item")
     return None

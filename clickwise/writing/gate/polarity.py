@@ -2,7 +2,9 @@
 
 Three comparisons with the item: what the text denies must be denied there; what is denied (or
 left open) there must not be asserted, unless other sentences assert as much of the text; and a
-word must not stand where the item has its opposite.
+word must not stand where the item has its opposite. Denied is also what a denied act
+is done to: of an app that "does not show the queue" nothing else that it shows makes "shows the
+queue" right.
 """
 
 from collections import Counter
@@ -23,6 +25,7 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     return (
         _denied(sentence, said, evidence)
         or _asserted(sentence, said, evidence)
+        or _asserted_of(sentence, evidence)
         or _opposite(sentence, evidence)
         or _hardened(sentence, said, evidence)
     )
@@ -44,6 +47,8 @@ def _denied(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Findi
                 return Finding(Reason.NEGATION, shown)
             continue
         denying = [p for p in places if head and _is_denied(evidence.sentences[p], head, evidence)]
+        if head and negator.folded in evidence.lexicon.determiners:  # "no ferry": it does not sail
+            denying += [p for p in places if _is_idle(evidence.sentences[p], head, evidence)]
         asserting = evidence.places.get(head.stem, frozenset()).difference(denying) if head else ()
         if _most(denying, said) < max(1, _most(asserting, said)):
             return Finding(Reason.NEGATION, shown)
@@ -63,6 +68,23 @@ def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
                 continue
             asserting = evidence.where(word) - denying
             if _most(denying, said) > _most(asserting, said):
+                return Finding(Reason.NEGATION, f"{word.text}: denied in the item")
+    return None
+
+
+def _asserted_of(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """An act said of something that the item has only where it denies the act."""
+    for clause in clauses(sentence, evidence.lexicon):
+        if _is_negative(clause, evidence):
+            continue
+        words = {word.stem: word for word in content(clause, evidence)}
+        acts = {word.stem for word in clause if word.folded not in evidence.lexicon.stop}
+        denying = frozenset[int]().union(*(evidence.denied.get(stem, ()) for stem in acts))
+        for stem, word in words.items() if denying else ():
+            there = evidence.where(word)
+            denied = evidence.denied.get(stem, frozenset())
+            behind = evidence.behind_no.get(stem, frozenset())
+            if there and there <= behind and (there & denying) - denied:
                 return Finding(Reason.NEGATION, f"{word.text}: denied in the item")
     return None
 
@@ -131,6 +153,18 @@ def _is_denied(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
             if word.folded in known.negative and any(0 < abs(at - h) <= _AROUND for h in alike):
                 return True
     return False
+
+
+def _is_idle(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
+    """Whether the item's sentence is about `head` first of all and has a "not" behind it."""
+    known = evidence.lexicon
+    carrying = (
+        word
+        for word in sentence.words
+        if word.folded not in known.stop and word.folded not in known.generic
+    )
+    first = next(carrying, head)
+    return first.stem == head.stem and any(word.folded in known.negators for word in carrying)
 
 
 def _is_negative(words: tuple[Word, ...], evidence: Evidence) -> bool:

@@ -1,12 +1,17 @@
-"""Who did it to whom: two names keep the order that the item gives them around an act."""
+"""Who did it to whom: two names keep the order that the item gives them around an act.
+
+And an act that the item tells as done "by" somebody is not told of one who is nowhere near it.
+"""
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 from clickwise.writing.gate.evidence import Evidence
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.reading import Sentence, Word, clauses
+from clickwise.writing.gate.support import content
 
 _ACT_WITHIN = 4  # words between a name and what it does
 _SHARED = 3  # pairs of characters
@@ -23,7 +28,7 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
         if one.stem != two.stem and _have_changed_places(sentence, one, two, evidence):
             shown = f"{one.text} and {two.text}: the other way round in the item"
             return Finding(Reason.NAME, shown)
-    return _other_actor(sentence, names, evidence)
+    return _other_actor(sentence, names, evidence) or _other_agent(sentence, evidence)
 
 
 def _have_changed_places(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> bool:
@@ -52,7 +57,9 @@ def _other_actor(sentence: Sentence, names: list[Word], evidence: Evidence) -> F
         if actor is None:
             continue
         act = actor + 1
-        while act < len(clause) and (clause[act].capital or clause[act].folded in known.stop):
+        while act < len(clause) and (
+            _looks_named(clause[act], sentence, evidence) or clause[act].folded in known.stop
+        ):
             act += 1
         if act == len(clause) or act - actor > _ACT_WITHIN:
             continue
@@ -60,13 +67,44 @@ def _other_actor(sentence: Sentence, names: list[Word], evidence: Evidence) -> F
         verdicts = [
             _told_of_others(other, clause[act], actors, evidence)
             for at in evidence.places.get(clause[act].stem, ())
-            for other in clauses(evidence.sentences[at], known)
+            for other in _with_subjects(evidence.sentences[at], evidence)
             if any(word.stem == clause[act].stem for word in other)
         ]
         if verdicts and all(verdicts):
             shown = f"{clause[actor].text} {clause[act].text}: of another name in the item"
             return Finding(Reason.NAME, shown)
     return None
+
+
+def _other_agent(sentence: Sentence, evidence: Evidence) -> Finding | None:
+    """An act before which the text has nobody of the sentences where it is done "by" somebody."""
+    known = evidence.lexicon
+    for clause in clauses(sentence, known):
+        if any(word.folded in known.passive for word in clause):
+            continue
+        before: frozenset[int] = frozenset()
+        begun = False
+        for word in content(clause, evidence):
+            places = evidence.where(word)
+            done_by = places and places <= evidence.where_done_by(word)
+            if begun and done_by and before.isdisjoint(places):
+                return Finding(Reason.NAME, f"{word.text}: done by another in the item")
+            before, begun = before | places, True
+    return None
+
+
+def _with_subjects(sentence: Sentence, evidence: Evidence) -> Iterator[tuple[Word, ...]]:
+    """The clauses of `sentence`; one that begins with its verb has a name before it in front."""
+    known = evidence.lexicon
+    before: tuple[Word, ...] = ()
+    for clause in clauses(sentence, known):
+        subject: tuple[Word, ...] = ()
+        if clause[0].folded in known.auxiliaries and all(
+            word.stem in evidence.names or word.folded in known.stop for word in before
+        ):
+            subject = before
+        yield (*subject, *clause)
+        before = clause
 
 
 def _told_of_others(
@@ -137,6 +175,11 @@ def _between(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> se
         for word in sentence.words
         if start < word.start < end and not word.capital and word.folded not in light
     }
+
+
+def _looks_named(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
+    """By its capital, or where capitals say nothing by those of the item."""
+    return word.stem in evidence.names if sentence.titled else word.capital
 
 
 def _passive(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> bool:

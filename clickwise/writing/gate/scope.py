@@ -22,6 +22,19 @@ def heads(
             yield word, next((later for later in after if later.folded not in light), None)
 
 
+def behind(sentence: Sentence, above: frozenset[str], known: Lexicon) -> frozenset[str]:
+    """Stems of words that `sentence` has only in a clause behind a word of `above`."""
+    harmless = _harmless(sentence, known)
+    found: set[str] = set()
+    others: set[str] = set()
+    for clause in clauses(sentence, known):
+        under = False
+        for word in clause:
+            (found if under else others).add(word.stem)
+            under = under or (word.folded in above and word.start not in harmless)
+    return frozenset(found - others)
+
+
 def _harmless(sentence: Sentence, known: Lexicon) -> frozenset[int]:
     """Starts of negators in phrases such as "not only"."""
     folded = [word.folded for word in sentence.words]
