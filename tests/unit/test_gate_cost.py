@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clickwise.writing.gate import Source, kinds, links, links_han
+from clickwise.writing.gate import Source, headlines, kinds, links, links_han, pronouns, roles
 from clickwise.writing.gate.called import called
 from clickwise.writing.gate.evidence import MAX_CHARACTERS, Evidence, Stretch, evidence
 from clickwise.writing.gate.reading import Sentence, Word, read
@@ -171,3 +171,21 @@ def test_groups_are_those_of_links_between_any_two(sentences, found):
     assert sorted(sorted(part.text for part in group) for group in made) == sorted(
         map(sorted, groups)
     )
+
+
+@pytest.mark.parametrize("check", [headlines.check, pronouns.check, roles.check])
+def test_words_of_a_headline_in_capitals_do_not_read_the_item_again(check):
+    words = [2 * pair for pair in pairs("bcdfgjkmpq")]
+    said = item((f"{word} by {word} not {word}. " for word in words), "en")
+    counted = replace(said, sentences=Counted(said.sentences))
+    text = draft([f"{word.title()} " for word in words], "en")
+
+    assert text.titled
+    check(text, counted)
+    assert counted.sentences.asked == 0
+
+
+def test_a_word_at_many_names_stands_for_none():
+    said = item((f"baker {one.title()} ran. " for one in pairs("bcdfgjkmpq")), "en")
+
+    assert said.stand_ins["bak"] == frozenset()
