@@ -1,4 +1,5 @@
-"""Faust's Kafka transport, with a seek that goes back as far as the database needs.
+"""Faust's Kafka transport, with a seek that goes back as far as the database needs, and commits
+that a rebalance may overtake.
 
 What arrives while Faust rebalances is dropped, and fetched again from the committed offset. For
 a partition without one (a new group, a new partition) neither Faust nor aiokafka seeks: the
@@ -45,6 +46,14 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust has
         consumer = self._ensure_consumer()
         kept: Kept | None = self.consumer.transport.kept
         return cast("Mapping[TP, int]", await self.call_thread(_seek_all, consumer, kept))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell Kafka these offsets; False, and nothing told, where a rebalance has just taken all
+        of their partitions away: aiokafka refuses to tell nothing, and Faust would end the worker.
+        """
+        if self.assignment().isdisjoint(offsets):
+            return False
+        return cast("bool", await super()._commit(offsets))
 
 
 async def _seek_all(

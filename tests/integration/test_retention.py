@@ -8,6 +8,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -219,11 +220,11 @@ class Collections(BaseHTTPRequestHandler):
     there: set[str]
 
     def do_GET(self):
-        name = self.path.split("/")[2]
+        name = unquote(self.path.split("/")[2])
         self._answer({"exists": name in self.there})
 
     def do_DELETE(self):
-        self.there.remove(self.path.split("?")[0].split("/")[2])
+        self.there.remove(unquote(self.path.split("?")[0].split("/")[2]))
         self._answer(True)
 
     def _answer(self, result):

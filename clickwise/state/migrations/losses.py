@@ -12,7 +12,7 @@ LOST: Mapping[str, str] = {
     " guest is not erased with the user any more",
     "0005": "that people are forgotten, while the older program runs: older events of theirs count"
     " again. The key of receipts and of names in the archive stays, and the notes of who is"
-    " forgotten: forward again, erase once more with `clickwise forget --again`",
+    " forgotten: forward again, erase once more with `clickwise forget --again RECEIPTS`",
     "0004": "API keys of the database; the door that they closed is open to this machine again",
     "0003": "written texts and decisions about them",
     "0002": "what was understood of items (made again)",
