@@ -15,6 +15,7 @@ from clickwise.vectors.port import IndexedItem, ItemIndex, Removed
 from clickwise.vectors.rows import Tower, indexed, projected
 
 PULL_ROWS = 500
+WHOLE_SHARE = 0.99  # of the items, in an index that is taken for whole
 PULLS_AT_ONCE = 8  # per request: 4,000 rows, so that a burst does not hold one up
 
 
@@ -113,11 +114,13 @@ class Catalog:
         return after
 
     def refill(self, *, since: int) -> int:
-        """`fill` after `since`; all of it where the index holds less than there is.
+        """`fill` after `since`; all of it where the index holds much less than there is.
 
         Such as one that was lost, put back as it was before, or not yet filled by whoever made it.
+        Not where it lacks a few: those are on their way, or changed after `since`.
         """
-        lacks = self.index.count() < self._state.count_items()
+        there = self._state.count_items()
+        lacks = self.index.count() < WHOLE_SHARE * there
         return self.fill(after=0 if lacks else since)
 
     def push(self, changes: Sequence[IndexedItem | Removed]) -> None:

@@ -7,7 +7,7 @@
 <folder>/qdrant.env      Qdrant's key
 <folder>/grafana.env     the password of Grafana's admin
 <folder>/metrics-key     the key that Prometheus shows, which opens figures alone
-<folder>/alertmanager/   pager-key and chat-url, empty: put in whom Alertmanager tells
+<folder>/alertmanager/   pager-key, chat-url, watchdog-url, empty: put in whom Alertmanager tells
 
 What is there is left as it is: a changed password would lock the data out. The folder is its
 owner's alone; the files in it can be read by the users of the containers that they are mounted in.
@@ -47,7 +47,7 @@ def write_secrets(folder: Path) -> bool:
     (beside / "metrics-key").chmod(0o644)  # mounted, and read by Prometheus' own user
     (beside / "alertmanager").mkdir()
     (beside / "alertmanager").chmod(0o755)  # read by Alertmanager's own user, whatever the umask
-    for name in ("pager-key", "chat-url"):
+    for name in ("pager-key", "chat-url", "watchdog-url"):
         (beside / "alertmanager" / name).touch()
         (beside / "alertmanager" / name).chmod(0o644)
     beside.rename(folder)

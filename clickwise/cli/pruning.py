@@ -16,12 +16,14 @@ from clickwise import logs
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import state_of
 from clickwise.clock import Clock, SystemClock
-from clickwise.errors import ClickwiseError
+from clickwise.errors import ClickwiseError, UnavailableError
 from clickwise.privacy.unseen import Withdraw, drop_unseen
 from clickwise.settings import Settings
 from clickwise.state.port import State
 
 EVERY_SECONDS = 3_600.0
+# What goes by age is gone: not by a clock that another one contradicts.
+MOST_SKEW_SECONDS = 3_600.0
 
 log = logs.get(__name__)
 
@@ -49,10 +51,16 @@ def prune_profiles(
     their lists from Kafka; how many.
 
     Raises:
-        UnavailableError: the database or Kafka does not answer; the rest waits.
+        UnavailableError: the database or Kafka does not answer, or the clocks of the database and
+            of this machine are so far apart that one is wrong; the rest waits.
     """
     if not settings.profile_days:
         return 0
+    if abs(skew := state.clock_skew_seconds()) > MOST_SKEW_SECONDS:
+        raise UnavailableError(
+            f"the database's clock differs from this machine's by {skew:.0f} s: no profile is"
+            " dropped by age until they agree"
+        )
     before = clock.now() - timedelta(days=settings.profile_days)
     with ExitStack() as stack:
         withdraw = _withdrawal(settings, stack)

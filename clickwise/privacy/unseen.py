@@ -5,8 +5,9 @@ noted, merges stay (what a guest does later is still the user's), and the next e
 profile.
 
 A profile goes only if it still is the one that was looked at. What is published for it is withdrawn
-in the same transaction, which whoever folds that person's events waits for: their new profile, and
-the list made of it, come after.
+before the transaction ends, which whoever folds that person's events waits for: their new profile,
+and the list made of it, come after. (Should the database be lost just then, the profile stays
+without a list, until the next hour or the person's next event.)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from clickwise.state.port import State, StoredProfile
 from clickwise.types import UserId
 
 LOOKED_AT_ONCE = 1_000
-DROPPED_AT_ONCE = 100  # in a transaction
+DROPPED_AT_ONCE = 20  # in a transaction, whose rows nobody can write meanwhile
 
 Withdraw = Callable[[Sequence[UserId]], None]
 

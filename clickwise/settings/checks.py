@@ -54,6 +54,12 @@ def _check_doors(settings: Settings) -> None:
         raise ConfigurationError("CLICKWISE_API_KEYS: each key needs 16 characters or more")
     if any(len(key.reveal()) < 16 for key in settings.keys_of_metrics):
         raise ConfigurationError("CLICKWISE_METRICS_KEYS: each key needs 16 characters or more")
+    figures = {key.reveal() for key in settings.keys_of_metrics}
+    if settings.keys and figures.issuperset(key.reveal() for key in settings.keys):
+        raise ConfigurationError(
+            "CLICKWISE_METRICS_KEYS has every key of CLICKWISE_API_KEYS, and a key in both opens"
+            " figures alone: give Prometheus a key of its own"
+        )
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise ConfigurationError(
             "CLICKWISE_TLS_CERTIFICATE and CLICKWISE_TLS_KEY go together: set both or none"

@@ -354,6 +354,10 @@ class State(Protocol):
         """Items that have no vector of `model`, in order of their keys from `after` on."""
         ...
 
+    def clock_skew_seconds(self) -> float:
+        """The database's clock less this machine's; 0 in a file of this machine."""
+        ...
+
     def newest_change(self) -> int:
         """The greatest `change`; 0 when there are no items."""
         ...

@@ -285,7 +285,7 @@ class SqlState:
         return [str(line) for (line,) in rows if line != "ok"]
 
     def clock_skew_seconds(self) -> float:
-        """A server's clock less this machine's; 0 in the same machine's file."""
+        """See State."""
         if self._database.engine.dialect.name == "sqlite":
             return 0.0
         before = time.time()

@@ -13,7 +13,7 @@ from deploy.prometheus.rule import Alert, Group, Pace
 DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
 KAFKA_KEEPS = "7d"
-WATCHDOG = "Watchdog"
+WATCHDOG = "ClickwiseWatchdog"  # other charts have a Watchdog of their own
 STREAM, ARCHIVE = "clickwise-stream", "clickwise-archive"
 # Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
 # its own alert; a trainer may run as a job that nobody scrapes.

@@ -67,7 +67,7 @@ def test_alertmanagers_own_user_can_read_its_keys_whatever_the_umask(tmp_path, u
 
     folder = tmp_path / "secrets" / "alertmanager"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    for name in ("pager-key", "chat-url"):
+    for name in ("pager-key", "chat-url", "watchdog-url"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o644
 
 

@@ -37,6 +37,7 @@ MARKS = {name: f"marked0{name.replace('_', '0')}0of0the0test" for name in SECRET
 PRESENTED = {
     "api_keys": "a request",
     "database_url": "database",
+    "metrics_keys": "a request",
     "kafka_password": "nobody: the broker is away",
     "qdrant_api_key": "qdrant",
     "texts_key": "texts",
@@ -212,7 +213,9 @@ def _running(folder: Path, base: dict[str, str], port: int, shown: list[str]) ->
                 seconds=SECONDS,
                 what="the refusal told",
             )
-            figures = client.get("/metrics", headers=key)
+            prometheus = {"authorization": f"Bearer {MARKS['metrics_keys']}"}
+            assert client.get("/v1/items/a", headers=prometheus).status_code == 403
+            figures = client.get("/metrics", headers=prometheus)
         assert "clickwise_" in figures.text
         site.stop()
         return site.program.output + figures.text

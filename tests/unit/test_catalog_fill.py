@@ -88,3 +88,17 @@ def test_an_index_that_holds_what_there_is_gets_what_changed_alone(site):
     catalog_over(site, index).refill(since=since)
 
     assert [change.key for change in applied] == [item_key("b")]
+
+
+def test_an_index_that_lacks_what_is_on_its_way_is_not_filled_anew(site):
+    site.put(*((f"i{n}", "one") for n in range(300)))
+    since = site.state.newest_change()
+    index = ExactIndex(model=site.bundle.vectors, dimension=64)
+    catalog_over(site, index).fill(after=0)
+    site.put(("late", "not pushed yet"))
+    applied = []
+    index.apply = applied.extend
+
+    catalog_over(site, index).refill(since=since)
+
+    assert [change.key for change in applied] == [item_key("late")]

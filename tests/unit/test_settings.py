@@ -117,6 +117,7 @@ def test_loopback_needs_none(host):
     [
         ({"CLICKWISE_API_KEYS": "short"}, "16 characters"),
         ({"CLICKWISE_METRICS_KEYS": f"{KEY},short"}, "CLICKWISE_METRICS_KEYS.*16 characters"),
+        ({"CLICKWISE_API_KEYS": KEY, "CLICKWISE_METRICS_KEYS": KEY}, "a key of its own"),
         ({"CLICKWISE_TLS_KEY": "k.pem"}, "go together"),
         ({"CLICKWISE_KAFKA_BOOTSTRAP": "h:1"}, "CLICKWISE_DATABASE_URL"),
         ({"CLICKWISE_DATABASE_URL": "mysql://h/d"}, "postgresql"),

@@ -11,6 +11,7 @@ from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
 from clickwise.cli.pruning import prune_profiles
+from clickwise.errors import UnavailableError
 from clickwise.merges import Merge
 from clickwise.privacy.unseen import drop_unseen
 from clickwise.profile import (
@@ -24,7 +25,7 @@ from clickwise.profile import (
 )
 from clickwise.settings import load
 from clickwise.state.port import Partition, ProfileWrite
-from clickwise.state.sql import open_state
+from clickwise.state.sql import SqlState, open_state
 from clickwise.testing.doors import StoppedClock
 from clickwise.types import EventId, ModelVersion, UserId
 from streams.handlers import Arrival, EventHandler
@@ -169,3 +170,21 @@ def test_the_servers_parent_counts_where_its_workers_are_read(tmp_path):
     )
 
     assert "clickwise_profiles_expired_total 3.0" in done.stdout
+
+
+class Apart(SqlState):
+    """A database whose clock is far from this machine's."""
+
+    def clock_skew_seconds(self):
+        return -4_000.0
+
+
+def test_nothing_goes_by_age_while_two_clocks_contradict_each_other(site, handler):
+    happened(site, handler, USER, "sport0", 1)
+    site.state.__class__ = Apart
+    late = StoppedClock(site.clock.now() + timedelta(days=3_000))
+
+    with pytest.raises(UnavailableError, match="clock differs"):
+        prune_profiles(load({"CLICKWISE_PROFILE_DAYS": "30"}), site.state, clock=late)
+
+    assert stored(site, USER) is not None
