@@ -2,6 +2,9 @@
 
 Faults of the client become UnavailableError where a later try may succeed, ConfigurationError
 where it never will (no such topic, not allowed).
+
+Nothing here makes a topic but `create_topics`: a stock broker makes one of each name that it is
+asked for, as no topic of ours is, unless the question says not to.
 """
 
 import asyncio
@@ -10,8 +13,11 @@ import ssl
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
+import aiokafka.admin.client
+import aiokafka.client
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -32,6 +38,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from clickwise.errors import (
     ClickwiseError,
@@ -41,6 +48,10 @@ from clickwise.errors import (
 )
 from clickwise.settings import Settings
 from clickwise.tls import trusting
+
+# No client of aiokafka has an option for it: all of this process, Faust's too, ask like this.
+for _module in (aiokafka.client, aiokafka.admin.client):
+    _module.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 _NOT_ALLOWED = (
     ClusterAuthorizationFailedError,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
 
 from clickwise.cli.announcing import announce
@@ -58,6 +58,15 @@ def stopped(kafka: KafkaServer, with_topics: Settings) -> Iterator[KafkaServer]:
         kafka.start()
 
 
+@pytest.fixture(scope="module")
+def stock(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker that makes topics which are asked for, as Kafka does unless it is told not to."""
+    del kafka  # it is skipped where there is none
+    folder = tmp_path_factory.mktemp("stock")
+    with KafkaServer(folder, properties="auto.create.topics.enable=true\n") as broker:
+        yield broker
+
+
 def an_event(name: str, user: str = "u1") -> Event:
     return Event(
         id=EventId(name),
@@ -103,6 +112,39 @@ def test_what_was_just_created_can_be_written(settings: Settings) -> None:
 
         assert {one.partitions for one in found.values()} == {settings.kafka_partitions}
         assert len(found) == len(TOPICS)
+
+
+def test_looking_makes_no_topics_and_what_is_created_is_as_the_table_says(
+    stock: KafkaServer, settings: Settings
+) -> None:
+    settings = msgspec.structs.replace(settings, kafka_bootstrap=stock.bootstrap)
+    names = [topic.full_name(settings.kafka_topic_prefix) for topic in TOPICS]
+
+    async def look() -> None:
+        await client.count_under_replicated(settings, names)
+        await client.committed_offsets(settings, names[0], 1)
+        producer = Producer(settings, delivery_seconds=2.0)
+        try:
+            with pytest.raises((ConfigurationError, UnavailableError)):
+                await producer.write([Message(names[0], None, b"{}")])
+        finally:
+            await producer.stop()
+        consumer = client.topic_reader(settings)
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(name, 0) for name in names])
+            await consumer.getmany(timeout_ms=500)
+        finally:
+            await consumer.stop()
+
+    assert len(topics_admin.check_topics(settings)) == 1  # missing
+    asyncio.run(look())
+    assert len(topics_admin.check_topics(settings)) == 1
+
+    created = topics_admin.create_topics(settings)
+
+    assert {report.outcome for report in created} == {"created"}
+    assert topics_admin.check_topics(settings) == []
 
 
 def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Settings) -> None:
