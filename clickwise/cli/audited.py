@@ -10,6 +10,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from clickwise import audit, logs
 from clickwise.audit import Outcome
@@ -17,15 +18,23 @@ from clickwise.errors import ClickwiseError, InvalidInputError, NotFoundError
 from clickwise.settings import Settings
 
 
+@dataclass(slots=True)
+class Ending:
+    """How a deed ends that raises nothing; `fault` says why not all of it was done."""
+
+    fault: str = ""
+
+
 @contextmanager
-def audited(settings: Settings, action: str) -> Iterator[None]:
+def audited(settings: Settings, action: str) -> Iterator[Ending]:
     """Write one line to standard error about what happens inside, however it ends.
 
     `action` is the command, such as `models promote`. As of a request, it is `refused` where
     something stands against it, and `failed` where it may have been done in part.
     """
+    ending = Ending()
     try:
-        yield
+        yield ending
     except (NotFoundError, InvalidInputError):
         raise
     except ClickwiseError as error:
@@ -37,7 +46,7 @@ def audited(settings: Settings, action: str) -> Iterator[None]:
     except BaseException:
         note(settings, action, "failed", reason="internal")
         raise
-    note(settings, action, "done")
+    note(settings, action, "failed" if ending.fault else "done", reason=ending.fault)
 
 
 def note(

@@ -90,7 +90,7 @@ def replay_letters(settings: Settings, letter: int | None, *, every: bool, json:
 
     replayed: list[int] = []
     failed: dict[int, str] = {}
-    with ExitStack() as stack, audited(settings, "dead-letters replay"):
+    with ExitStack() as stack, audited(settings, "dead-letters replay") as ending:
         state = state_of(settings, stack)
         state.migrate()
         for number in [letter] if letter is not None else list(_pending(state)):
@@ -100,6 +100,7 @@ def replay_letters(settings: Settings, letter: int | None, *, every: bool, json:
                 if letter is not None or error.retryable:
                     raise
                 failed[number] = str(error)
+                ending.fault = "incomplete"
             else:
                 replayed.append(number)
     if json:

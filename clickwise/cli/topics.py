@@ -19,8 +19,10 @@ def create(settings: Settings, *, json: bool) -> int:
     with kafka_extra():
         from streams import topics_admin
 
-    with audited(settings, "topics create"):
+    with audited(settings, "topics create") as ending:
         reports = topics_admin.create_topics(settings)
+        if any(report.problems for report in reports):
+            ending.fault = "incomplete"
     if json:
         print_json(reports)
     else:
@@ -28,7 +30,7 @@ def create(settings: Settings, *, json: bool) -> int:
             ("topic", "partitions", "outcome", "problems"),
             [(r.name, str(r.partitions), r.outcome, "; ".join(r.problems)) for r in reports],
         )
-    return Exit.FAILED if any(report.problems for report in reports) else Exit.DONE
+    return Exit.FAILED if ending.fault else Exit.DONE
 
 
 def check(settings: Settings, *, json: bool) -> int:

@@ -11,7 +11,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
 
+from clickwise.cli import topics
 from clickwise.cli.announcing import announce
+from clickwise.cli.exits import Exit
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.doors import Exposure, Verdict
@@ -171,6 +173,20 @@ def test_topics_are_created_as_the_table_says_and_then_left_alone(settings: Sett
             assert found[name].configuration["segment.ms"] == "86400000"
     lists = found[names[TOPICS.index(RECOMMENDATIONS)]].configuration
     assert lists["max.compaction.lag.ms"] == "86400000"
+
+
+def test_topics_that_are_not_all_as_they_should_be_are_on_record_as_failed(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = msgspec.structs.replace(settings, log_format="json")
+    narrow = WantedTopic(f"{settings.kafka_topic_prefix}.items", 2, 1, {})
+    asyncio.run(client.create_topics(settings, [narrow]))
+
+    code = topics.create(settings, json=True)
+
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if '"audit"' in one]
+    told = msgspec.json.decode(line)
+    assert (code, told["outcome"], told["reason"]) == (Exit.FAILED, "failed", "incomplete")
 
 
 def test_what_differs_is_said_with_what_to_do(settings: Settings) -> None:

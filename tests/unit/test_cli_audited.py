@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from clickwise.cli import run
 from clickwise.cli.app import app
 from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
+from clickwise.cli.wiring import state_of
 from clickwise.errors import ClickwiseError, ConflictError, NotFoundError, UnavailableError
 from clickwise.settings import load
+from clickwise.state.port import DeadLetter
 
 ACCESS = Path(__file__).parents[2] / "docs" / "access.md"
 # Every command is in one of these: one that is new has to be put where it belongs.
@@ -148,6 +151,24 @@ def test_however_it_ends(
 
     (line,) = noted(capsys.readouterr().err)
     assert (line["action"], line["outcome"], line["reason"]) == ("fly", outcome, reason)
+
+
+def test_a_replay_of_which_some_could_not_be_done_has_failed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLICKWISE_DATABASE_URL", f"sqlite:///{tmp_path}/letters.db")
+    monkeypatch.setenv("CLICKWISE_KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    letter = DeadLetter("strange", 0, 0, b"k", b"v", "invalid", "", datetime.now(UTC))
+    with ExitStack() as stack:
+        state = state_of(load(os.environ), stack)
+        state.migrate()
+        with state.write() as write:
+            write.add_dead_letters([letter])
+
+    assert run(["dead-letters", "replay", "--all"]) == Exit.FAILED
+
+    (line,) = noted(capsys.readouterr().err)
+    assert (line["outcome"], line["reason"]) == ("failed", "incomplete")
 
 
 def test_what_names_nothing_that_is_there_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
