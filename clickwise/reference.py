@@ -4,6 +4,7 @@ and the topics as AsyncAPI.
 `clickwise docs write` writes them; a test compares what is there with what would be written.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -21,6 +22,8 @@ from clickwise.topics import TOPICS, Topic
 COMMAND = "clickwise docs write"
 _NOTE = f"<!-- Made from the code by `{COMMAND}`: change the code, then run it again. -->"
 _Metric = Counter | Gauge | Histogram
+# A pattern that is no more than a choice of words.
+_words = re.compile(r"\^\(([\w-]+(?:\|[\w-]+)*)\)\$")
 
 
 def settings_page() -> str:
@@ -141,8 +144,9 @@ def _type_text(kind: object, meta: Meta) -> str:
     )
     if kind is Secret:
         return "secret"
-    if meta.pattern is not None and meta.pattern.startswith("^(") and "[" not in meta.pattern:
-        return " or ".join(f"`{word}`" for word in meta.pattern[2:-2].split("|"))
+    words = _words.fullmatch(meta.pattern or "")
+    if words is not None:
+        return " or ".join(f"`{word}`" for word in words[1].split("|"))
     low = meta.ge if meta.ge is not None else meta.gt
     high = meta.le if meta.le is not None else meta.lt
     if low is None and high is None:

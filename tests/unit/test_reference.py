@@ -30,6 +30,15 @@ def test_every_setting_is_there():
     assert all(f"`{PREFIX}{name.upper()}`" in page for name in Settings.__struct_fields__)
 
 
+def test_a_choice_of_words_is_told_as_one_and_any_other_pattern_as_text():
+    page = reference.settings_page()
+
+    types = {row.split("`")[1]: row.split(" | ")[1] for row in page.splitlines() if "| `" in row}
+    assert types["CLICKWISE_LOG_FORMAT"] == "`console` or `json`"
+    assert types["CLICKWISE_TRACE_ENDPOINT"] == "text"
+    assert not any("(" in told or ")" in told for told in types.values())
+
+
 def test_every_figure_is_there_once():
     page = reference.metrics_page()
 
