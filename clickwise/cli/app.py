@@ -92,6 +92,23 @@ def run_app(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else Exit.DONE
 
 
+def _show_versions(asked: bool) -> None:
+    if asked:
+        measuring_commands.version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_versions, is_eager=True, help="As `version`."),
+    ] = False,
+) -> None:
+    """Nothing is left to do: what is asked for here has been answered."""
+    del version
+
+
 @docs.command("write")
 def docs_write(folder: Annotated[Path, typer.Argument()] = Path("docs")) -> int:
     """Write the pages that are generated from the code."""
