@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clickwise.cli import homes
 from clickwise.cli.audited import audited
-from clickwise.cli.exits import Exit
+from clickwise.cli.exits import Exit, complain
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json
 from clickwise.cli.wiring import state_of
@@ -22,6 +22,7 @@ from clickwise.privacy import People, PersonalStore, Receipt, Verification
 from clickwise.settings import Settings
 from clickwise.state.alias_port import Alias
 from clickwise.state.port import State
+from clickwise.topics import RECOMMENDATIONS
 from clickwise.types import UserId
 
 LARGEST_RECEIPT_BYTES = 1_000_000
@@ -73,7 +74,8 @@ class SitePeople:
 
 
 def forget(settings: Settings, user: str, *, receipt: Path | None, json: bool) -> int:
-    """Erase a user; the receipt goes to standard output, or to a file.
+    """Erase a user; the receipt goes to standard output, or to a file. Of whom nothing is known,
+    that is told, since the id may be a wrong one.
 
     Raises:
         NotFoundError: there is no such home.
@@ -83,6 +85,10 @@ def forget(settings: Settings, user: str, *, receipt: Path | None, json: bool) -
         people = _opened(settings, stack)
         with audited(settings, "forget"):
             given = people.forget(known)
+    # On the topic of lists there is a tombstone for whoever is asked for.
+    tombstones = RECOMMENDATIONS.full_name(settings.kafka_topic_prefix)
+    if not any(one.records for one in given.stores if one.store != tombstones):
+        complain(f"nothing was known of user {user!a}: no store had anything to erase")
     if receipt is not None:
         _write(receipt, given)
     if json or receipt is None:
