@@ -183,16 +183,24 @@ def qdrant(settings: Settings) -> Iterable[Seen]:
         asyncio.run(qdrant_answers(settings))
         yield Seen("ok", f"{settings.qdrant_url} answers")
         return
-    from clickwise.vectors.generations import Generations, stored_models
+    from clickwise.vectors.generations import Generations, live_model, stored_models
 
     folder = homes.vectors_folder(settings)
     models = stored_models(folder)
     if not models:
-        yield Seen("ok", "Qdrant Edge; the index is made at the first start")
+        live = live_model(folder)
+        told = "the index is made at the first start"
+        if live is not None:  # a server was started, and keeps what is new in memory
+            told = (
+                f"model {live}, no index on disk yet: it is written after"
+                f" {settings.edge_build_after:,} changed items, or"
+                f" {settings.edge_build_interval_seconds:g} s with any"
+            )
+        yield Seen("ok", f"Qdrant Edge; {told}")
         return
     numbers = {model: Generations(folder, model).current() for model in models}
-    told = [f"model {model}, generation {number or 'to come'}" for model, number in numbers.items()]
-    yield Seen("ok", f"Qdrant Edge, {'; '.join(told)}")
+    each = [f"model {model}, generation {number or 'to come'}" for model, number in numbers.items()]
+    yield Seen("ok", f"Qdrant Edge, {'; '.join(each)}")
 
 
 def encoder(settings: Settings) -> Iterable[Seen]:

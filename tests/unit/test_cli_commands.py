@@ -23,7 +23,7 @@ from clickwise.settings import Settings
 from clickwise.testing.kafka import free_ports
 from clickwise.testing.services import missing
 from clickwise.types import ModelVersion
-from clickwise.vectors.generations import Generations
+from clickwise.vectors.generations import Generations, make_live
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +103,16 @@ def test_help_lists_every_command(capsys):
         "dead-letters", "check", "bench", "version",
     ):  # fmt: skip
         assert command in text
+
+
+def test_versions_are_told_by_an_option_as_by_the_command(capsys):
+    assert run(["version"]) == Exit.DONE
+    by_command = capsys.readouterr().out
+
+    assert run(["--version"]) == Exit.DONE
+
+    assert capsys.readouterr().out == by_command
+    assert "clickwise" in by_command
 
 
 def test_versions_are_told_as_json(capsys):
@@ -228,6 +238,17 @@ def test_an_index_is_found_whatever_its_model_is_called(capsys, tmp_path):
     assert "model a/model:1, generation 3" in capsys.readouterr().out
 
 
+def test_a_site_that_was_started_waits_for_its_index_not_for_its_first_start(capsys, tmp_path):
+    make_live(tmp_path / "home" / "vectors", ModelVersion("small"))
+
+    run(["check", "--json"])
+
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    (told,) = [one["text"] for one in findings if one["name"] == "vectors"]
+    assert "first start" not in told
+    assert "model small, no index on disk yet" in told
+
+
 def test_a_database_without_tables_is_fine(capsys, postgres_url, monkeypatch, free_port):
     monkeypatch.setenv("CLICKWISE_DATABASE_URL", postgres_url)
 
@@ -338,6 +359,16 @@ class TestOnAHome:
 
         (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert (event["id"], event["item"]) == ("e1", "a")
+
+    @pytest.mark.usefixtures("filled")
+    def test_who_forgets_somebody_that_nothing_is_known_of_is_told(self, capsys):
+        assert run(["forget", "nobody"]) == Exit.DONE
+        told = capsys.readouterr()
+        assert "nothing was known of user 'nobody'" in told.err
+        assert json.loads(told.out)["seal"]
+
+        assert run(["forget", "ada"]) == Exit.DONE
+        assert "nothing was known" not in capsys.readouterr().err
 
     @pytest.mark.usefixtures("filled")
     def test_no_dead_letters_is_said(self, capsys):
