@@ -25,6 +25,7 @@ from clickwise.limits import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
 FIELDS = {"title": MAX_TITLE_CHARACTERS, "body": MAX_BODY_CHARACTERS}
 MASKS = {"email": "[email]", "card": "[card]", "phone": "[phone]"}
 
+_masks = re.compile("|".join(map(re.escape, MASKS.values())))
 _HIDDEN = "\u200b"  # what no reader sees, all of it
 # Letters of scripts that are written without spaces would join what they stand beside.
 _JOINED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -123,6 +124,16 @@ def masking_of(setting: str) -> Masking:
 def masked(text: str) -> str:
     """`text` with what `find` finds replaced."""
     return _replaced(text, find(text))
+
+
+def has_masks(text: str) -> bool:
+    """Whether something in `text` was masked."""
+    return _masks.search(text) is not None
+
+
+def without_masks(text: str, *, instead: str = " ") -> str:
+    """`text` for who asks what it is about: a mask is none of its words."""
+    return _masks.sub(instead, text)
 
 
 def counted(text: str) -> str:

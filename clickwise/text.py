@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from clickwise.items import Item
+from clickwise.masking import has_masks, without_masks
 
 MAX_CHARACTERS = 2_000
 # Raw characters that are looked at for each: markup rarely takes more of a page.
@@ -40,12 +41,16 @@ def item_text(item: Item) -> str:
     """The text that stands for `item`: title, topics and tags, body.
 
     Joined as sentences: of the forms tried, "title. topics. body" ranked best with E5 (topics
-    first pulls all items of a topic together whatever their title says). At most
-    MAX_CHARACTERS; the cost does not grow with the body beyond a multiple of that.
+    first pulls all items of a topic together whatever their title says). Without the masks of
+    addresses and numbers, which no item is about. At most MAX_CHARACTERS; the cost does not grow
+    with the body beyond a multiple of that.
     """
     labels = dict.fromkeys(plain(label) for label in (*item.topics, *item.tags))
-    body = body_text(item.body, limit=MAX_CHARACTERS)
-    parts = (plain(item.title), ", ".join(filter(None, labels)), body)
+    title, body = (
+        plain(without_masks(text)) if has_masks(text) else text
+        for text in (plain(item.title), body_text(item.body, limit=MAX_CHARACTERS))
+    )
+    parts = (title, ", ".join(filter(None, labels)), body)
     return _joined([part for part in parts if part])[:MAX_CHARACTERS].rstrip()
 
 

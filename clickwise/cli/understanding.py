@@ -18,6 +18,7 @@ from clickwise.cli.wiring import encoder_of
 from clickwise.clock import SystemClock
 from clickwise.errors import ClickwiseError
 from clickwise.items import Item
+from clickwise.masking import masking_of
 from clickwise.settings import Settings
 from clickwise.understanding import Understanding
 
@@ -70,7 +71,9 @@ def _lines(settings: Settings, items: Iterable[Item]) -> Iterator[Line]:
     understander = Understander(
         encoder=encoder, topics=topics_of(settings, encoder), clock=SystemClock()
     )
-    for item in items:
+    masking = masking_of(settings.mask)  # as where items come in
+    for given in items:
+        item = masking.item(given)
         started, used = time.perf_counter(), time.process_time()
         understanding, reason = None, None
         try:

@@ -14,11 +14,12 @@ import numpy as np
 from sentencex import segment
 
 from clickwise.encoder.port import TextEncoder
+from clickwise.masking import has_masks
 from clickwise.understanding.libraries import released
 from clickwise.understanding.reading import Reading
 from clickwise.vectors.port import Float32Array
 
-VERSION = f"centrality-1+{released('sentencex')}"
+VERSION = f"centrality-2+{released('sentencex')}"
 MAX_SENTENCES = 3
 MAX_CHARACTERS = 400
 # Sentences that are looked at: a text that has not said by then what it is about will not.
@@ -41,9 +42,12 @@ def sentences_of(text: str, language: str) -> list[str]:
 
 
 def summary_of(reading: Reading, language: str, encoder: TextEncoder) -> tuple[str, ...]:
-    """Up to three sentences of the body, 400 characters in all; the title where none is fit."""
+    """Up to three sentences of the body, 400 characters in all; the title where none is fit.
+
+    One with the mask of an address or a number is there only where all that are fit have one.
+    """
     fit = dict.fromkeys(s for s in sentences_of(reading.body, language) if _is_fit(s))
-    found = list(fit)[:_CANDIDATES]
+    found = ([s for s in fit if not has_masks(s)] or list(fit))[:_CANDIDATES]
     if not found:
         return (reading.title,) if reading.title else ()
     if len(found) == 1:

@@ -11,6 +11,7 @@ from clickwise.clock import Clock
 from clickwise.encoder.port import TextEncoder
 from clickwise.errors import ClickwiseError
 from clickwise.items import Item
+from clickwise.masking import without_masks
 from clickwise.text import item_text
 from clickwise.understanding import duplicates, languages, retelling, sentences, words
 from clickwise.understanding.reading import read
@@ -18,7 +19,7 @@ from clickwise.understanding.topics import TopicModel, own_topics
 from clickwise.understanding.understanding import TopicWeight, Understanding
 from clickwise.vectors.port import Float32Array
 
-_READING = "plain-1"
+_READING = "plain-2"
 
 
 class NothingToReadError(ClickwiseError):
@@ -77,9 +78,10 @@ class Understander:
         """
         reading = read(item)
         whole = reading.whole
-        if not any(map(str.isalnum, whole)):
+        words_alone = without_masks(whole, instead="; ")  # which no phrase goes across
+        if not any(map(str.isalnum, words_alone)):
             raise NothingToReadError("the item has no word: only markup, symbols or white space")
-        language = languages.language_of(whole, given=item.language)
+        language = languages.language_of(words_alone, given=item.language)
         topics = own_topics(item.topics) if item.topics else self._weighed(item, vector_D)
         signature = duplicates.signature_of(whole)
         return Understood(
@@ -87,7 +89,7 @@ class Understander:
                 language=language.tag,
                 confidence=round(language.confidence, 4),
                 tokens=self._num_tokens(whole),
-                keywords=words.keywords_of(whole, language.tag),
+                keywords=words.keywords_of(words_alone, language.tag),
                 summary=sentences.summary_of(reading, language.tag, self.encoder),
                 topics=topics,
                 near=(),

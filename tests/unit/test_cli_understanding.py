@@ -38,6 +38,21 @@ def test_each_item_is_a_line_of_json(file, capsys):
     assert lines[0]["understanding"]["keywords"]
 
 
+def test_addresses_are_masked_as_on_the_site_unless_the_setting_says_not_to(
+    file, monkeypatch, capsys
+):
+    item = {"id": "a", "kind": "news", "title": "Write to ann@example.com", "body": SENTENCE}
+    file.write_text(json.dumps(item) + "\n", encoding="utf-8")
+
+    def title():
+        assert run(["understand", str(file), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["title"]
+
+    assert title() == "Write to [email]"
+    monkeypatch.setenv("CLICKWISE_MASK", "")
+    assert title() == "Write to ann@example.com"
+
+
 def test_people_get_a_table_and_what_it_took(file, capsys):
     code = run(["understand", str(file), "--texts"])
 

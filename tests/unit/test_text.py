@@ -21,6 +21,12 @@ def test_a_title_that_ends_a_sentence_gets_no_second_full_stop() -> None:
     assert item_text(item("Gold (again)", body="Yes")) == "Gold (again). Yes"
 
 
+def test_masks_of_addresses_and_numbers_are_no_text() -> None:
+    text = item_text(item("Ask [email] today", body="Call <b>[phone]</b>, pay with [card] now."))
+
+    assert text == "Ask today. Call , pay with now."
+
+
 def test_a_label_that_is_topic_and_tag_counts_once() -> None:
     assert item_text(item("A", topics=("sports",), tags=("sports", "cup"))) == "A. sports, cup"
 

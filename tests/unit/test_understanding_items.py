@@ -64,6 +64,28 @@ class TestUnderstander:
             "text", "language", "tokens", "keywords", "summary", "topics", "near",
         }  # fmt: skip
 
+    def test_what_is_masked_is_no_keyword_and_its_sentence_is_passed_over(self, understander):
+        asking = "Ask about the trams at [email] or call the city at [phone] by noon."
+
+        made = understander.understand(item(body=f"{asking} {BODY}")).understanding
+
+        told = " ".join(keyword.word for keyword in made.keywords).casefold()
+        assert "bridge" in told
+        assert not any(mask in told for mask in ("email", "phone", "[", "]"))
+        assert made.summary
+        assert asking not in made.summary
+
+    def test_where_every_sentence_has_something_masked_the_summary_has_too(self, understander):
+        asking = "Ask about the trams and the bridge at [email] by noon."
+
+        made = understander.understand(item(body=asking)).understanding
+
+        assert made.summary == (asking,)
+
+    def test_an_item_of_masks_alone_has_nothing_to_read(self, understander):
+        with pytest.raises(NothingToReadError):
+            understander.understand(item(title="[email]", body="[phone]"))
+
     def test_the_same_item_gives_the_same(self, understander):
         one = item(body=BODY)
 
