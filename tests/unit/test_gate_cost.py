@@ -10,7 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clickwise.writing.gate import Source, headlines, kinds, links, links_han, pronouns, roles
+from clickwise.writing.gate import (
+    Source,
+    headlines,
+    kinds,
+    links,
+    links_han,
+    polarity,
+    pronouns,
+    roles,
+)
 from clickwise.writing.gate.called import called
 from clickwise.writing.gate.evidence import MAX_CHARACTERS, Evidence, Stretch, evidence
 from clickwise.writing.gate.reading import Sentence, Word, read
@@ -138,7 +147,7 @@ PLACES = st.frozensets(st.integers(0, 5), min_size=1, max_size=3)
     ],
 )
 def test_groups_are_those_of_links_between_any_two(sentences, found):
-    told = [Stretch(sentence, (), "") for sentence in sentences]
+    told = [Stretch(sentence, (), "", frozenset()) for sentence in sentences]
     parts = [
         Part(str(at), min(one, two), max(one, two), places)
         for at, (one, two, places, _) in enumerate(found)
@@ -173,7 +182,7 @@ def test_groups_are_those_of_links_between_any_two(sentences, found):
     )
 
 
-@pytest.mark.parametrize("check", [headlines.check, pronouns.check, roles.check])
+@pytest.mark.parametrize("check", [headlines.check, pronouns.check])
 def test_words_of_a_headline_in_capitals_do_not_read_the_item_again(check):
     words = [2 * pair for pair in pairs("bcdfgjkmpq")]
     said = item((f"{word} by {word} not {word}. " for word in words), "en")
@@ -183,6 +192,56 @@ def test_words_of_a_headline_in_capitals_do_not_read_the_item_again(check):
     assert text.titled
     check(text, counted)
     assert counted.sentences.asked == 0
+
+
+def clauses_of(clauses: list[str]) -> Sentence:
+    """A sentence of as many of `clauses`, in order, as a summary may have."""
+    return read(", ".join(islice(cycle(clauses), DRAFT // (len(clauses[0]) + 2))), "en").sentences[
+        0
+    ]
+
+
+NAMES = [pair.title() for pair in pairs("bcdfgjkmpq")]
+
+
+@pytest.mark.parametrize("names", [["Ab"], NAMES], ids=["one", "many"])
+def test_acts_of_names_that_are_repeated_read_the_item_once(names):
+    said = item((f"x {name} ran. " for name in names), "en")
+    counted = replace(said, sentences=Counted(said.sentences))
+
+    assert roles.check(clauses_of([f"{name} ran" for name in names]), counted) is None
+    assert len(said.names) > len(names) / 2
+    assert len(said.sentences) > 2_000
+    assert counted.sentences.asked <= len(said.sentences)
+
+
+def test_acts_between_two_names_that_are_repeated_read_the_item_once():
+    said = item(["x Ab ran Cd. "], "en")
+    counted = replace(said, sentences=Counted(said.sentences))
+
+    assert roles.check(clauses_of(["Ab ran Cd"]), counted) is None
+    assert len(said.sentences) > 1_500
+    # Of Ab and Cd, of Cd and the next Ab, and of the act.
+    assert counted.sentences.asked <= 3 * len(said.sentences)
+
+
+def test_an_act_of_a_word_at_a_name_that_is_repeated_reads_the_item_once():
+    said = item(["The baker Ab ran. "], "en")
+    counted = replace(said, sentences=Counted(said.sentences))
+
+    assert roles.check(clauses_of(["the baker ran"]), counted) is None
+    assert said.stand_ins["bak"] == frozenset({"ab"})
+    assert counted.sentences.asked <= len(said.sentences)
+
+
+@pytest.mark.parametrize("told", ["Not ab. ", "Ab cd not. "])
+def test_denials_that_are_repeated_read_the_item_once(told):
+    said = item([told], "en")
+    counted = replace(said, sentences=Counted(said.sentences))
+
+    polarity.check(clauses_of(["no ab"]), counted)
+    assert len(said.sentences) > 1_800
+    assert counted.sentences.asked <= len(said.sentences)
 
 
 def test_a_word_at_many_names_stands_for_none():

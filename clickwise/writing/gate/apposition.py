@@ -14,11 +14,18 @@ def stand_ins(
     for sentence in sentences:
         words = () if sentence.titled else sentence.words
         for at, word in enumerate(words):
-            if word.folded in known.stop or word.stem in names:
+            if word.folded in known.stop or word.stem in names or not _opens(words, at, known):
                 continue
             if run := _name_behind(words, at, sentence, names):
                 found[word.stem] = found.get(word.stem, run) & run
     return {stem: frozenset(run) for stem, run in found.items()}
+
+
+def _opens(words: tuple[Word, ...], at: int, known: Lexicon) -> bool:
+    """Whether words[at] begins a phrase and no name: not "met" in "a baker met Ana"."""
+    if words[at].capital and not words[at].first:
+        return False
+    return at == 0 or words[at - 1].folded in known.determiners | known.prepositions
 
 
 def _name_behind(

@@ -34,6 +34,7 @@ class Stretch:
     sentence: int  # its place
     words: tuple[Word, ...]
     folded: str
+    names: frozenset[str]  # stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,24 @@ class Evidence:
 
     def where(self, word: Word) -> frozenset[int]:
         """The sentences that say `word`, in this or another form, or with a word like it."""
+        return self._where(word, self.lexicon.kin.get(word.stem, frozenset()))
+
+    def where_weighed(self, word: Word) -> frozenset[int]:
+        """The same where it is weighed against a denial: "depth" does not say that it is deep."""
+        return self._where(word, self.lexicon.kin.get(word.stem, frozenset()) - self.lexicon.forms)
+
+    def where_brief(self, word: Word) -> frozenset[int]:
+        """The sentences for which `word` may be short in a headline, none where it is denied."""
+        found: frozenset[int] = frozenset()
+        for other in self.lexicon.brief.get(word.stem, ()):
+            told = self.places.get(other, frozenset())
+            told -= self.denied.get(other, frozenset()) | self.left_open.get(other, frozenset())
+            found |= told
+        return found
+
+    def _where(self, word: Word, groups: frozenset[int]) -> frozenset[int]:
         found = self.places.get(word.stem, frozenset())
-        for group in self.lexicon.kin.get(word.stem, ()):
+        for group in groups:
             found |= self.places.get(f"#{group}", frozenset())
         if found:
             return found
@@ -121,12 +138,13 @@ def evidence(source: Source, tag: str) -> Evidence:
     read_body = read(source.body[:MAX_CHARACTERS], tag).sentences
     sentences, orders = _without_orders([*read_title, *read_body])
     text = "\n".join(sentence.text for sentence in sentences)
+    names = _names(sentences, known)
     places = _places(
         _keys(one.stems, one.words, one.folded, known) | _han_groups(one.folded, known)
         for one in sentences
     )
     parts = [
-        Stretch(at, words, folded)
+        Stretch(at, words, folded, names.intersection(word.stem for word in words))
         for at, sentence in enumerate(sentences)
         for words, folded in stretches(sentence)
     ]
@@ -145,7 +163,6 @@ def evidence(source: Source, tag: str) -> Evidence:
         for word in sentence.words
         for form in (word.folded, word.folded.removesuffix("'s"))
     )
-    names = _names(sentences, known)
 
     def is_name(word: Word, sentence: Sentence) -> bool:
         return _is_name(word, sentence, known, words, names)
@@ -177,7 +194,7 @@ def evidence(source: Source, tag: str) -> Evidence:
         orders=orders,
         called=called(sentences, folded, known, is_name),
         stand_ins=stand_ins(sentences, names, known),
-        persons=persons(words, folded, known),
+        persons=persons(sentences, folded, names, known),
         done_by=_places(_before_by(one, known) for one in sentences),
     )
 

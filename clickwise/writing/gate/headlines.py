@@ -2,7 +2,9 @@
 
 In a sentence one word that the item lacks is let through as a paraphrase, unless it describes a
 noun. In a headline where every word has a capital no noun can be told from a name, and a single
-word makes another claim of it ("Unreliable", "Protesting"), whatever its ending.
+word makes another claim of it ("Unreliable", "Protesting"), whatever its ending. The short words
+that headlines have for longer ones ("halt" for "suspend") are the item's here and nowhere else:
+many have a second meaning.
 """
 
 from clickwise.writing.gate.evidence import Evidence
@@ -16,6 +18,8 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     if not sentence.titled:
         return None
     for word in content(sentence.words, evidence):
-        if word.capital and not evidence.says_exactly(word) and not evidence.where(word):
+        if not word.capital or evidence.says_exactly(word):
+            continue
+        if not evidence.where(word) and not evidence.where_brief(word):
             return Finding(Reason.SUPPORT, f"{word.text[:40]}: not in the item")
     return None

@@ -6,6 +6,7 @@ folded: compatibility forms made one, no case, no accents.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -75,11 +76,23 @@ class Lexicon:
     @cached_property
     def kin(self) -> dict[str, frozenset[int]]:
         """Stem (or, in Chinese, word) to the groups of words of one meaning that hold it."""
-        groups: dict[str, set[int]] = {}
-        for number, line in enumerate(self.sections.get("synonym", ())):
-            for word in line.split():
-                groups.setdefault(self._key(word), set()).add(number)
-        return {word: frozenset(numbers) for word, numbers in groups.items()}
+        return self._groups_of((*self.sections.get("synonym", ()), *self.sections.get("form", ())))
+
+    @cached_property
+    def forms(self) -> frozenset[int]:
+        """The groups of `kin` that hold forms no ending tells, and what is derived: depth, deep."""
+        first = len(self.sections.get("synonym", ()))
+        return frozenset(range(first, first + len(self.sections.get("form", ()))))
+
+    @cached_property
+    def brief(self) -> dict[str, frozenset[str]]:
+        """Stem of a short word of headlines, or of a longer one, to those it may stand for."""
+        lines = self.sections.get("headline", ())
+        groups = [frozenset(self._key(word) for word in line.split()) for line in lines]
+        return {
+            one: frozenset[str]().union(*(group for group in groups if one in group))
+            for one in frozenset[str]().union(*groups)
+        }
 
     @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -105,6 +118,11 @@ class Lexicon:
         """Pronouns of one person, and other words for whom they may stand."""
         lines = (line.partition("|") for line in self.sections.get("pronoun", ()))
         return tuple((frozenset(one.split()), frozenset(other.split())) for one, _, other in lines)
+
+    @cached_property
+    def courtesy(self) -> frozenset[str]:
+        """Titles before a name that are other words elsewhere."""
+        return self.words("courtesy")
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -199,6 +217,13 @@ class Lexicon:
     def _named(self, section: str) -> list[tuple[str, str]]:
         rows = (line.split() for line in self.sections.get(section, ()))
         return [(value, word) for value, *words in rows for word in words]
+
+    def _groups_of(self, lines: Iterable[str]) -> dict[str, frozenset[int]]:
+        groups: dict[str, set[int]] = {}
+        for number, line in enumerate(lines):
+            for word in line.split():
+                groups.setdefault(self._key(word), set()).add(number)
+        return {word: frozenset(numbers) for word, numbers in groups.items()}
 
     def _key(self, word: str) -> str:
         return stem(word, self.language)

@@ -11,7 +11,7 @@ The other way around: of "the buses of the plan will be electric" the words "the
 electric" hang together and say something else. What follows a preposition is no subject.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from clickwise.writing.gate.evidence import Evidence, Stretch
 from clickwise.writing.gate.judgement import Finding, Reason
@@ -21,6 +21,7 @@ from clickwise.writing.gate.together import Carried, Part, together
 
 # What was found of a clause: its stems to those of each group.
 Held = dict[frozenset[str], list[frozenset[str]]]
+Told = dict[str, frozenset[int]]  # stem to the stretches that have it
 
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -29,17 +30,21 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     if not known.prepositions:
         return None
     held: Held = {}
+    places: Told = {}
     for clause in clauses(sentence, known):
-        if finding := _apart(clause, sentence, held, evidence) or _no_subject(clause, evidence):
+        for word in content(clause, evidence):
+            if word.stem not in places:
+                places[word.stem] = _places(word, evidence)
+        finding = _apart(clause, sentence, places, held, evidence)
+        if finding := finding or _no_subject(clause, evidence):
             return finding
     return None
 
 
 def _apart(
-    clause: tuple[Word, ...], sentence: Sentence, held: Held, evidence: Evidence
+    clause: tuple[Word, ...], sentence: Sentence, places: Told, held: Held, evidence: Evidence
 ) -> Finding | None:
     said = content(clause, evidence)
-    places = {word.stem: _places(word, evidence) for word in _each_once(said)}
     words = [word for word in said if places[word.stem] and not _is_name(word, sentence, evidence)]
     parts = [
         part
@@ -52,10 +57,11 @@ def _apart(
 
 
 def _places(word: Word, evidence: Evidence) -> frozenset[int]:
-    """The stretches that have `word`, or the one name that it stands for."""
-    names = evidence.stand_ins.get(word.stem, ())
-    named = (evidence.stretch_places.get(name, frozenset()) for name in names)
-    return evidence.stretches_with(word).union(*named)
+    """The stretches that have `word`, or the one name that it stands for and no other."""
+    names = evidence.stand_ins.get(word.stem, frozenset())
+    named = frozenset[int]().union(*(evidence.stretch_places.get(name, ()) for name in names))
+    alone = (at for at in named if evidence.stretches[at].names <= names)
+    return evidence.stretches_with(word).union(alone)
 
 
 def _is_name(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
@@ -68,13 +74,8 @@ def _is_name(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
     return sentence.text[word.start + len(word.text) : after.start] == " "
 
 
-def _each_once(words: Iterable[Word]) -> list[Word]:
-    """One word of each stem."""
-    return list({word.stem: word for word in words}.values())
-
-
 def _linked(
-    words: Sequence[Word], places: dict[str, frozenset[int]], held: Held, evidence: Evidence
+    words: Sequence[Word], places: Told, held: Held, evidence: Evidence
 ) -> list[list[Word]]:
     """`words` in groups that the item links, each in order; `places`: stretches of each stem."""
     stems = frozenset(word.stem for word in words)

@@ -4,7 +4,7 @@ Three comparisons with the item: what the text denies must be denied there; what
 left open) there must not be asserted, unless other sentences assert as much of the text; and a
 word must not stand where the item has its opposite. Denied is also what a denied act
 is done to: of an app that "does not show the queue" nothing else that it shows makes "shows the
-queue" right.
+queue" right. What is only derived from a word ("depth" from "deep") is no evidence here.
 """
 
 from collections import Counter
@@ -17,6 +17,8 @@ from clickwise.writing.gate.scope import heads
 from clickwise.writing.gate.support import content
 
 _AROUND = 4  # words on both sides of a word such as "refuse"
+
+_Clauses = dict[int, list[tuple[Word, ...]]]  # of a sentence of the item, by its place
 
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -33,26 +35,33 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
 
 def _coverage(words: tuple[Word, ...], evidence: Evidence) -> Counter[int]:
     """How many of the words each sentence of the item has."""
-    return Counter(place for word in content(words, evidence) for place in evidence.where(word))
+    return Counter(
+        place for word in content(words, evidence) for place in evidence.where_weighed(word)
+    )
 
 
 def _denied(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
     """A denial that the item does not make."""
+    denied: dict[str, bool] = {}
+    read: _Clauses = {}
     for negator, head in heads(sentence, evidence.lexicon.negators, evidence.lexicon):
-        shown = f"{negator.text} {head.text}" if head else negator.text
-        places = evidence.where(head) if head else frozenset()
-        if not places:
-            best = [place for place, _ in said.most_common(2)]
-            if not any(_is_negative(evidence.sentences[place].words, evidence) for place in best):
-                return Finding(Reason.NEGATION, shown)
-            continue
-        denying = [p for p in places if head and _is_denied(evidence.sentences[p], head, evidence)]
-        if head and negator.folded in evidence.lexicon.determiners:  # "no ferry": it does not sail
-            denying += [p for p in places if _is_idle(evidence.sentences[p], head, evidence)]
-        asserting = evidence.places.get(head.stem, frozenset()).difference(denying) if head else ()
-        if _most(denying, said) < max(1, _most(asserting, said)):
-            return Finding(Reason.NEGATION, shown)
+        stem = head.stem if head else ""
+        if stem not in denied:
+            denied[stem] = _denies(head, said, read, evidence)
+        if not denied[stem]:
+            return Finding(Reason.NEGATION, f"{negator.text} {head.text}" if head else negator.text)
     return None
+
+
+def _denies(head: Word | None, said: Counter[int], read: _Clauses, evidence: Evidence) -> bool:
+    """Whether the item says no to `head`; where it lacks that, to what it has most of the text."""
+    places = evidence.where_weighed(head) if head else frozenset[int]()
+    if head is None or not places:
+        best = [place for place, _ in said.most_common(2)]
+        return any(_is_negative(evidence.sentences[place].words, evidence) for place in best)
+    denying = [place for place in places if _is_denied(place, head, read, evidence)]
+    asserting = evidence.places.get(head.stem, frozenset()).difference(denying)
+    return _most(denying, said) >= max(1, _most(asserting, said))
 
 
 def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
@@ -66,7 +75,7 @@ def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
             denying = evidence.denied.get(word.stem, frozenset())
             if not denying:
                 continue
-            asserting = evidence.where(word) - denying
+            asserting = evidence.where_weighed(word) - denying
             if _most(denying, said) > _most(asserting, said):
                 return Finding(Reason.NEGATION, f"{word.text}: denied in the item")
     return None
@@ -81,7 +90,7 @@ def _asserted_of(sentence: Sentence, evidence: Evidence) -> Finding | None:
         acts = {word.stem for word in clause if word.folded not in evidence.lexicon.stop}
         denying = frozenset[int]().union(*(evidence.denied.get(stem, ()) for stem in acts))
         for stem, word in words.items() if denying else ():
-            there = evidence.where(word)
+            there = evidence.where_weighed(word)
             denied = evidence.denied.get(stem, frozenset())
             behind = evidence.behind_no.get(stem, frozenset())
             if there and there <= behind and (there & denying) - denied:
@@ -102,7 +111,7 @@ def _hardened(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
         if word.folded in known.stop or word.start in begins or words[at - 1].folded == "to":
             continue
         there = evidence.left_open.get(word.stem, frozenset())
-        if there and _most(there, said) > _most(evidence.where(word) - there, said):
+        if there and _most(there, said) > _most(evidence.where_weighed(word) - there, said):
             return Finding(Reason.SUPPORT, f"{word.text}: left open in the item")
     return None
 
@@ -123,7 +132,7 @@ def _opposite(sentence: Sentence, evidence: Evidence) -> Finding | None:
                     said[at] += 1
             most = max(said.values(), default=0)
             best = [place for place, count in said.items() if count == most]
-            here = evidence.where(word)
+            here = evidence.where_weighed(word)
             if here.intersection(best):
                 continue
             there = any(evidence.sentences[place].stems & against for place in best)
@@ -137,11 +146,16 @@ def _most(places: Iterable[int], said: Counter[int]) -> int:
     return max((said[place] for place in places), default=0)
 
 
-def _is_denied(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
-    """Whether a clause of the item's sentence says no to `head`, or to a word like it."""
+def _is_denied(place: int, head: Word, read: _Clauses, evidence: Evidence) -> bool:
+    """Whether a clause of the sentence at `place` says no to `head`, or to a word like it.
+
+    `read` remembers the clauses of the item's sentences.
+    """
     known = evidence.lexicon
-    groups = known.kin.get(head.stem, frozenset())
-    for clause in clauses(sentence, known):
+    groups = known.kin.get(head.stem, frozenset()) - known.forms
+    if place not in read:
+        read[place] = clauses(evidence.sentences[place], known)
+    for clause in read[place]:
         alike = [
             at
             for at, word in enumerate(clause)
@@ -153,18 +167,6 @@ def _is_denied(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
             if word.folded in known.negative and any(0 < abs(at - h) <= _AROUND for h in alike):
                 return True
     return False
-
-
-def _is_idle(sentence: Sentence, head: Word, evidence: Evidence) -> bool:
-    """Whether the item's sentence is about `head` first of all and has a "not" behind it."""
-    known = evidence.lexicon
-    carrying = (
-        word
-        for word in sentence.words
-        if word.folded not in known.stop and word.folded not in known.generic
-    )
-    first = next(carrying, head)
-    return first.stem == head.stem and any(word.folded in known.negators for word in carrying)
 
 
 def _is_negative(words: tuple[Word, ...], evidence: Evidence) -> bool:

@@ -6,7 +6,7 @@ has "ela" for things too. A word of the item that says as much ("his mother": sh
 
 from clickwise.writing.gate.evidence import Evidence
 from clickwise.writing.gate.judgement import Finding, Reason
-from clickwise.writing.gate.persons import pronouns_in
+from clickwise.writing.gate.persons import meant, pronouns_in
 from clickwise.writing.gate.reading import Sentence
 
 
@@ -19,8 +19,8 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
         found = (
             (number, word.text)
             for number, (pronouns, _) in enumerate(known.pronouns)
-            for word in sentence.words
-            if word.folded in pronouns and not (word.text.isupper() and len(word.text) > 1)  # US
+            for word in meant(sentence, evidence.names, known)
+            if word.folded in pronouns
         )
     for number, shown in found:
         if number not in evidence.persons:

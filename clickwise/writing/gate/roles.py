@@ -1,11 +1,14 @@
 """Who did it to whom: two names keep the order that the item gives them around an act.
 
-And an act that the item tells as done "by" somebody is not told of one who is nowhere near it.
+And an act that the item tells as done "by" somebody is not told of one who is nowhere near it. A
+word at a name ("baker Jonas Velde") is taken for it. What the item tells is read once of each act
+and each two names, however often a text has them.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from clickwise.writing.gate.evidence import Evidence
@@ -18,32 +21,58 @@ _SHARED = 3  # pairs of characters
 _LEFT = 2  # characters of a clause that its sentence may lack
 _HAN_COMMA = "[,;:\u3001\uff0c\uff1b\uff1a]"
 
+_Clauses = dict[str, list[tuple[Word, ...]]]  # of a sentence of the item, by the stems they have
+
+
+@dataclass(frozen=True, slots=True)
+class _Two:
+    """Two names of a text in order: their stems, those of the words between, whether passive."""
+
+    one: str
+    two: str
+    act: frozenset[str]
+    passive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a clause of the item has around an act: stems of names, and whether of the passive."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    turned: bool
+
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     """Two names of `sentence` that have changed places."""
     if evidence.lexicon.language == "zh":
         return _turned(sentence, evidence)
     names = _names(sentence, evidence)
+    seen: set[_Two] = set()
     for one, two in pairwise(names):
-        if one.stem != two.stem and _have_changed_places(sentence, one, two, evidence):
+        act = _between(sentence, one, two, evidence)
+        asked = _Two(one.stem, two.stem, act, _passive(sentence, one, two, evidence))
+        if one.stem == two.stem or asked in seen:
+            continue
+        seen.add(asked)
+        if _have_changed_places(asked, evidence):
             shown = f"{one.text} and {two.text}: the other way round in the item"
             return Finding(Reason.NAME, shown)
     return _other_actor(sentence, names, evidence) or _other_agent(sentence, evidence)
 
 
-def _have_changed_places(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> bool:
+def _have_changed_places(asked: _Two, evidence: Evidence) -> bool:
     """Whether the item has the names around the same act, and only in the other order."""
-    act = _between(sentence, one, two, evidence)
     straight = turned = False
-    both = evidence.places.get(one.stem, frozenset()) & evidence.places.get(two.stem, frozenset())
-    for other in (evidence.sentences[at] for at in both):
-        first = next(word for word in other.words if word.stem == one.stem)
-        second = next(word for word in other.words if word.stem == two.stem)
-        if not act & _between(other, first, second, evidence):
+    places = evidence.places
+    both = places.get(asked.one, frozenset()) & places.get(asked.two, frozenset())
+    for other in (evidence.sentences[at] for at in both if asked.act):
+        first = next(word for word in other.words if word.stem == asked.one)
+        second = next(word for word in other.words if word.stem == asked.two)
+        if not asked.act & _between(other, first, second, evidence):
             continue
-        same = (first.start < second.start) == (
-            _passive(sentence, one, two, evidence) == _passive(other, first, second, evidence)
-        )
+        passive = _passive(other, first, second, evidence)
+        same = (first.start < second.start) == (passive == asked.passive)
         straight, turned = straight or same, turned or not same
     return turned and not straight
 
@@ -52,28 +81,76 @@ def _other_actor(sentence: Sentence, names: list[Word], evidence: Evidence) -> F
     """A name before an act that the item tells of another name, or tells as done to it."""
     known = evidence.lexicon
     named = {name.stem for name in names}
+    told: dict[str, frozenset[_Told]] = {}
+    read: dict[int, _Clauses] = {}
     for clause in clauses(sentence, known):
-        actor = next((at for at, word in enumerate(clause) if word.stem in named), None)
+        actor = next(_acting(clause, named, evidence), None)
         if actor is None:
             continue
-        act = actor + 1
+        act = actor
         while act < len(clause) and (
-            _looks_named(clause[act], sentence, evidence) or clause[act].folded in known.stop
+            act == actor
+            or _looks_named(clause[act], sentence, evidence)
+            or clause[act].folded in known.stop
         ):
             act += 1
         if act == len(clause) or act - actor > _ACT_WITHIN:
             continue
-        actors = {word.stem for word in clause[:act]} & evidence.names
-        verdicts = [
-            _told_of_others(other, clause[act], actors, evidence)
-            for at in evidence.places.get(clause[act].stem, ())
-            for other in _with_subjects(evidence.sentences[at], evidence)
-            if any(word.stem == clause[act].stem for word in other)
-        ]
-        if verdicts and all(verdicts):
+        actors = _actors(clause[:act], evidence)
+        stem = clause[act].stem
+        if stem not in told:
+            told[stem] = frozenset(_told(stem, read, evidence))
+        if told[stem] and all(_is_of_others(one, actors) for one in told[stem]):
             shown = f"{clause[actor].text} {clause[act].text}: of another name in the item"
             return Finding(Reason.NAME, shown)
     return None
+
+
+def _acting(clause: tuple[Word, ...], named: set[str], evidence: Evidence) -> Iterator[int]:
+    """Where `clause` has a name, or a word that stands for one and follows no preposition."""
+    known = evidence.lexicon
+    beside = False
+    for at, word in enumerate(clause):
+        if word.stem in named or (not beside and evidence.stand_ins.get(word.stem)):
+            yield at
+        beside = word.folded in known.prepositions or (beside and word.folded in known.determiners)
+
+
+def _actors(words: Iterable[Word], evidence: Evidence) -> frozenset[str]:
+    """Stems of the names among `words`, and of those that one of them stands for."""
+    stems = frozenset(word.stem for word in words)
+    stood = (evidence.stand_ins.get(stem, frozenset()) for stem in stems)
+    return (stems & evidence.names).union(*stood)
+
+
+def _told(act: str, read: dict[int, _Clauses], evidence: Evidence) -> Iterator[_Told]:
+    """What the item has around `act`; `read` remembers its sentences by their places."""
+    passive = evidence.lexicon.passive
+    for place in evidence.places.get(act, ()):
+        if place not in read:
+            read[place] = _by_stem(evidence.sentences[place], evidence)
+        for clause in read[place].get(act, ()):
+            at = next(at for at, word in enumerate(clause) if word.stem == act)
+            yield _Told(
+                evidence.names.intersection(word.stem for word in clause[:at]),
+                evidence.names.intersection(word.stem for word in clause[at + 1 :]),
+                any(word.folded in passive for word in clause),
+            )
+
+
+def _by_stem(sentence: Sentence, evidence: Evidence) -> _Clauses:
+    found: _Clauses = {}
+    for clause in _with_subjects(sentence, evidence):
+        for stem in {word.stem for word in clause}:
+            found.setdefault(stem, []).append(clause)
+    return found
+
+
+def _is_of_others(told: _Told, actors: frozenset[str]) -> bool:
+    """Whether the item has other names before the act, or `actors` only after it."""
+    if told.before:
+        return not told.before & actors
+    return bool(told.after & actors) and not told.turned
 
 
 def _other_agent(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -105,19 +182,6 @@ def _with_subjects(sentence: Sentence, evidence: Evidence) -> Iterator[tuple[Wor
             subject = before
         yield (*subject, *clause)
         before = clause
-
-
-def _told_of_others(
-    clause: tuple[Word, ...], act: Word, actors: set[str], evidence: Evidence
-) -> bool:
-    """Whether a clause of the item has other names before `act`, or `actors` only after it."""
-    at = next(at for at, word in enumerate(clause) if word.stem == act.stem)
-    before = {word.stem for word in clause[:at]} & evidence.names
-    if before:
-        return not before & actors
-    after = {word.stem for word in clause[at + 1 :]}
-    turned = any(word.folded in evidence.lexicon.passive for word in clause)
-    return bool(actors & after) and not turned
 
 
 def _turned(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -166,15 +230,15 @@ def _names(sentence: Sentence, evidence: Evidence) -> list[Word]:
     return kept
 
 
-def _between(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> set[str]:
+def _between(sentence: Sentence, one: Word, two: Word, evidence: Evidence) -> frozenset[str]:
     """Stems of the plain content words between two names."""
     start, end = sorted((one.start, two.start))
     light = evidence.lexicon.stop
-    return {
+    return frozenset(
         word.stem
         for word in sentence.words
         if start < word.start < end and not word.capital and word.folded not in light
-    }
+    )
 
 
 def _looks_named(word: Word, sentence: Sentence, evidence: Evidence) -> bool:
