@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as of_hypothesis
 
 from clickwise.testing.kafka import KafkaMissingError, KafkaServer, libraries
 from clickwise.testing.postgres import PostgresMissingError, PostgresServer
 from clickwise.testing.services import missing
+
+# Machines are shared: how long an example takes says nothing about it.
+of_hypothesis.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+of_hypothesis.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
