@@ -132,6 +132,7 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         summing.cancel()
         await asyncio.wait({polling, summing})
         door.audit.flush()
+        await asyncio.to_thread(door.admission.close)
         await asyncio.to_thread(door.callers.stop)
         await asyncio.to_thread(door.quotas.stop)
         await door.parts.on_stop()

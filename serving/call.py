@@ -1,7 +1,8 @@
 """One request as a handler sees it: its id, what its address names, its query and its body."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope
@@ -16,6 +17,8 @@ from serving.auth import NOBODY
 from serving.body import read_body
 from serving.door import Door
 from serving.query import Parameter, read_query
+
+T = TypeVar("T")
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
@@ -73,6 +76,12 @@ class Call:
     def query(self, known: Mapping[str, Parameter]) -> dict[str, object]:
         """The query's values by request field; see `read_query`."""
         return read_query(self._scope["query_string"], known)
+
+    async def turn(self, work: Callable[[], T]) -> T:
+        """What `work` returns, when it is its turn in the one thread that computes. All that reads
+        a store or takes long goes here: the event loop refuses meanwhile, and carries answers.
+        """
+        return await self.door.admission.turn(work)
 
     async def json(self) -> JsonObject:
         """The body, a JSON object; see `read_body` and `decode_object` for refusals."""

@@ -79,7 +79,6 @@ class Gate:
                 if not operation.unbounded:
                     self._door.admission.enter()
                     placed = True
-                    await self._door.admission.turn()
                 if scope["query_string"] and operation.refuses_queries:
                     call.query({})
                 parent = call.traceparent() if tracing.on() else None

@@ -28,7 +28,7 @@ class Health:
 
 
 class RecommenderPort(Protocol):
-    """Answers in the caller's thread: the vector engine holds the interpreter's lock anyway.
+    """Answers in the one thread that asks it (`serving.admission`).
 
     Calls raise the errors of `clickwise.errors`.
     """

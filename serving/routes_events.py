@@ -32,7 +32,7 @@ async def post_events(call: Call) -> Response:
         entries = entries_of(data, "events", limit=parts.settings.max_batch_events)
         if len(data) > 1:
             metrics.unknown_fields.labels("events").inc(len(data) - 1)
-    sorted_out = sort_out(entries, parse, message="event")
+    sorted_out = await call.turn(lambda: sort_out(entries, parse, message="event"))
     _count_refused(sorted_out)
     verdicts: list[Verdict] = []
     if sorted_out.valid:

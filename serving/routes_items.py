@@ -52,7 +52,7 @@ async def delete_item(call: Call) -> Response:
 async def get_item(call: Call) -> Response:
     """One item as it was last put."""
     item = call.path_id()
-    row = call.door.parts.state.item(ItemId(item))
+    row = await call.turn(lambda: call.door.parts.state.item(ItemId(item)))
     if row is None or row.body is None:
         raise NotFoundError(f"there is no item {shown(item, 80)}")
     return JsonResponse(row.body)
@@ -71,7 +71,7 @@ async def post_items(call: Call) -> Response:
     entries = entries_of(data, "items", limit=parts.settings.max_batch_events)
     if len(data) > 1:
         metrics.unknown_fields.labels("items").inc(len(data) - 1)
-    sorted_out = sort_out(entries, parse, message="item")
+    sorted_out = await call.turn(lambda: sort_out(entries, parse, message="item"))
     for fault in sorted_out.faults.values():
         metrics.errors.labels(fault.kind, "items").inc()
     verdicts: Sequence[Verdict | InvalidInputError] = []
@@ -86,13 +86,16 @@ async def similar_items(call: Call) -> Response:
     limit = call.query(SIMILAR_PARAMETERS).get("limit", DEFAULT_SIMILAR)
     if not isinstance(limit, int) or not 1 <= limit <= MAX_SIMILAR:
         raise InvalidInputError(f"expected 1 to {MAX_SIMILAR}, got {limit}", field="limit")
-    near = call.door.parts.recommender.similar(item, limit=limit)
+    recommender = call.door.parts.recommender
+    near = await call.turn(lambda: recommender.similar(item, limit=limit))
     return JsonResponse(codec.encode(SimilarItems(item=item, items=near)))
 
 
 async def understood_item(call: Call) -> Response:
     """What is understood of one item."""
-    return JsonResponse(codec.encode(shown_item(call.door.parts.state, ItemId(call.path_id()))))
+    item = ItemId(call.path_id())
+    state = call.door.parts.state
+    return JsonResponse(await call.turn(lambda: codec.encode(shown_item(state, item))))
 
 
 def _one(item: str, verdict: Verdict | InvalidInputError) -> Response:

@@ -17,19 +17,20 @@ from serving.stream import EventStream
 async def user_recommendations(call: Call) -> Response:
     """A page of the user's list."""
     request = request_from_query(call.path_id(), call.query(PARAMETERS))
-    return _answered(call, request)
+    return await _answered(call, request)
 
 
 async def post_recommendations(call: Call) -> Response:
     """The same with everything in the body: many exclusions, a guest's context."""
     request = request_from_body(await call.json(), now=call.door.parts.clock.now())
-    return _answered(call, request)
+    return await _answered(call, request)
 
 
 async def user_profile(call: Call) -> Response:
     """What is known of the user."""
-    view = call.door.parts.recommender.profile(UserId(call.path_id()))
-    return JsonResponse(codec.encode(view))
+    user = UserId(call.path_id())
+    recommender = call.door.parts.recommender
+    return JsonResponse(await call.turn(lambda: codec.encode(recommender.profile(user))))
 
 
 async def user_stream(call: Call) -> Response:
@@ -39,14 +40,14 @@ async def user_stream(call: Call) -> Response:
     # Joined before the first list is made: a change in between is seen, not lost.
     subscription = door.streams.join(UserId(request.user or ""))
     try:
-        first = door.parts.recommender.recommend(request)
+        first = await call.turn(lambda: door.parts.recommender.recommend(request))
     except BaseException:
         door.streams.leave(subscription)
         raise
     call.request_id = first.request_id
     return EventStream(
         first,
-        ask=lambda: door.parts.recommender.recommend(request),
+        ask=lambda: call.turn(lambda: door.parts.recommender.recommend(request)),
         shown=lambda answer: _log_exposure(door, answer, request),
         still_allowed=lambda: door.callers.holds(call.identity),
         subscription=subscription,
@@ -55,11 +56,17 @@ async def user_stream(call: Call) -> Response:
     )
 
 
-def _answered(call: Call, request: RecommendRequest) -> Response:
-    answer = call.door.parts.recommender.recommend(request)
+async def _answered(call: Call, request: RecommendRequest) -> Response:
+    recommender = call.door.parts.recommender
+
+    def answered() -> tuple[Answer, bytes]:
+        answer = recommender.recommend(request)
+        return answer, codec.encode(answer)
+
+    answer, body = await call.turn(answered)
     # Events name this id as their `request`, so the header says the same.
     call.request_id = answer.request_id
-    response = JsonResponse(codec.encode(answer))
+    response = JsonResponse(body)
     if answer.items:
         response.background = BackgroundTask(_log_later, call.door, answer, request)
     return response

@@ -38,5 +38,9 @@ async def why_recommended(call: Call) -> Response:
             f"no list with request_id {shown(request)} in the log of exposures: it shows an answer"
             " a moment after it was given, and keeps it for a while; empty lists are not in it"
         )
-    why = call.door.parts.recommender.why(_decoder.decode(body), language=language)
-    return JsonResponse(codec.encode(why))
+    recommender = call.door.parts.recommender
+    return JsonResponse(
+        await call.turn(
+            lambda: codec.encode(recommender.why(_decoder.decode(body), language=language))
+        )
+    )

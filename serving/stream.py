@@ -6,7 +6,7 @@ gets the newest list once it has taken the one before.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.responses import Response
@@ -148,7 +148,7 @@ class EventStream(Response):
         self,
         first: Answer,
         *,
-        ask: Callable[[], Answer],
+        ask: Callable[[], Awaitable[Answer]],
         shown: Callable[[Answer], None],
         still_allowed: Callable[[], bool],
         subscription: Subscription,
@@ -207,7 +207,7 @@ class EventStream(Response):
             if newest is None or newest in told:
                 continue
             try:
-                answer = self._ask()
+                answer = await self._ask()
             except (UnavailableError, OverloadedError) as error:
                 metrics.errors.labels(error.kind, WHERE).inc()
                 pause = max(1.0, error.retry_after_seconds)

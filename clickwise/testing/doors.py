@@ -5,6 +5,7 @@ deduplicated, all or nothing when the log is away, an exposure log that never wa
 `fault` makes the next calls raise it.
 """
 
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
@@ -34,6 +35,7 @@ from clickwise.state.understandings import DueItem, Neighbor, StoredUnderstandin
 from clickwise.types import EventId, ItemId, ItemKey, ModelVersion, UserId, item_key
 
 MODEL = ModelVersion("fake-1")
+HANG_SECONDS = 30.0  # of a list at most, so that a test that fails ends
 
 
 class MemoryEventDoor:
@@ -178,18 +180,27 @@ class MemoryLookups:
 
 
 class FakeRecommender:
-    """Newest items first, without those that the user has touched. No model, no vectors."""
+    """Newest items first, without those that the user has touched. No model, no vectors.
+
+    While `free` is cleared, lists hang; `hanging` is set once one does.
+    """
 
     def __init__(self, events: MemoryEventDoor, items: MemoryItemDoor, clock: Clock) -> None:
         self.fault: Exception | None = None
         self.asked: list[RecommendRequest] = []
         self.refused = 0
+        self.hanging = threading.Event()
+        self.free = threading.Event()
+        self.free.set()
         self._events = events
         self._items = items
         self._clock = clock
 
     def recommend(self, request: RecommendRequest) -> Answer:
         """A page of the items that the filters allow."""
+        if not self.free.is_set():
+            self.hanging.set()
+            self.free.wait(HANG_SECONDS)
         if self.fault is not None:
             self.refused += 1
             raise self.fault

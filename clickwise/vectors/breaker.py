@@ -1,6 +1,6 @@
 """A circuit breaker: while a service is down, calls fail at once instead of each waiting.
 
-Reads run inline in single-threaded workers, so a vector store that hangs would hold up every
+One thread of a worker makes all lists, so a vector store that hangs would hold up every
 request for its whole timeout. After a few faults in a row calls are refused for a moment; then
 one is let through to try.
 """

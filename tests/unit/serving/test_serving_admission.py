@@ -1,7 +1,9 @@
-"""Turns of requests, and who is turned away: with a clock that handlers move by hand."""
+"""Turns of requests, and who is turned away: with a clock that the work moves by hand."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,151 +12,191 @@ from clickwise.errors import OverloadedError
 from serving.admission import ALWAYS, Admission
 
 TURN = 0.010
+_who: ContextVar[str] = ContextVar("_who")
 
 
 @dataclass
 class Worker:
-    """Handlers that take `TURN` each, and what happened, in order."""
+    """Work that takes `TURN` each, and what happened, in order.
+
+    While `held` no turn ends, so that the loop goes first.
+    """
 
     max_wait_seconds: float = 0.105
     limit: int = 1_000
     now: float = 0.0
     told: list[str] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    during: dict[str, Callable[[], None]] = field(default_factory=dict)
+    free: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
+        self.free.set()
         self.admission = Admission(
             self.limit, max_wait_seconds=self.max_wait_seconds, monotonic=lambda: self.now
         )
 
-    def arrive(self, *names: str, seconds: float = TURN) -> None:
+    async def arrive(self, *names: str, seconds: float = TURN) -> None:
+        """Let them ask at once: who gets a place has been decided when this returns."""
         self.tasks += [asyncio.create_task(self._ask(name, seconds)) for name in names]
+        await asyncio.sleep(0)
+
+    async def held(self, *names: str, seconds: float = TURN) -> None:
+        """One whose turn begins and does not end before `end`, then the others."""
+        self.free.clear()
+        began = threading.Event()
+        self.tasks.append(asyncio.create_task(self._ask("held", seconds, began.set)))
+        await asyncio.to_thread(began.wait)
+        await self.arrive(*names, seconds=seconds)
 
     async def end(self) -> list[str]:
-        """Wait for all, also for those that arrive meanwhile; what was told."""
-        while self.tasks:
-            waiting, self.tasks = self.tasks, []
-            await asyncio.wait(waiting)
-        await asyncio.sleep(0)  # the last turn is over
+        """Wait for all; what was told."""
+        self.free.set()
+        waiting, self.tasks = self.tasks, []
+        await asyncio.wait(waiting)
         told, self.told = self.told, []
         return told
 
-    async def _ask(self, name: str, seconds: float) -> None:
+    async def _ask(
+        self, name: str, seconds: float, began: Callable[[], None] = lambda: None
+    ) -> None:
         try:
             self.admission.enter()
         except OverloadedError:
             self.told.append(f"{name} refused")
             return
-        try:
-            await self.admission.turn()
+
+        def work() -> None:
+            began()
+            self.free.wait()
             self.now += seconds
             self.told.append(name)
-            self.during.get(name, lambda: None)()
+
+        try:
+            await self.admission.turn(work)
         finally:
             self.admission.leave()
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    """After a request alone, so that it is known how long a turn is."""
+    one = Worker()
+    await one.arrive("first")
+    await one.end()
+    yield one
+    one.free.set()
+    one.admission.close()
 
 
 def names(count: int) -> list[str]:
     return [f"r{number}" for number in range(count)]
 
 
-async def known(worker: Worker) -> Worker:
-    """After a request alone, so that it is known how long a turn is."""
-    worker.arrive("first")
-    await worker.end()
-    return worker
+def let_in(told: list[str]) -> list[str]:
+    return [name for name in told if not name.endswith("refused")]
 
 
-async def test_turns_go_in_the_order_of_arrival() -> None:
-    worker = Worker()
-    worker.arrive(*names(5))
+async def test_turns_go_in_the_order_of_arrival(worker: Worker) -> None:
+    await worker.held(*names(5))
 
-    assert await worker.end() == names(5)
+    assert await worker.end() == ["held", *names(5)]
     assert worker.admission.now == 0
 
 
-async def test_who_would_wait_too_long_is_refused_and_the_others_are_not() -> None:
-    worker = await known(Worker(max_wait_seconds=0.105))
-    worker.arrive(*names(30))
+async def test_who_would_wait_too_long_is_refused_and_the_others_are_not(worker: Worker) -> None:
+    await worker.held(*names(30))
 
     told = await worker.end()
 
-    let_in = [name for name in told if not name.endswith("refused")]
-    assert let_in == names(11)  # ten turns of 10 ms before the last of them
-    assert len(told) == 30
+    assert let_in(told) == ["held", *names(11)]  # ten turns of 10 ms before the last of them
+    assert len(told) == 31
 
 
-async def test_a_refusal_waits_for_one_handler_and_not_for_the_queue() -> None:
-    worker = await known(Worker(max_wait_seconds=0.105))
-    worker.arrive(*names(11))
+async def test_a_refusal_waits_for_no_turn(worker: Worker) -> None:
+    await worker.held(*names(11), "late")
 
-    worker.during["r0"] = lambda: worker.arrive("w", "x", "y", "z")
-    told = await worker.end()
-
-    # Nine wait once it is the turn of r1, so two more may.
-    assert told[:4] == ["r0", "y refused", "z refused", "r1"]
-    assert told[-2:] == ["w", "x"]
+    assert worker.told == ["late refused"]  # while the first turn has not ended
+    assert let_in(await worker.end()) == ["held", *names(11)]
 
 
-async def test_a_few_may_wait_however_long_turns_are() -> None:
-    worker = Worker(max_wait_seconds=0.001)
-    worker.arrive("first", seconds=5.0)
+async def test_the_loop_goes_on_while_a_list_is_made(worker: Worker) -> None:
+    await worker.held()
+
+    assert await asyncio.to_thread(lambda: 1) == 1
+    assert worker.told == []
+    assert await worker.end() == ["held"]
+
+
+async def test_a_turn_returns_what_its_work_does_and_raises_what_it_does(worker: Worker) -> None:
+    def fails() -> None:
+        raise ValueError("no")
+
+    assert await worker.admission.turn(lambda: 7) == 7
+    with pytest.raises(ValueError, match="no"):
+        await worker.admission.turn(fails)
+
+
+async def test_work_sees_the_context_of_who_asked(worker: Worker) -> None:
+    _who.set("trace")
+
+    assert await worker.admission.turn(_who.get) == "trace"
+
+
+async def test_a_few_may_wait_however_long_turns_are(worker: Worker) -> None:
+    worker.admission = Admission(1_000, max_wait_seconds=0.001, monotonic=lambda: worker.now)
+    await worker.arrive("first", seconds=5.0)
     await worker.end()
-    worker.arrive(*names(ALWAYS + 3), seconds=5.0)
+    await worker.held(*names(ALWAYS + 3), seconds=5.0)
 
-    told = await worker.end()
-
-    assert [name for name in told if not name.endswith("refused")] == names(ALWAYS)
+    assert let_in(await worker.end()) == ["held", *names(ALWAYS)]
 
 
-async def test_shorter_turns_let_more_in() -> None:
-    worker = await known(Worker(max_wait_seconds=0.105))
+async def test_shorter_turns_let_more_in(worker: Worker) -> None:
     for _ in range(20):
-        worker.arrive(*names(ALWAYS), seconds=TURN / 10)
+        await worker.arrive(*names(ALWAYS), seconds=TURN / 10)
         await worker.end()
-    worker.arrive(*names(30), seconds=TURN / 10)
+    await worker.held(*names(30), seconds=TURN / 10)
 
-    assert await worker.end() == names(30)
+    assert await worker.end() == ["held", *names(30)]
 
 
-async def test_one_long_pause_turns_nobody_away() -> None:
-    worker = await known(Worker(max_wait_seconds=0.2))
-    worker.arrive("paused", seconds=10.0)
+async def test_one_long_pause_turns_nobody_away(worker: Worker) -> None:
+    await worker.arrive("paused", seconds=10.0)
     await worker.end()
-    worker.arrive(*names(ALWAYS + 4))
+    await worker.held(*names(ALWAYS + 1))
 
-    assert await worker.end() == names(ALWAYS + 4)
+    assert await worker.end() == ["held", *names(ALWAYS + 1)]
 
 
-async def test_time_in_which_nobody_asks_is_no_turn() -> None:
-    worker = await known(Worker(max_wait_seconds=0.105))
+async def test_time_in_which_nobody_asks_is_no_turn(worker: Worker) -> None:
     worker.now += 3_600.0
-    worker.arrive(*names(11))
+    await worker.held(*names(11))
 
-    assert await worker.end() == names(11)
+    assert await worker.end() == ["held", *names(11)]
 
 
-async def test_who_gives_up_waiting_loses_no_turn_for_others() -> None:
-    worker = await known(Worker())
-    worker.arrive(*names(4))
-    await asyncio.sleep(0)  # all have taken their places
-    worker.tasks[1].cancel()
-    worker.tasks[3].cancel()
+async def test_who_gives_up_waiting_loses_no_turn_for_others(worker: Worker) -> None:
+    await worker.held(*names(4))
+    _, first, second, third, fourth = worker.tasks
+    second.cancel()
+    fourth.cancel()
+    await asyncio.sleep(0)
 
-    assert await worker.end() == ["r0", "r2"]
+    assert worker.admission.waiting == 2
+    assert await worker.end() == ["held", "r0", "r2"]
+    assert first.done()
+    assert third.done()
+    assert worker.admission.waiting == 0
     assert worker.admission.now == 0
-    worker.arrive("next")
-    assert await worker.end() == ["next"]
 
 
-async def test_every_place_taken_is_refused_whoever_waits() -> None:
-    worker = Worker(limit=3)
-    worker.arrive(*names(5))
+async def test_every_place_taken_is_refused_whoever_waits(worker: Worker) -> None:
+    worker.admission = Admission(3, max_wait_seconds=0.105, monotonic=lambda: worker.now)
+    await worker.held(*names(5))
 
     told = await worker.end()
 
-    assert sorted(told) == ["r0", "r1", "r2", "r3 refused", "r4 refused"]
+    assert told == ["r2 refused", "r3 refused", "r4 refused", "held", "r0", "r1"]
 
 
 async def test_the_refusal_says_when_to_come_back() -> None:

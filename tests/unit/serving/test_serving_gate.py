@@ -335,6 +335,28 @@ async def test_requests_that_arrive_together_are_counted_even_if_nothing_waits(
     assert sample(name, **labels) - before == statuses.count(429)
 
 
+async def test_while_a_list_hangs_the_next_are_turned_away_and_probes_are_answered(
+    app_of: AppOf, client_of: ClientOf, site: MemorySite
+) -> None:
+    site.recommender.free.clear()
+
+    async with client_of(app_of(max_in_flight=2)) as client:
+        lists = [asyncio.create_task(client.get("/v1/users/ann/recommendations"))]
+        await asyncio.to_thread(site.recommender.hanging.wait)
+        lists.append(asyncio.create_task(client.get("/v1/users/bob/recommendations")))
+        await asyncio.sleep(0)
+        turned_away = await client.get("/v1/users/cid/recommendations")
+        alive = await client.get("/healthz")
+        answered_before = [task.done() for task in lists]
+        site.recommender.free.set()
+        statuses = [(await task).status_code for task in lists]
+
+    assert turned_away.status_code == 429
+    assert alive.status_code == 200
+    assert answered_before == [False, False]
+    assert statuses == [200, 200]
+
+
 async def test_answers_are_not_sniffed_cached_or_shared_across_origins(
     client: httpx.AsyncClient,
 ) -> None:
