@@ -39,7 +39,7 @@ class Admission:
         self._max_wait_seconds = max_wait_seconds
         self._monotonic = monotonic
         self._now = 0
-        self._thread = ThreadPoolExecutor(1, "clickwise-lists")
+        self._thread = _new_thread()
         # Of turns. The loop counts the first two and the thread the third, so none needs a lock.
         self._asked = 0
         self._given_up = 0
@@ -98,8 +98,9 @@ class Admission:
         metrics.in_flight.dec()
 
     def close(self) -> None:
-        """Wait for the turn that has begun, and end the thread; blocks."""
-        self._thread.shutdown(cancel_futures=True)
+        """Wait for the turns that were asked for and end the thread; the next begins another."""
+        ended, self._thread = self._thread, _new_thread()
+        ended.shutdown()
 
     def _take(self, work: Callable[[], T]) -> T:
         """Runs in the thread."""
@@ -114,3 +115,8 @@ class Admission:
                 self._turn_seconds += _NEWEST * (seconds - self._turn_seconds)
             else:
                 self._turn_seconds = seconds
+
+
+def _new_thread() -> ThreadPoolExecutor:
+    """Begun with its first turn."""
+    return ThreadPoolExecutor(1, "clickwise-lists")

@@ -199,6 +199,19 @@ async def test_every_place_taken_is_refused_whoever_waits(worker: Worker) -> Non
     assert told == ["r2 refused", "r3 refused", "r4 refused", "held", "r0", "r1"]
 
 
+async def test_closing_waits_for_turns_and_an_application_may_be_started_again(
+    worker: Worker,
+) -> None:
+    await worker.held("r0")
+    closing = asyncio.create_task(asyncio.to_thread(worker.admission.close))
+    await asyncio.sleep(0)
+
+    assert await worker.end() == ["held", "r0"]
+    await closing
+    await worker.arrive("next")
+    assert await worker.end() == ["next"]
+
+
 async def test_the_refusal_says_when_to_come_back() -> None:
     admission = Admission(1, max_wait_seconds=1.0, monotonic=lambda: 0.0)
     admission.enter()
