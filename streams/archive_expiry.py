@@ -8,8 +8,10 @@ at once, and never written.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import polars as pl
@@ -18,16 +20,21 @@ from clickwise import logs
 from clickwise.archive import Archive, ArchivedFile, Manifest, Mark, Store, Stream
 from clickwise.archive.columns import frame_of
 from clickwise.clock import Clock
-from clickwise.errors import ConflictError
 from streams.archive_source import Batch
-
-AT_ONCE = 32  # files of a commit
-TRIES = 5
+from streams.archive_steps import AT_ONCE, Step, steps
 
 # Rows by (stream, source, partition).
 Rows = Mapping[tuple[Stream, str, int], int]
 
 _log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What a commit no longer names."""
+
+    files: int
+    rows: int
 
 
 def first_day(now: datetime, kept: timedelta) -> str:
@@ -49,10 +56,9 @@ def expire(
         ConflictError: other archivers commit all the time; what was committed stays.
         UnavailableError: the store does not answer; the same.
     """
-    expired = refusals = 0
     before = first_day(clock.now(), kept)
-    while files := _older(manifest := archive.newest(), before)[:at_once]:
-        began = clock.now()
+
+    def change(manifest: Manifest, files: Sequence[ArchivedFile]) -> Step[_Gone] | None:
         gone: set[str] = set()
         rows: Counter[tuple[Stream, str, int]] = Counter()
         for file in files:
@@ -61,21 +67,20 @@ def expire(
             rows.update(_rows_of(archive.store, file))
             gone.add(file.name)
         if not gone:
-            return expired
+            return None
         changed = msgspec.structs.replace(
             manifest,
             files=tuple(file for file in manifest.files if file.name not in gone),
             marks=tuple(_moved(mark, rows) for mark in manifest.marks),
         )
-        try:
-            archive.commit(changed, began=began, now=clock.now())
-        except ConflictError:
-            refusals += 1
-            if refusals == TRIES:
-                raise
-            continue
-        refusals, expired = 0, expired + rows.total()
-        _log.info("old days left the archive", files=len(gone), rows=rows.total(), before=before)
+        return Step(changed, _Gone(len(gone), rows.total()))
+
+    expired = 0
+    for gone in steps(
+        archive, clock, due=partial(_older, before=before), change=change, at_once=at_once
+    ):
+        expired += gone.rows
+        _log.info("old days left the archive", files=gone.files, rows=gone.rows, before=before)
     return expired
 
 

@@ -6,7 +6,7 @@ more. Whatever ends it, the next run goes on behind the last commit. The old fil
 a reader may still have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -17,10 +17,7 @@ from clickwise.archive.columns import frame_of, parquet_bytes
 from clickwise.archive.layout import FORMAT
 from clickwise.archive.names import Names
 from clickwise.clock import Clock
-from clickwise.errors import ConflictError
-
-AT_ONCE = 32  # files of a commit
-TRIES = 5
+from streams.archive_steps import AT_ONCE, Step, steps
 
 _log = logs.get(__name__)
 
@@ -39,26 +36,22 @@ def rename(
         ConflictError: other archivers commit all the time; what was committed stays.
         UnavailableError: the store does not answer; the same.
     """
-    renamed = refusals = 0
-    while files := _without_names(manifest := archive.newest())[:at_once]:
-        began = clock.now()
+
+    def change(manifest: Manifest, files: Sequence[ArchivedFile]) -> Step[int] | None:
         done: dict[str, ArchivedFile] = {}
         for file in files:
             if stopped():
                 break
             done[file.name] = _renamed(archive.store, file, names)
         if not done:
-            return renamed
+            return None
         kept = tuple(done.get(file.name, file) for file in manifest.files)
         changed = msgspec.structs.replace(manifest, files=kept, format=FORMAT, key=names.key)
-        try:
-            archive.commit(changed, began=began, now=clock.now())
-        except ConflictError:
-            refusals += 1
-            if refusals == TRIES:
-                raise
-            continue
-        refusals, renamed = 0, renamed + len(done)
+        return Step(changed, len(done))
+
+    renamed = 0
+    for number in steps(archive, clock, due=_without_names, change=change, at_once=at_once):
+        renamed += number
         left = len(_without_names(archive.newest()))
         _log.info("people in the archive get names", files=renamed, left=left)
     return renamed
