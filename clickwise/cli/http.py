@@ -128,7 +128,10 @@ def _checked(answer: httpx.Response, path: str) -> JsonObject:
     if answer.status_code == httpx.codes.NOT_FOUND:
         raise NotFoundError(message)
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise UnauthorizedError(f"{told}: set CLICKWISE_API_KEYS to a key of the server")
+        raise UnauthorizedError(
+            f"{told}: set CLICKWISE_API_KEYS to a key of the server; an import needs the scopes"
+            " items and events (`clickwise keys create import --scope items --scope events`)"
+        )
     if answer.is_server_error:
         raise UnavailableError(told)
     raise InvalidInputError(told)

@@ -1,6 +1,7 @@
 """`clickwise import`: files into a site, items first, then events in order of time."""
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -88,8 +89,9 @@ def import_path(settings: Settings, options: ImportOptions) -> int:
         sink, place = _sink(settings, options, stack)
         aside = RefusedFile(options.refused)
         stack.callback(aside.close)
-        with audited(settings, "import"):
+        with audited(settings, "import") as ending:
             summary = run_import(feed, sink, aside)
+            ending.fault = "refused_rows" if summary.refused else ""
     _report(summary, feed, options, place=place, refused=aside.path)
     return Exit.FAILED if summary.refused else Exit.DONE
 
@@ -126,7 +128,7 @@ class RefusedFile:
         wanted = self.path
         for number in itertools.count(2):
             try:
-                return self.path.open("xb")
+                return open(self.path, "xb", opener=_own)
             except FileExistsError:
                 self.path = wanted.with_stem(f"{wanted.stem}-{number}")
         raise AssertionError("there is always another number")
@@ -139,6 +141,11 @@ class RefusedFile:
             raise ConfigurationError(
                 f"refused rows cannot be written to {self.path}: {error.strerror}"
             ) from error
+
+
+def _own(path: str, flags: int) -> int:
+    """Open a file that its owner alone reads: refused rows tell of people too."""
+    return os.open(path, flags, 0o600)
 
 
 def run_import(feed: Feed, sink: Sink, aside: RefusedFile) -> Summary:

@@ -10,6 +10,8 @@ looks ever more seldom, ten times a second in the end. A process that writes one
 other then leaves others waiting for seconds. So `begin` looks every few milliseconds.
 """
 
+import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -30,10 +32,13 @@ _PRIMARY = 0xFF  # of an extended error code
 
 
 def open_sqlite(url: URL, *, timeout_seconds: float) -> Engine:
-    """An engine on the file that `url` names; its folder is made, the file at first use."""
+    """An engine on the file that `url` names; its folder is made, the file at first use. It holds
+    what people did, so it is its owner's alone; a file that is there already stays as it is.
+    """
     if not url.database or url.database == ":memory:":
         raise ConfigurationError("SQLite needs a file: sqlite:///PATH")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -42,6 +47,11 @@ def open_sqlite(url: URL, *, timeout_seconds: float) -> Engine:
         pool_reset_on_return=None,
         connect_args={"timeout": timeout_seconds, "check_same_thread": False},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _make(*_: object) -> None:
+        with contextlib.suppress(OSError):  # there already; or told by SQLite, which tries next
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:

@@ -1,6 +1,7 @@
 """The state's contract, on SQLite and on PostgreSQL."""
 
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -1123,6 +1124,15 @@ class TestOutages:
 
         assert len(state.events()) == 1
         state.close()
+
+    def test_sqlite_files_are_their_owners_alone(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+        with open_sqlite(make_url(url), timeout_seconds=0.5).connect() as connection:
+            connection.exec_driver_sql("CREATE TABLE one (id INTEGER)")
+
+            modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+
+        assert modes == {0o600}
 
     def test_a_writer_that_waits_for_sqlite_looks_often_so_that_it_gets_its_turn(
         self, tmp_path: Path

@@ -132,6 +132,18 @@ def test_what_something_stands_against_is_noted_too(capsys: pytest.CaptureFixtur
     assert (line["action"], line["outcome"], line["reason"]) == ("merge", "refused", "conflict")
 
 
+def test_an_import_that_refuses_rows_has_not_done_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with (tmp_path / "items.jsonl").open("a") as rows:
+        rows.write('{"id": "b"}\n')
+
+    assert run(["import", "items.jsonl"]) == Exit.FAILED
+
+    (line,) = noted(capsys.readouterr().err)
+    assert (line["outcome"], line["reason"]) == ("failed", "refused_rows")
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome", "reason"),
     [

@@ -1,6 +1,7 @@
 """Imports over HTTP: what is too large, who does not answer, where refused rows go."""
 
 import json
+import stat
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,6 +92,15 @@ def test_each_status_has_its_fault(status, fault):
         site.post("/v1/items", "items", [{}])
 
 
+def test_who_has_no_key_hears_which_and_how_to_make_one():
+    with (
+        answering(lambda _: (401, {"message": "no"})) as address,
+        HttpSite(address, Settings()) as site,
+        pytest.raises(UnauthorizedError, match="keys create import --scope items --scope events"),
+    ):
+        site.post("/v1/items", "items", [{}])
+
+
 def test_something_else_that_answers_is_told():
     with (
         answering(lambda _: (200, {"hello": "world"})) as address,
@@ -124,6 +134,7 @@ class TestRefusedFile:
 
         assert aside.path == tmp_path / "refused-3.jsonl"
         assert json.loads(aside.path.read_bytes())["place"] == "a.csv:1"
+        assert stat.S_IMODE(aside.path.stat().st_mode) == 0o600
         assert (tmp_path / "refused.jsonl").read_text() == "earlier"
         assert (tmp_path / "refused-2.jsonl").read_text() == "earlier"
 
