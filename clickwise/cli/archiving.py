@@ -14,13 +14,15 @@ from clickwise import logs, metrics, usage
 from clickwise.archive import Names, Stream, open_archive
 from clickwise.archive.commits import drop_copies
 from clickwise.cli import homes
+from clickwise.cli.aging import check_clocks
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, print_json, print_json_line, progress_console
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import ClickwiseError
+from clickwise.errors import ClickwiseError, UnavailableError
 from clickwise.settings import Settings
+from clickwise.state.port import State
 from streams.archive import Archiver, Summary
 from streams.archive_items import DatabaseItems
 from streams.archive_log import DatabaseLog
@@ -108,8 +110,20 @@ def archiver_of(
         progress=progress,
         stopped=stopped,
         forgotten=state.people.forgotten,
-        kept=timedelta(days=settings.archive_days) if settings.archive_days else None,
+        kept=kept_days(settings, state),
     )
+
+
+def kept_days(settings: Settings, state: State) -> timedelta | None:
+    """How long days are kept; None: for ever, or for this time, since a clock is wrong."""
+    if not settings.archive_days:
+        return None
+    try:
+        check_clocks(state)
+    except UnavailableError as error:
+        log.warning("expiry_put_off", kind=error.kind, reason=str(error))
+        return None
+    return timedelta(days=settings.archive_days)
 
 
 def _clean(settings: Settings, archiver: Archiver) -> None:

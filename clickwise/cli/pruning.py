@@ -13,17 +13,16 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from clickwise import logs
+from clickwise.cli.aging import check_clocks
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.wiring import state_of
 from clickwise.clock import Clock, SystemClock
-from clickwise.errors import ClickwiseError, UnavailableError
+from clickwise.errors import ClickwiseError
 from clickwise.privacy.unseen import Withdraw, drop_unseen
 from clickwise.settings import Settings
 from clickwise.state.port import State
 
 EVERY_SECONDS = 3_600.0
-# What goes by age is gone: not by a clock that another one contradicts.
-MOST_SKEW_SECONDS = 3_600.0
 
 log = logs.get(__name__)
 
@@ -31,7 +30,11 @@ log = logs.get(__name__)
 def prune_once(settings: Settings, state: State, *, clock: Clock) -> int:
     """Forget events, exposures and dead letters that are older than the site keeps them; how many
     rows.
+
+    Raises:
+        UnavailableError: see `check_clocks`.
     """
+    check_clocks(state)
     now = clock.now()
     return (
         state.prune(events_before=now - timedelta(days=settings.dedupe_days))
@@ -51,16 +54,12 @@ def prune_profiles(
     their lists from Kafka; how many.
 
     Raises:
-        UnavailableError: the database or Kafka does not answer, or the clocks of the database and
-            of this machine are so far apart that one is wrong; the rest waits.
+        UnavailableError: the database or Kafka does not answer, or see `check_clocks`; the rest
+            waits.
     """
     if not settings.profile_days:
         return 0
-    if abs(skew := state.clock_skew_seconds()) > MOST_SKEW_SECONDS:
-        raise UnavailableError(
-            f"the database's clock differs from this machine's by {skew:.0f} s: no profile is"
-            " dropped by age until they agree"
-        )
+    check_clocks(state)
     before = clock.now() - timedelta(days=settings.profile_days)
     with ExitStack() as stack:
         withdraw = _withdrawal(settings, stack)
