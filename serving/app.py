@@ -118,6 +118,7 @@ class AsSent:
 @contextlib.asynccontextmanager
 async def _lifespan(door: Door) -> AsyncIterator[None]:
     await door.parts.on_start()
+    door.admission.turns.begin()
     door.streams.begin()
     door.callers.start()
     door.quotas.start()
@@ -131,8 +132,8 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         polling.cancel()
         summing.cancel()
         await asyncio.wait({polling, summing})
+        await door.admission.turns.end()
         door.audit.flush()
-        await asyncio.to_thread(door.admission.close)
         await asyncio.to_thread(door.callers.stop)
         await asyncio.to_thread(door.quotas.stop)
         await door.parts.on_stop()

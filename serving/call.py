@@ -24,15 +24,16 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
 
 class Call:
-    """A request in work. `identity` is whose, once that is known.
+    """A request in work. `identity` is whose, once that is known; `label` is its operation's.
 
     `request_id` is the client's own if that is plain, else a new one.
     """
 
-    __slots__ = ("_receive", "_scope", "door", "identity", "request_id")
+    __slots__ = ("_receive", "_scope", "door", "identity", "label", "request_id")
 
-    def __init__(self, door: Door, scope: Scope, receive: Receive) -> None:
+    def __init__(self, door: Door, label: str, scope: Scope, receive: Receive) -> None:
         self.door = door
+        self.label = label
         self._scope = scope
         self._receive = receive
         self.identity = NOBODY
@@ -79,12 +80,22 @@ class Call:
 
     async def turn(self, work: Callable[[], T]) -> T:
         """What `work` returns, when it is its turn in the one thread that computes. All that reads
-        a store or takes long goes here: the event loop refuses meanwhile, and carries answers.
-        """
-        return await self.door.admission.turn(work)
+        a store, parses a body or takes long goes here: the loop refuses and answers meanwhile.
 
-    async def json(self) -> JsonObject:
-        """The body, a JSON object; see `read_body` and `decode_object` for refusals."""
+        Raises:
+            OverloadedError: too many wait.
+        """
+        return await self.door.admission.turn(self.label, work)
+
+    async def stream_turn(self, work: Callable[[], T]) -> T:
+        """The same for a list of a stream: it waits as long as it has to."""
+        return await self.door.admission.stream_turn(self.label, work)
+
+    async def body(self) -> bytes:
+        """The body as it came; see `read_body` for refusals."""
         limit = self.door.parts.settings.max_body_bytes
-        raw = await read_body(self._scope, self._receive, limit=limit)
-        return codec.decode_object(raw, limit=limit)
+        return await read_body(self._scope, self._receive, limit=limit)
+
+    def decoded(self, raw: bytes) -> JsonObject:
+        """The JSON object in a body; see `decode_object`. Large ones take milliseconds."""
+        return codec.decode_object(raw, limit=self.door.parts.settings.max_body_bytes)

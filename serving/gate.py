@@ -64,7 +64,7 @@ class Gate:
         started = time.perf_counter()
         operation = self._operations.get(scope["method"])
         figures = self._figures.get(scope["method"], self._other)
-        call = Call(self._door, scope, receive)
+        call = Call(self._door, figures.label, scope, receive)
         placed, reason = False, ""
         try:
             try:

@@ -26,13 +26,18 @@ async def post_events(call: Call) -> Response:
     def parse(data: JsonObject) -> tuple[Event, int]:
         return parse_event(data, received=received, default_id=time_ordered_id(received))
 
-    data = await call.json()
-    entries: list[object] = [data]
-    if "events" in data:
-        entries = entries_of(data, "events", limit=parts.settings.max_batch_events)
-        if len(data) > 1:
-            metrics.unknown_fields.labels("events").inc(len(data) - 1)
-    sorted_out = await call.turn(lambda: sort_out(entries, parse, message="event"))
+    raw = await call.body()
+
+    def read() -> Sorted[Event]:
+        data = call.decoded(raw)
+        entries: list[object] = [data]
+        if "events" in data:
+            entries = entries_of(data, "events", limit=parts.settings.max_batch_events)
+            if len(data) > 1:
+                metrics.unknown_fields.labels("events").inc(len(data) - 1)
+        return sort_out(entries, parse, message="event")
+
+    sorted_out = await call.turn(read)
     _count_refused(sorted_out)
     verdicts: list[Verdict] = []
     if sorted_out.valid:

@@ -13,7 +13,7 @@ from clickwise.limits import shown
 from clickwise.types import ItemId
 from clickwise.understanding import shown as shown_item
 from serving.answers import JsonResponse
-from serving.batches import entries_of, respond, results_of, sort_out, status_of
+from serving.batches import Sorted, entries_of, respond, results_of, sort_out, status_of
 from serving.call import Call
 from serving.query import Parameter, whole
 from serving.schemas import Result, SimilarItems
@@ -35,10 +35,16 @@ SIMILAR_PARAMETERS = {
 async def put_item(call: Call) -> Response:
     """Create or replace one item."""
     item = call.path_id()
-    parsed, unknown = parse_item(await call.json(), received=call.door.parts.clock.now(), item=item)
-    if unknown:
-        metrics.unknown_fields.labels("item").inc(unknown)
-    verdict = (await call.door.parts.items.put([call.door.masking.item(parsed)]))[0]
+    raw = await call.body()
+    received = call.door.parts.clock.now()
+
+    def read() -> Item:
+        parsed, unknown = parse_item(call.decoded(raw), received=received, item=item)
+        if unknown:
+            metrics.unknown_fields.labels("item").inc(unknown)
+        return call.door.masking.item(parsed)
+
+    verdict = (await call.door.parts.items.put([await call.turn(read)]))[0]
     return _one(item, verdict)
 
 
@@ -67,11 +73,16 @@ async def post_items(call: Call) -> Response:
         item, unknown = parse_item(data, received=received)
         return call.door.masking.item(item), unknown
 
-    data = await call.json()
-    entries = entries_of(data, "items", limit=parts.settings.max_batch_events)
-    if len(data) > 1:
-        metrics.unknown_fields.labels("items").inc(len(data) - 1)
-    sorted_out = await call.turn(lambda: sort_out(entries, parse, message="item"))
+    raw = await call.body()
+
+    def read() -> Sorted[Item]:
+        data = call.decoded(raw)
+        entries = entries_of(data, "items", limit=parts.settings.max_batch_events)
+        if len(data) > 1:
+            metrics.unknown_fields.labels("items").inc(len(data) - 1)
+        return sort_out(entries, parse, message="item")
+
+    sorted_out = await call.turn(read)
     for fault in sorted_out.faults.values():
         metrics.errors.labels(fault.kind, "items").inc()
     verdicts: Sequence[Verdict | InvalidInputError] = []

@@ -55,7 +55,8 @@ async def merge_user(call: Call) -> Response:
     log. Asked again it is written again: a first time may have ended between the two.
     """
     user = UserId(call.path_id())
-    alias = _alias(await call.json(), user, call)
+    raw = await call.body()
+    alias = await call.turn(lambda: _alias(call.decoded(raw), user, call))
     parts = call.door.parts
     try:
         alias = await asyncio.to_thread(parts.people.pair, alias)

@@ -1,5 +1,7 @@
 """A user's list, stream and profile, and the list of somebody who is not known."""
 
+from collections.abc import Callable
+
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -17,13 +19,13 @@ from serving.stream import EventStream
 async def user_recommendations(call: Call) -> Response:
     """A page of the user's list."""
     request = request_from_query(call.path_id(), call.query(PARAMETERS))
-    return await _answered(call, request)
+    return await _answered(call, lambda: request)
 
 
 async def post_recommendations(call: Call) -> Response:
     """The same with everything in the body: many exclusions, a guest's context."""
-    request = request_from_body(await call.json(), now=call.door.parts.clock.now())
-    return await _answered(call, request)
+    raw, now = await call.body(), call.door.parts.clock.now()
+    return await _answered(call, lambda: request_from_body(call.decoded(raw), now=now))
 
 
 async def user_profile(call: Call) -> Response:
@@ -40,14 +42,14 @@ async def user_stream(call: Call) -> Response:
     # Joined before the first list is made: a change in between is seen, not lost.
     subscription = door.streams.join(UserId(request.user or ""))
     try:
-        first = await call.turn(lambda: door.parts.recommender.recommend(request))
+        first = await call.stream_turn(lambda: door.parts.recommender.recommend(request))
     except BaseException:
         door.streams.leave(subscription)
         raise
     call.request_id = first.request_id
     return EventStream(
         first,
-        ask=lambda: call.turn(lambda: door.parts.recommender.recommend(request)),
+        ask=lambda: call.stream_turn(lambda: door.parts.recommender.recommend(request)),
         shown=lambda answer: _log_exposure(door, answer, request),
         still_allowed=lambda: door.callers.holds(call.identity),
         subscription=subscription,
@@ -56,14 +58,15 @@ async def user_stream(call: Call) -> Response:
     )
 
 
-async def _answered(call: Call, request: RecommendRequest) -> Response:
+async def _answered(call: Call, asked: Callable[[], RecommendRequest]) -> Response:
     recommender = call.door.parts.recommender
 
-    def answered() -> tuple[Answer, bytes]:
+    def answered() -> tuple[RecommendRequest, Answer, bytes]:
+        request = asked()
         answer = recommender.recommend(request)
-        return answer, codec.encode(answer)
+        return request, answer, codec.encode(answer)
 
-    answer, body = await call.turn(answered)
+    request, answer, body = await call.turn(answered)
     # Events name this id as their `request`, so the header says the same.
     call.request_id = answer.request_id
     response = JsonResponse(body)

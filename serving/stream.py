@@ -189,6 +189,9 @@ class EventStream(Response):
             pass
         self._subscription.end()
 
+    def _goes_on(self) -> bool:
+        return not self._subscription.over and self._still_allowed()
+
     async def _write_lists(self, send: Send) -> None:
         subscription = self._subscription
         answer = self._first
@@ -198,7 +201,7 @@ class EventStream(Response):
         pause = self._heartbeat
         while True:
             changed = await subscription.change(pause)
-            if subscription.over or not self._still_allowed():
+            if not self._goes_on():
                 return
             if not changed and pause == self._heartbeat:
                 await _write(send, b": still here\n\n")
@@ -212,6 +215,8 @@ class EventStream(Response):
                 metrics.errors.labels(error.kind, WHERE).inc()
                 pause = max(1.0, error.retry_after_seconds)
                 continue
+            if not self._goes_on():  # it ended while the list was made
+                return
             # The list may rest on a newer version than the poller has seen, or an older copy.
             told = {newest, answer.profile_version}
             await _write(send, _block(answer))

@@ -5,11 +5,13 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
-from clickwise.errors import OverloadedError
+from clickwise.errors import OverloadedError, UnavailableError
 from serving.admission import ALWAYS, Admission
+from serving.turns import THREAD
 
 TURN = 0.010
 _who: ContextVar[str] = ContextVar("_who")
@@ -35,6 +37,13 @@ class Worker:
             self.limit, max_wait_seconds=self.max_wait_seconds, monotonic=lambda: self.now
         )
 
+    async def anew(self, limit: int, *, max_wait_seconds: float) -> None:
+        """With other bounds, and no turn known."""
+        await self.admission.turns.end()
+        self.admission = Admission(
+            limit, max_wait_seconds=max_wait_seconds, monotonic=lambda: self.now
+        )
+
     async def arrive(self, *names: str, seconds: float = TURN) -> None:
         """Let them ask at once: who gets a place has been decided when this returns."""
         self.tasks += [asyncio.create_task(self._ask(name, seconds)) for name in names]
@@ -56,6 +65,10 @@ class Worker:
         told, self.told = self.told, []
         return told
 
+    def pass_by(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
     async def _ask(
         self, name: str, seconds: float, began: Callable[[], None] = lambda: None
     ) -> None:
@@ -72,7 +85,7 @@ class Worker:
             self.told.append(name)
 
         try:
-            await self.admission.turn(work)
+            await self.admission.turn("list", work)
         finally:
             self.admission.leave()
 
@@ -85,7 +98,7 @@ async def worker() -> AsyncIterator[Worker]:
     await one.end()
     yield one
     one.free.set()
-    one.admission.close()
+    await one.admission.turns.end()
 
 
 def names(count: int) -> list[str]:
@@ -131,19 +144,21 @@ async def test_a_turn_returns_what_its_work_does_and_raises_what_it_does(worker:
     def fails() -> None:
         raise ValueError("no")
 
-    assert await worker.admission.turn(lambda: 7) == 7
+    assert await worker.admission.turn("list", lambda: 7) == 7
     with pytest.raises(ValueError, match="no"):
-        await worker.admission.turn(fails)
+        await worker.admission.turn("list", fails)
+    with pytest.raises(RuntimeError, match="ran out"):
+        await worker.admission.turn("list", lambda: next(iter(())))
 
 
 async def test_work_sees_the_context_of_who_asked(worker: Worker) -> None:
     _who.set("trace")
 
-    assert await worker.admission.turn(_who.get) == "trace"
+    assert await worker.admission.turn("list", _who.get) == "trace"
 
 
 async def test_a_few_may_wait_however_long_turns_are(worker: Worker) -> None:
-    worker.admission = Admission(1_000, max_wait_seconds=0.001, monotonic=lambda: worker.now)
+    await worker.anew(1_000, max_wait_seconds=0.001)
     await worker.arrive("first", seconds=5.0)
     await worker.end()
     await worker.held(*names(ALWAYS + 3), seconds=5.0)
@@ -182,16 +197,16 @@ async def test_who_gives_up_waiting_loses_no_turn_for_others(worker: Worker) -> 
     fourth.cancel()
     await asyncio.sleep(0)
 
-    assert worker.admission.waiting == 2
+    assert worker.admission.turns.requests.waiting == 2
     assert await worker.end() == ["held", "r0", "r2"]
     assert first.done()
     assert third.done()
-    assert worker.admission.waiting == 0
+    assert worker.admission.turns.requests.waiting == 0
     assert worker.admission.now == 0
 
 
 async def test_every_place_taken_is_refused_whoever_waits(worker: Worker) -> None:
-    worker.admission = Admission(3, max_wait_seconds=0.105, monotonic=lambda: worker.now)
+    await worker.anew(3, max_wait_seconds=0.105)
     await worker.held(*names(5))
 
     told = await worker.end()
@@ -199,17 +214,78 @@ async def test_every_place_taken_is_refused_whoever_waits(worker: Worker) -> Non
     assert told == ["r2 refused", "r3 refused", "r4 refused", "held", "r0", "r1"]
 
 
-async def test_closing_waits_for_turns_and_an_application_may_be_started_again(
-    worker: Worker,
-) -> None:
-    await worker.held("r0")
-    closing = asyncio.create_task(asyncio.to_thread(worker.admission.close))
+async def test_cheap_turns_do_not_hide_that_dear_ones_wait(worker: Worker) -> None:
+    for _ in range(50):
+        await worker.admission.turn("parse", lambda: None)
+    await worker.held(*names(30))
+
+    assert let_in(await worker.end()) == ["held", *names(11)]
+
+
+async def test_who_comes_back_with_a_body_is_refused_as_others_are(worker: Worker) -> None:
+    for _ in range(30):
+        worker.admission.enter()  # all at once, while nobody waits
+    await worker.held()
+    turns = [asyncio.create_task(worker.admission.turn("list", lambda: None)) for _ in range(30)]
     await asyncio.sleep(0)
 
-    assert await worker.end() == ["held", "r0"]
-    await closing
-    await worker.arrive("next")
-    assert await worker.end() == ["next"]
+    await worker.end()
+    outcomes = await asyncio.gather(*turns, return_exceptions=True)
+
+    assert sum(isinstance(outcome, OverloadedError) for outcome in outcomes) == 19
+
+
+async def test_streams_wait_in_a_line_of_their_own_and_take_every_second_turn(
+    worker: Worker,
+) -> None:
+    await worker.held()
+    streams = [
+        asyncio.create_task(
+            worker.admission.stream_turn("stream", partial(worker.told.append, f"s{number}"))
+        )
+        for number in range(100)
+    ]
+    await asyncio.sleep(0)
+    await worker.arrive(*names(3))
+
+    told = await worker.end()
+    await asyncio.wait(streams)
+
+    assert told[:7] == ["held", "s0", "r0", "s1", "r1", "s2", "r2"]
+
+
+async def test_streams_that_wait_turn_nobody_away(worker: Worker) -> None:
+    await worker.admission.stream_turn("stream", lambda: worker.pass_by(TURN))
+    await worker.held()
+    streams = [
+        asyncio.create_task(worker.admission.stream_turn("stream", lambda: None))
+        for _ in range(100)
+    ]
+    await asyncio.sleep(0)
+    await worker.arrive(*names(ALWAYS))
+
+    assert let_in(await worker.end()) == ["held", *names(ALWAYS)]
+    await asyncio.wait(streams)
+
+
+async def test_at_the_end_who_waits_is_refused_and_what_has_begun_is_not(worker: Worker) -> None:
+    await worker.held()
+    waiting = asyncio.create_task(worker.admission.turn("list", lambda: None))
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(worker.admission.turns.end())
+    await asyncio.sleep(0)
+
+    with pytest.raises(UnavailableError, match="stopping"):
+        await waiting
+    with pytest.raises(UnavailableError, match="stopping"):
+        await worker.admission.turn("list", lambda: None)
+    assert await worker.end() == ["held"]
+    await ending
+    assert THREAD not in {thread.name for thread in threading.enumerate()}
+
+    worker.admission.turns.begin()  # as an application that is started again
+    assert await worker.admission.turn("list", lambda: 7) == 7
+    assert worker.admission.turns.requests.waiting == 0
 
 
 async def test_the_refusal_says_when_to_come_back() -> None:

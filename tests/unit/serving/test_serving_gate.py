@@ -1,7 +1,9 @@
 """What every request passes: keys, limits, ids, faults, figures, headers."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from starlette.applications import Starlette
 
 from clickwise.errors import BundleError
 from clickwise.testing.doors import MemorySite
+from serving.admission import ALWAYS
 from serving.parts import Health
 from serving.routes import OPERATIONS
 
@@ -355,6 +358,90 @@ async def test_while_a_list_hangs_the_next_are_turned_away_and_probes_are_answer
     assert alive.status_code == 200
     assert answered_before == [False, False]
     assert statuses == [200, 200]
+
+
+BOUNDED = [
+    ("GET", "/v1/users/ann/recommendations", None),
+    ("POST", "/v1/recommendations", {"user": "ann"}),
+    ("GET", "/v1/users/ann/stream", None),
+    ("GET", "/v1/recommendations/fake-1/why", None),
+    ("GET", "/v1/users/ann/profile", None),
+    ("POST", "/v1/users/ann/merge", {"guest": "bob"}),
+    ("GET", "/v1/items/a/similar", None),
+    ("GET", "/v1/items/a/understanding", None),
+    ("POST", "/v1/events", {"id": "e", "user": "ann", "item": "a", "type": "click"}),
+    ("PUT", "/v1/items/d", {"kind": "news", "title": "D"}),
+    ("GET", "/v1/items/a", None),
+    ("POST", "/v1/items", {"items": [{"id": "d", "kind": "news", "title": "D"}]}),
+]
+
+
+def test_these_are_all_that_read_or_parse() -> None:
+    told = {re.sub(r"/(ann|a|d|fake-1)(?=/|$)", "/{id}", path) for _, path, _ in BOUNDED}
+    missing = {
+        operation.label
+        for operation in OPERATIONS
+        if operation.scope is not None and operation.path not in told
+    }
+
+    assert missing == {"GET /v1/users/{id}/export", "DELETE /v1/users/{id}", "GET /metrics"}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), BOUNDED)
+async def test_what_reads_or_parses_waits_for_its_turn_beside_the_loop(
+    app_of: AppOf,
+    client_of: ClientOf,
+    site: MemorySite,
+    method: str,
+    path: str,
+    body: dict[str, object] | None,
+) -> None:
+    async with client_of(app_of()) as client:
+        for item in ("a", "b"):
+            event = {"id": item, "user": "ann", "item": item, "type": "click"}
+            await client.post("/v1/events", json=event)
+        await client.get("/v1/users/ann/recommendations")
+        site.recommender.free.clear()
+        hanging = asyncio.create_task(client.get("/v1/users/cid/recommendations"))
+        await asyncio.to_thread(site.recommender.hanging.wait)
+        asked = asyncio.create_task(client.request(method, path, json=body))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        before = asked.done()
+        site.recommender.free.set()
+        assert (await hanging).status_code == 200
+        if path.endswith("/stream"):
+            asked.cancel()  # it has no end
+        else:
+            assert (await asked).status_code < 300
+
+    assert before is False
+
+
+async def test_many_bodies_at_once_do_not_pass_the_bound_on_waiting(
+    app_of: AppOf, client_of: ClientOf, site: MemorySite
+) -> None:
+    async with client_of(app_of(max_wait_seconds=0.001, max_in_flight=500)) as client:
+        wanted = {"user": "ann"}
+        for _ in range(2):  # a list that takes a second by the site's clock; one that hangs
+            site.recommender.hanging.clear()
+            site.recommender.free.clear()
+            first = asyncio.create_task(client.post("/v1/recommendations", json=wanted))
+            await asyncio.to_thread(site.recommender.hanging.wait)
+            if not site.recommender.asked:
+                site.clock.time += timedelta(seconds=1)
+                site.recommender.free.set()
+                await first
+        asked = [
+            asyncio.create_task(client.post("/v1/recommendations", json=wanted)) for _ in range(60)
+        ]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        site.recommender.free.set()
+        statuses = [(await task).status_code for task in [first, *asked]]
+
+    assert statuses.count(200) == 1 + ALWAYS
+    assert statuses.count(429) == 60 - ALWAYS
 
 
 async def test_answers_are_not_sniffed_cached_or_shared_across_origins(
