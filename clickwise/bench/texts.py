@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from clickwise.bench.machine import Machine, machine
 from clickwise.bench.report import Percentiles, progress, shown, table
-from clickwise.bench.texts_hung import Quiet, measure_quiet
+from clickwise.bench.texts_away import Quiet, measure_quiet
 from clickwise.cli.sinks import DirectSink
 from clickwise.cli.wiring import Core, open_core
 from clickwise.cli.writing import keeper_of, writer_of
@@ -150,7 +150,7 @@ def bench_texts(
         events: ratings that are lived before anything is written.
         lists: ratings that are lived after it, each with its user's list before it.
         seconds: how long the model writes.
-        rounds: of lists with the model well and hung, in turns; 0: not measured.
+        rounds: of lists by what the model does, in turns; 0: not measured.
         price: of tokens.
         console: where progress goes.
 
@@ -341,10 +341,11 @@ def _draw_quiet(quiet: Quiet, console: Console) -> None:
         table(
             "lists while the language model",
             ("", "p50", "p99", "lists"),
-            [row("answers", quiet.well), row("hangs", quiet.hung)],
+            [row(state, seconds) for state, seconds in quiet.seconds.items()],
         )
     )
+    ratios = ", ".join(f"{state} {ratio:.2f}" for state, ratio in quiet.p99_ratios.items())
     console.print(
-        f"p99 hung / well {quiet.p99_ratio:.3f}; breaker opened: {quiet.opened}, closed again:"
-        f" {quiet.recovered}"
+        f"p99 over that while it answers: {ratios}; the breaker opened each time: {quiet.opened},"
+        f" and closed again: {quiet.recovered}"
     )

@@ -60,9 +60,14 @@ class LanguageModel:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
+    def port(self) -> int:
+        """Of loopback."""
+        return int(self._server.server_address[1])
+
+    @property
     def address(self) -> str:
         """Its root."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
