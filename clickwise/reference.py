@@ -43,7 +43,9 @@ def settings_page() -> str:
     return _page(
         "Settings",
         "Read from the environment when a process starts; options of a command win. An unknown"
-        f" `{PREFIX}...` variable stops the process, with a suggestion. Secrets are never shown.",
+        f" `{PREFIX}...` variable stops the process, with a suggestion. White space around a value,"
+        " such as the line break at the end of a secret's file, is no part of it. Secrets are never"
+        " shown.",
         [_table(("variable", "type", "default", "when to change it"), rows)],
     )
 

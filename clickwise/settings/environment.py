@@ -24,7 +24,8 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
         ConfigurationError: unknown name (with a suggestion), wrong type, out of bounds, or a
             combination that cannot work.
 
-    Where `site` is set it is resolved: see `clickwise.sites`.
+    White space around a text goes: a file that gives a variable ends with a line break, and a
+    pattern's `$` would let it through. Where `site` is set it is resolved: see `clickwise.sites`.
     """
     names = Settings.__struct_fields__
     raw: dict[str, Any] = {}
@@ -36,6 +37,7 @@ def load(environment: Mapping[str, str], **overrides: object) -> Settings:
             raise ConfigurationError(f"unknown setting {variable}{_suggestion(name, names)}")
         raw[name] = text
     raw.update({name: value for name, value in overrides.items() if value is not None})
+    raw = {key: value.strip() if isinstance(value, str) else value for key, value in raw.items()}
     try:
         settings = msgspec.convert(raw, Settings, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from clickwise.errors import ConfigurationError
+from clickwise.secret import Secret
 from clickwise.settings import Settings, environment_of, is_loopback, load
 
 KEY = "a-key-of-20-letters!"
@@ -61,6 +62,34 @@ def test_a_variable_like_none_gets_no_suggestion():
 def test_what_is_out_of_bounds_is_refused_by_name(variable, text):
     with pytest.raises(ConfigurationError, match=variable):
         load({variable: text})
+
+
+@pytest.mark.parametrize("name", Settings.__struct_fields__)
+def test_white_space_around_a_value_is_no_part_of_it(name):
+    value = getattr(Settings(), name)
+    text = value.reveal() if isinstance(value, Secret) else str(value)
+
+    assert load({f"CLICKWISE_{name.upper()}": f" {text}\n"}) == Settings()
+
+
+def test_a_line_break_opens_no_door_and_ends_no_secret():
+    settings = load(
+        {
+            "CLICKWISE_ACCESS": "keys\n",
+            "CLICKWISE_TEXTS_KEY": "sk-1\n",
+            "CLICKWISE_DATABASE_URL": "postgresql+psycopg://u@h/d\r\n",
+        }
+    )
+
+    assert settings.closed
+    assert settings.texts_key.reveal() == "sk-1"
+    assert settings.database_url.reveal() == "postgresql+psycopg://u@h/d"
+
+
+def test_an_option_and_the_processes_that_inherit_it_have_the_same_value():
+    settings = load({}, home="/srv/site\n")
+
+    assert settings.home == load(environment_of(settings)).home == "/srv/site"
 
 
 def test_options_win_over_the_environment_and_missing_ones_do_not():
