@@ -3,7 +3,8 @@
 Kept is whatever somebody may need: what a role names, what the profiles are being rebuilt for,
 what a process of this home's server has open, what the registry gives an alias, what the home made
 for itself (day 0, a few kilobytes); and the newest of the rest. The registry's own copy of a bundle
-stays, so that a removed one can be promoted from it.
+stays, so that a removed one can be promoted from it. An index goes only where the space of all that
+roles name is known here: a Qdrant server has the index of models whose bundles other homes hold.
 
 Two locks make that hold while everything runs: nobody names a bundle of this home meanwhile
 (`homes.naming_turn`), and no trainer of this home is at work.
@@ -104,13 +105,16 @@ def prune(settings: Settings, *, keep: int) -> Pruned:
         staying = [one for one in stored if one not in going]
         spaces = {one.vectors for one in going} - {one.vectors for one in staying}
         # First the vectors: a removal that was killed in between finds the bundle again.
-        indexes, busy = _remove_indexes(settings, state, pointer, sorted(spaces))
+        unseen = _unseen(pointer, stored)
+        left = [Kept(name=space, reason=unseen) for space in sorted(spaces) if unseen]
+        gone = [] if unseen else sorted(spaces)
+        indexes, busy = _remove_indexes(settings, state, pointer, gone)
         bundles = _remove_bundles(homes.bundles_folder(settings), going)
         newest = [Kept(name=one.version, reason=_reason(one, needed, keep)) for one in staying]
         return Pruned(
             bundles=tuple(bundles),
             indexes=tuple(indexes),
-            kept=(*newest, *strange, *busy),
+            kept=(*newest, *strange, *left, *busy),
             size_bytes=sum(one.size_bytes for one in bundles)
             + sum(one.size_bytes or 0 for one in indexes),
         )
@@ -165,6 +169,15 @@ def _stored(folder: Path) -> tuple[list[Stored], list[Kept]]:
             continue
         stored.append(Stored(ModelVersion(path.name), manifest.created, manifest.vectors))
     return stored, strange
+
+
+def _unseen(pointer: Pointer, stored: Sequence[Stored]) -> str:
+    """Why no index may go; empty where the space of every model in use is known here."""
+    here = {one.version for one in stored}
+    unseen = [f"{one.version} ({one.role})" for one in pointer.named if one.version not in here]
+    if not unseen:
+        return ""
+    return f"its index may be that of {', '.join(unseen)}, whose bundle is not in this home"
 
 
 def _remove_bundles(folder: Path, going: Iterable[Stored]) -> list[RemovedBundle]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -264,6 +265,20 @@ def test_collections_of_a_qdrant_server_go_unless_a_bundle_that_stays_has_them(s
     assert bundles(settings) == {"new"}
     assert there == {"clickwise@shared"}
     assert [(one.space, one.size_bytes) for one in pruned.indexes] == [("alone", None)]
+
+
+def test_no_index_goes_where_a_model_in_use_may_have_it(settings):
+    releasing.promote(settings, bundle(settings, "m1", 32))
+    shutil.rmtree(homes.bundles_folder(settings) / "m1")  # as in a home that did not train it
+    store(settings, "same-space", vectors="m1-items")
+
+    with qdrant("clickwise@m1-items") as (url, there):
+        pruned = prune(msgspec.structs.replace(settings, qdrant_url=url), keep=0)
+
+    assert bundles(settings) == set()
+    assert there == {"clickwise@m1-items"}
+    assert pruned.indexes == ()
+    assert "that of m1 (live), whose bundle is not in this home" in reasons(pruned)["m1-items"]
 
 
 def test_the_command_says_what_it_removed_and_how_many_bytes(settings, monkeypatch, capsys):
