@@ -12,6 +12,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,12 @@ def make_folder(folder: Path) -> None:
         path.mkdir(exist_ok=True, mode=0o700)
 
 
+# A look at who holds the lock holds it too, for a moment.
+LOOK_PATIENCE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.01
+_UNSAID = "an address that it has not said yet"
+
+
 class ServerLock:
     """At most one server per home; released by the operating system when its holder dies."""
 
@@ -143,13 +150,15 @@ class ServerLock:
             ConflictError: a server runs on this home.
         """
         file = self._path.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise ConflictError(
-                f"a server runs on {self._path.parent} already, at {self.address()}"
-            ) from error
+        deadline = time.monotonic() + LOOK_PATIENCE_SECONDS
+        while not _is_taken(file):
+            holder = self.address()  # empty where the holder only looks
+            if holder or time.monotonic() >= deadline:
+                file.close()
+                raise ConflictError(
+                    f"a server runs on {self._path.parent} already, at {holder or _UNSAID}"
+                )
+            time.sleep(LOOK_AGAIN_SECONDS)
         file.truncate(0)
         file.write(f"{address}\n{os.getpid()}\n")
         file.flush()
@@ -176,7 +185,16 @@ class ServerLock:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except OSError:
-                    return file.readline().strip() or "an address that it has not said yet"
+                    return file.readline().strip() or _UNSAID
                 return ""
         except FileNotFoundError:
             return ""
+
+
+def _is_taken(file: IO[str]) -> bool:
+    """Take the lock, unless somebody holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
