@@ -29,7 +29,7 @@ _log = logs.get(__name__)
 
 
 class IssuerKeys:
-    """See the module. `fetch` is called by the thread alone; `key` by the thread that answers.
+    """See the module. `fetch` is called by the thread alone; `key` in the event loop.
 
     `pause_seconds` and `wait_seconds` are there for tests.
     """

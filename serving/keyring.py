@@ -42,7 +42,7 @@ class KeyRing:
 
     `metrics_keys` open figures alone, also where one is among `settings_keys` too.
 
-    `identify` is called by the thread that answers, `refresh` by its own. Until the first
+    `identify` is called by the event loop's thread, `refresh` by its own. Until the first
     `refresh` keys are asked for, and none of the database opens.
     """
 

@@ -22,7 +22,7 @@ EXCHANGE_SECONDS = 1.0
 
 
 class Quotas:
-    """See the module. `take` is called by the thread that answers, `exchange` by its own."""
+    """See the module. `take` is called by the event loop's thread, `exchange` by its own."""
 
     def __init__(self, usage: Usage, *, clock: Clock) -> None:
         self._usage = usage

@@ -1,9 +1,10 @@
 """The HTTP server of this machine: granian's workers, and the processes beside them.
 
 Workers are fresh interpreters (spawned, not forked), so that no lock, connection or metric of
-the parent is shared by accident. Each has one thread of granian's and one of Python's, and
-each library in it one thread: the vector engine holds the interpreter's lock, so more threads
-would only take turns, and more workers take the cores.
+the parent is shared by accident. Each has one thread of granian's, one with the event loop and
+one that makes lists beside it (ADR 16); others only follow what changes. Each library in it has
+one thread: the vector engine holds the interpreter's lock, so more would only take turns, and more
+workers take the cores.
 """
 
 import multiprocessing

@@ -1,8 +1,9 @@
 """One request followed: profile, candidates, scores, page, reasons.
 
-Synchronous and owned by one thread: the vector engine holds the interpreter's lock, so a
-serving process answers one request at a time (ADR 3). Every stage that fails or would come
-after the deadline is replaced by a cheaper one, and the answer says so in `degraded`.
+Synchronous and owned by one thread, that beside the event loop (ADR 16): the vector engine holds
+the interpreter's lock, so a serving process makes one list at a time (ADR 3). Every stage that
+fails or would come after the deadline is replaced by a cheaper one, and the answer says so in
+`degraded`.
 
 Shape suffixes: N = candidates, D = embedding dimension, Q = queries.
 """

@@ -1,7 +1,7 @@
 """After a failure, fail at once for a while instead of waiting for the next timeout.
 
-Reads run inline in a server's loop: without this, each request to a database that is away
-would hold all others for a whole timeout.
+A server has one thread for what reads (ADR 16): without this, each request to a database that is
+away would hold all others that need a turn for a whole timeout.
 """
 
 from collections.abc import Callable
