@@ -2,8 +2,8 @@
 
 `key` is `command`, and `by` the operating system's name of whoever ran it. As of requests, nobody
 and nothing that it was about is named: no user, no item, no text. A command that names what is not
-there or cannot be (`NotFoundError`, `InvalidInputError`) begins nothing: its own line is the only
-one.
+there or cannot be (`NotFoundError`, `InvalidInputError`) begins nothing, unless it says that it had
+begun (`Ending.begun`): its own line is the only one.
 """
 
 import os
@@ -20,9 +20,13 @@ from clickwise.settings import Settings
 
 @dataclass(slots=True)
 class Ending:
-    """How a deed ends that raises nothing; `fault` says why not all of it was done."""
+    """How a deed ends that raises nothing; `fault` says why not all of it was done.
+
+    `begun`: something is done already, so that every fault from here on leaves a deed that failed.
+    """
 
     fault: str = ""
+    begun: bool = False
 
 
 @contextmanager
@@ -35,10 +39,11 @@ def audited(settings: Settings, action: str) -> Iterator[Ending]:
     ending = Ending()
     try:
         yield ending
-    except (NotFoundError, InvalidInputError):
-        raise
     except ClickwiseError as error:
-        note(settings, action, "refused" if error.status < 500 else "failed", reason=error.kind)
+        if ending.begun or error.status >= 500:
+            note(settings, action, "failed", reason=error.kind)
+        elif not isinstance(error, NotFoundError | InvalidInputError):
+            note(settings, action, "refused", reason=error.kind)
         raise
     except (KeyboardInterrupt, BrokenPipeError):
         note(settings, action, "failed", reason="interrupted")

@@ -1,9 +1,10 @@
 """`clickwise restore`: a home made of a backup.
 
 Every file is compared with its checksum before any is copied, and once more as it is copied; the
-database comes last, so that a restore which was interrupted leaves no site. Before it is in place
-it notes whom the receipts say was forgotten after the backup; then everybody whom it notes is
-erased again, from it and from the archive.
+database gets its name last, so that a restore which was interrupted leaves no site. It is copied
+first and notes whom the receipts say was forgotten after the backup: one that is none of this site
+is refused before the archive is copied, perhaps to another machine. In the end everybody whom it
+notes is erased again, from it and from the archive.
 """
 
 import shutil
@@ -19,12 +20,12 @@ from clickwise.cli import backups, homes
 from clickwise.cli.audited import audited
 from clickwise.cli.backing_up import database_file
 from clickwise.cli.backups import Backup
-from clickwise.cli.exits import Exit
+from clickwise.cli.exits import Exit, complain
 from clickwise.cli.output import console, print_json
 from clickwise.cli.people import LARGEST_RECEIPT_BYTES, newest_of, people_of, receipts_in
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import ConfigurationError, ConflictError, InvalidInputError
+from clickwise.errors import ClickwiseError, ConfigurationError, ConflictError, InvalidInputError
 from clickwise.privacy import People
 from clickwise.settings import Settings
 from clickwise.state.sql import open_state
@@ -48,6 +49,8 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
     Raises:
         InvalidInputError: the backup is not whole, or a file of it is not what it was; nothing
             is left. Or a receipt is none of this site.
+        UnavailableError: a file cannot be written. What was copied to an archive elsewhere is
+            deleted again; where that cannot be, a line says so.
         ConflictError: there is something already where it would go.
         ConfigurationError: a newer program made the backup.
     """
@@ -62,12 +65,12 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
     _check_targets(settings, database)
     _check_files(folder, backup)
     homes.make_home(settings)
-    with audited(settings, "restore"):
+    with audited(settings, "restore") as ending:
+        ending.begun = True
         try:
             _copy(settings, folder, backup, database, given)
         except BaseException:
-            for path in settings.folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            _take_back(settings, backup, database)
             raise
         erased = _forget_again(settings)
     done = Restored(
@@ -118,6 +121,10 @@ def _check_files(folder: Path, backup: Backup) -> None:
 def _copy(
     settings: Settings, folder: Path, backup: Backup, database: Path, given: Sequence[bytes]
 ) -> None:
+    beside = _beside(database)
+    copied = backups.copy_file(folder / backups.DATABASE, beside)
+    _compare(database, copied, backup.files[backups.DATABASE])
+    _note(beside, given)
     store = open_store(settings.archive_url or str(settings.folder / backups.ARCHIVE))
     for name, noted in backup.files.items():
         if name == backups.DATABASE:
@@ -128,12 +135,33 @@ def _copy(
         else:
             copied = backups.copy_file(folder / name, settings.folder / name)
             _compare(folder / name, copied, noted)
-    beside = database.with_name(f".{database.name}.restoring")
-    noted = backup.files[backups.DATABASE]
-    _compare(database, backups.copy_file(folder / backups.DATABASE, beside), noted)
-    _note(beside, given)
     with backups.faults_of_disk(database):
         beside.replace(database)
+
+
+def _beside(database: Path) -> Path:
+    return database.with_name(f".{database.name}.restoring")
+
+
+def _take_back(settings: Settings, backup: Backup, database: Path) -> None:
+    """Delete what was copied: the next try wants every place empty, as this one found it."""
+    for path in settings.folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for ending in ("", "-wal", "-shm"):
+        beside = _beside(database)
+        beside.with_name(f"{beside.name}{ending}").unlink(missing_ok=True)
+    if not settings.archive_url:
+        return
+    try:
+        store = open_store(settings.archive_url)
+        for file in store.files(""):
+            if f"{backups.ARCHIVE}/{file.name}" in backup.files:
+                store.delete(file.name)
+    except ClickwiseError as error:
+        complain(
+            "what was copied to CLICKWISE_ARCHIVE_URL is there still, since it cannot be deleted"
+            f" ({error}): events are in it, and the next restore wants that place empty"
+        )
 
 
 def _compare(path: Path, found: backups.Copied, noted: backups.Copied) -> None:

@@ -16,7 +16,13 @@ from clickwise.cli.app import app
 from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.wiring import state_of
-from clickwise.errors import ClickwiseError, ConflictError, NotFoundError, UnavailableError
+from clickwise.errors import (
+    ClickwiseError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
 from clickwise.settings import load
 from clickwise.state.port import DeadLetter
 
@@ -163,6 +169,29 @@ def test_however_it_ends(
 
     (line,) = noted(capsys.readouterr().err)
     assert (line["action"], line["outcome"], line["reason"]) == ("fly", outcome, reason)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (NotFoundError("x"), "not_found"),
+        (InvalidInputError("x"), "invalid"),
+        (ConflictError("x"), "conflict"),
+    ],
+)
+def test_what_had_begun_has_failed_whatever_stood_against_it(
+    capsys: pytest.CaptureFixture[str], fault: ClickwiseError, reason: str
+) -> None:
+    def begin_and_fail() -> None:
+        with audited(load({}, log_format="json"), "fly") as ending:
+            ending.begun = True
+            raise fault
+
+    with pytest.raises(type(fault)):
+        begin_and_fail()
+
+    (line,) = noted(capsys.readouterr().err)
+    assert (line["outcome"], line["reason"]) == ("failed", reason)
 
 
 def test_a_replay_of_which_some_could_not_be_done_has_failed(
