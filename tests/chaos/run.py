@@ -18,8 +18,9 @@ from tests.chaos.faults import LeftOutError, strike
 from tests.chaos.load import NUM_ITEMS, Answered, Load, item_of
 from tests.chaos.reading import behind, check_all
 from tests.chaos.report import Report, Struck
-from tests.chaos.schedule import Step
+from tests.chaos.schedule import Fault, Step
 from tests.chaos.supervisor import Supervised
+from tests.chaos.troubles import Trouble, may_be_lost
 from tests.chaos.usage import Watcher
 
 START_SECONDS = 120.0
@@ -27,8 +28,6 @@ RECOVERY_SECONDS = 120.0
 SETTLE_SECONDS = 300.0
 STILL_SECONDS = 6.0
 PROBES = 8  # users, so that every partition has one in all likelihood
-# An exposure is written within that much of its answer, while Kafka can be reached.
-EXPOSURE_SECONDS = 3.0
 ENDING = ("kill", "kill-group", "terminate")
 
 Say = Callable[[str], None]
@@ -44,7 +43,7 @@ class Run:
         self.began = time.monotonic()
         self.load = Load(deployment.settings, deployment.servers, seed=seed, per_second=per_second)
         self.steps: list[Struck] = []
-        self.troubles: list[tuple[float, float]] = []
+        self.troubles: list[Trouble] = []
         self._probes = itertools.count()
         self._client = httpx.Client(timeout=5.0, trust_env=False)
 
@@ -118,33 +117,35 @@ class Run:
         left_out, told = self._held(step, at)
         undone = time.monotonic()
         recovered = self._recovered(undone, lives)
-        self.troubles.append((at, recovered if recovered is not None else time.monotonic()))
+        made = tuple(fault for fault in step.faults if fault not in left_out)
+        self.troubles.append(Trouble(made, at, recovered or time.monotonic()))
         struck = Struck(
             faults=words,
             at=round(at - self.began, 1),
             undone=round(undone - self.began, 1),
             recovered=None if recovered is None else round(recovered - self.began, 1),
-            left_out=left_out,
+            left_out=tuple(f"{fault.words}: {why}" for fault, why in left_out.items()),
             told=told,
         )
         self.steps.append(struck)
         after = struck.recovery_seconds
         self.say(f"          {'NOT whole in time' if after is None else f'whole in {after:g} s'}")
 
-    def _held(self, step: Step, at: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Make the faults, hold each as long as it says, undo them; what could not be made, and
+    def _held(self, step: Step, at: float) -> tuple[dict[Fault, str], tuple[str, ...]]:
+        """Make the faults, hold each as long as it says, undo them; why some could not be made, and
         what those that were made tell.
         """
-        undo, left_out, told = [], [], []
+        undo, told = [], []
+        left_out: dict[Fault, str] = {}
         for fault in step.faults:
             try:
                 undo.append((fault.seconds, strike(self.deployment, fault)))
             except LeftOutError as error:
-                left_out.append(f"{fault.words}: {error}")
+                left_out[fault] = str(error)
         for seconds, call in sorted(undo, key=lambda one: one[0]):
             time.sleep(max(0.0, at + seconds - time.monotonic()))
             told.append(call())
-        return tuple(left_out), tuple(word for word in told if word)
+        return left_out, tuple(word for word in told if word)
 
     def _recovered(self, undone: float, lives: dict[str, int]) -> float | None:
         """When the system was whole again, those that were ended in their next lives."""
@@ -232,18 +233,8 @@ class Run:
         ]
 
     def _may_be_lost(self, answer: Answered) -> bool:
-        """Its server was killed right after, or ended while Kafka or it was struck."""
-        for life in self.deployment.processes[answer.server].lives:
-            if life.ended is None or life.ended < answer.at:
-                continue
-            if life.code and life.ended - answer.at < EXPOSURE_SECONDS:
-                return True
-            for begin, end in self.troubles:
-                until = end + EXPOSURE_SECONDS
-                if begin - EXPOSURE_SECONDS <= answer.at and life.ended <= until:
-                    return True
-            return False
-        return False
+        lives = self.deployment.processes[answer.server].lives
+        return may_be_lost(answer.server, answer.at, lives, self.troubles)
 
     def _pids(self) -> dict[str, int]:
         return {
