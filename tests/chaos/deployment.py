@@ -67,9 +67,9 @@ class Deployment:
     def processes(self) -> dict[str, Supervised]:
         return self.supervisor.processes
 
-    def end(self) -> dict[str, int]:
-        """Stop the four processes as an operator would; their exit codes."""
-        return self.supervisor.end_all(seconds=STOP_SECONDS)
+    def end(self) -> None:
+        """Stop the four processes as an operator would."""
+        self.supervisor.end_all(seconds=STOP_SECONDS)
 
     def _start(self) -> None:
         stack = self._stack

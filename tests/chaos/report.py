@@ -1,10 +1,11 @@
 """What a run says: a JSON file for machines, tables for people."""
 
-import signal
+from collections import Counter
 
 import msgspec
 
 from tests.chaos.checker import FAULTS, Finding
+from tests.chaos.ends import End
 from tests.chaos.growth import growth_problems, verdict
 from tests.chaos.usage import ProcessUsage, Trend
 
@@ -27,7 +28,9 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Nothing may be found of `FAULTS`, each step recovers, and nobody grows."""
+    """One run. Nothing may be found of `FAULTS`, each step recovers, nobody ends without a reason,
+    and nobody grows.
+    """
 
     seed: int
     seconds: float
@@ -38,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[str, int]
     exposures: int
     findings: dict[str, Finding]
-    exit_codes: dict[str, int]
+    ends: tuple[End, ...]
     starts: dict[str, int]
     usage: dict[str, ProcessUsage]
 
@@ -55,11 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             for step in self.steps
             if step.recovered is None
         ]
-        found += [
-            f"{name} ended with {code}"
-            for name, code in self.exit_codes.items()
-            if code not in (0, -signal.SIGTERM)  # of one that has just begun: it was not at work
-        ]
+        found += [end.words for end in self.ends if end.why is None]
         found += growth_problems(self.usage, seconds=self.seconds)
         return found
 
@@ -92,7 +91,15 @@ def markdown(report: Report) -> str:
             f"| {step.at:.0f} s | {words}{noted} |"
             f" {'not in time' if after is None else f'{after:.1f} s'} |"
         )
-    return "\n".join([*lines, *_usage_lines(report), ""])
+    return "\n".join([*lines, *_end_lines(report), *_usage_lines(report), ""])
+
+
+def _end_lines(report: Report) -> list[str]:
+    lines = ["", "| process | ended with | because | times |", "|---|---|---|---|"]
+    told = Counter((end.process, end.code, end.why or "UNKNOWN") for end in report.ends)
+    rows = sorted(told.items(), key=lambda row: (row[0][0], -row[1]))
+    lines += [f"| {name} | {code} | {why} | {times} |" for (name, code, why), times in rows]
+    return lines
 
 
 def _usage_lines(report: Report) -> list[str]:

@@ -14,6 +14,7 @@ from clickwise.topics import EXPOSURES, RECOMMENDATIONS
 from streams import kafka
 from tests.chaos.checker import Expected
 from tests.chaos.deployment import Deployment
+from tests.chaos.ends import ends_of
 from tests.chaos.faults import LeftOutError, strike
 from tests.chaos.load import NUM_ITEMS, Answered, Load, item_of
 from tests.chaos.reading import behind, check_all
@@ -68,7 +69,7 @@ class Run:
         settled = time.monotonic() - settling
         self._wait_whole(RECOVERY_SECONDS)
         usage = watcher.stop()
-        codes = self.deployment.end()
+        self.deployment.end()
         self.say("reading the topics from their beginnings")
         findings, expected, exposures = check_all(
             self.deployment.settings, self.load.told, self._may_be_lost
@@ -84,7 +85,7 @@ class Run:
             requests=dict(told.requests),
             exposures=exposures,
             findings=findings.result(),
-            exit_codes=codes,
+            ends=ends_of(self.deployment.processes.values(), self.troubles, began=self.began),
             starts={name: len(one.lives) for name, one in self.deployment.processes.items()},
             usage=usage,
         )

@@ -12,16 +12,21 @@ from clickwise.testing.processes import Program
 
 RESTART_SECONDS = 0.5
 LOOK_SECONDS = 0.05
+SAID_CHARACTERS = 50_000  # of a life that is over
 
 
 @dataclass
 class Life:
-    """From a start to its end. Moments are monotonic seconds."""
+    """From a start to its end. Moments are monotonic seconds. `signals`: what was sent to the
+    process itself while it ran; `said`: the last of what it wrote, known when it has ended.
+    """
 
     pid: int
     began: float
     ended: float | None = None
     code: int | None = None
+    signals: list[signal.Signals] = field(default_factory=list)
+    said: str = ""
 
 
 @dataclass
@@ -49,15 +54,29 @@ class Supervised:
 
     def send(self, what: signal.Signals) -> None:
         """To the process itself."""
+        self._note(what)
         self.program.send(what)
 
     def send_all(self, what: signal.Signals) -> None:
         """To it and everything that it started."""
+        self._note(what)
         with suppress(ProcessLookupError):
             os.killpg(self.program.pid, what)
 
     def children(self) -> list[int]:
         return descendants(self.program.pid)[1:]
+
+    def end(self, code: int) -> None:
+        """Its present life is over."""
+        life = self.lives[-1]
+        life.ended = time.monotonic()
+        life.code = code
+        life.said = self.output[-SAID_CHARACTERS:]
+
+    def _note(self, what: signal.Signals) -> None:
+        """Before it is sent: the end that it brings may be seen at once."""
+        if self.lives and self.lives[-1].ended is None and self.running:
+            self.lives[-1].signals.append(what)
 
 
 class Supervisor:
@@ -84,25 +103,22 @@ class Supervisor:
         self._over.set()
         self._thread.join()
 
-    def end_all(self, *, seconds: float) -> dict[str, int]:
-        """SIGTERM to all at once, and their exit codes."""
+    def end_all(self, *, seconds: float) -> None:
+        """SIGTERM to all at once, and wait until they have ended."""
         self.stop_watching()
         for one in self.processes.values():
             one.send(signal.SIGTERM)
         for one in self.processes.values():
-            self._note_end(one, one.program.wait(seconds=seconds))
-        return {name: one.lives[-1].code or 0 for name, one in self.processes.items()}
+            code = one.program.wait(seconds=seconds)
+            if one.lives[-1].ended is None:
+                one.end(code)
 
     def _run(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
             for one in self.processes.values():
                 life = one.lives[-1]
                 if life.ended is None and not one.running:
-                    self._note_end(one, one.program.wait())
+                    one.end(one.program.wait())
                     one.send_all(signal.SIGKILL)  # whatever it left behind holds its port
                 elif life.ended is not None and time.monotonic() > life.ended + RESTART_SECONDS:
                     one.start()
-
-    def _note_end(self, one: Supervised, code: int) -> None:
-        one.lives[-1].ended = time.monotonic()
-        one.lives[-1].code = code

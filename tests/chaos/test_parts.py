@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from clickwise.testing.processes import Program, wait_until
 from tests.chaos.checker import FAULTS, Finding
 from tests.chaos.clocks import MovableClock
 from tests.chaos.disks import SmallDisk
+from tests.chaos.ends import End
 from tests.chaos.faults import MADE
 from tests.chaos.report import Report, Struck, markdown
 from tests.chaos.schedule import MORTAL, PROCESSES, kinds, schedule, short_kinds
@@ -119,11 +121,29 @@ def test_what_ends_is_started_again_and_its_lives_are_known(tmp_path):
         one.program.kill()
         wait_until(lambda: len(one.lives) == 2, seconds=30.0, what="a second life")
 
-        codes = supervisor.end_all(seconds=30.0)
+        supervisor.end_all(seconds=30.0)
 
     assert one.lives[0].pid == first
-    assert one.lives[0].code == -9
-    assert codes == {"one": -15}
+    assert [life.code for life in one.lives] == [-9, -15]
+
+
+def test_a_life_knows_what_was_sent_to_it_and_what_it_said_last(tmp_path):
+    program = Program(
+        [sys.executable, "-uc", "import time; print('at work'); time.sleep(60)"],
+        environment={},
+        log=tmp_path / "log",
+    )
+    with Supervisor([Supervised("one", program)]) as supervisor:
+        one = supervisor.processes["one"]
+        for number, end in enumerate((lambda: one.send(signal.SIGKILL), one.program.kill), 1):
+            wait_until(lambda: "at work" in one.output, seconds=30.0, what="it works")
+            end()
+            wait_until(lambda: len(one.lives) > number, seconds=30.0, what="another life")  # noqa: B023
+        one.send_all(signal.SIGTERM)
+        supervisor.end_all(seconds=30.0)
+
+    assert [life.signals[:1] for life in one.lives] == [[signal.SIGKILL], [], [signal.SIGTERM]]
+    assert [life.said.strip() for life in one.lives[:2]] == ["at work", "at work"]
 
 
 def test_a_trend_is_the_slope_by_hour():
@@ -146,13 +166,16 @@ def test_usage_is_that_of_the_longest_life_once_it_is_warm():
     assert math.isclose(found.handles.per_hour, 0.0)
 
 
+TOLD = End(process="serve-a", code=0, at=9.0, lived_seconds=8.0, why="told to stop")
+
+
 def report(**changed):
     nothing = {name: Finding() for name in FAULTS}
     step = Struck(faults=("kill serve-a",), at=1.0, undone=1.0, recovered=3.5)
     fields = {
         "seed": 1, "seconds": 10.0, "settled_seconds": 1.0, "steps": (step,),
         "events": {"sent": 5}, "event_requests": {"202": 3}, "requests": {"200": 4},
-        "exposures": 4, "findings": nothing, "exit_codes": {"serve-a": 0}, "starts": {"serve-a": 2},
+        "exposures": 4, "findings": nothing, "ends": (TOLD,), "starts": {"serve-a": 2},
         "usage": {},
     }  # fmt: skip
     return Report(**{**fields, **changed})
@@ -165,7 +188,20 @@ def test_a_report_has_failed_when_anything_is_found_not_recovered_or_ended_badly
     assert report().problems == []
     assert report(findings=lost).problems == ["events lost: 1 (e)"]
     assert report(steps=(step,)).problems == ["not whole again after kill serve-a at 1 s"]
-    assert report(exit_codes={"serve-a": 1}).problems == ["serve-a ended with 1"]
+
+
+def test_an_end_without_a_reason_fails_the_report_whatever_life_it_was_of():
+    alone = End(
+        process="stream-b", code=1, at=5.0, lived_seconds=4.0, why=None, last=("one", "another")
+    )
+
+    found = report(ends=(alone, TOLD))
+
+    assert found.problems == [
+        "stream-b ended with 1 at 5 s, after 4 s, for no reason that is known: one / another"
+    ]
+    assert "| serve-a | 0 | told to stop | 1 |" in markdown(found)
+    assert "| stream-b | 1 | UNKNOWN | 1 |" in markdown(found)
 
 
 def test_a_process_that_grows_fails_the_report():
