@@ -14,6 +14,7 @@ from clickwise.testing.postgres import PostgresMissingError
 from clickwise.testing.services import missing
 from tests.chaos.deployment import SESSION_SECONDS
 from tests.chaos.report import markdown
+from tests.chaos.required import need_all_made
 from tests.chaos.run import run_in
 from tests.chaos.schedule import schedule, short_kinds
 
@@ -49,3 +50,4 @@ def test_whatever_strikes_nothing_is_lost_counted_twice_or_wrong(folder, seed):
     assert report.problems == [], "\n".join([*said, markdown(report)])
     assert report.events["distinct events"] > 500
     assert report.requests["200"] > 100
+    need_all_made(report)
