@@ -12,7 +12,16 @@ from clickwise.cli.extras import train_extra
 from clickwise.cli.following import Whole
 from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
-from clickwise.cli.tuning_course import Note, TuneCommand, begin, course_of, read_task, tracked
+from clickwise.cli.tuning_course import (
+    Note,
+    TuneCommand,
+    begin,
+    course_of,
+    read_parts,
+    ready,
+    tracked,
+    weights_of,
+)
 from clickwise.cli.tuning_folder import WORK, check_out
 from clickwise.cli.tuning_written import finish, written
 from clickwise.errors import ConfigurationError
@@ -32,13 +41,15 @@ def classify(settings: Settings, command: TuneCommand) -> int:
     begin(settings, command)
     check_out(command.out)
     with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as told:
+        _refuse_what_does_not_fold(command)
+        follow = Whole(told, _parts(["epoch"]))
+        parts, weights = read_parts(command, follow), weights_of(settings)
+
         from training.tune.classify import tune
 
         be_quiet(settings)
-        follow = Whole(told, _parts(["epoch"]))
         course = course_of(command)
-        _refuse_what_does_not_fold(course)
-        task = read_task(settings, command, course, follow)
+        task = ready(weights, parts, course, follow)
         work = command.out / WORK
         with tracked(settings, f"tune-{command.method}", course) as note:
             tuned = tune(
@@ -54,22 +65,23 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
     check_out(command.out)
     names = [name.strip() for name in teachers.split(",") if name.strip()]
     with train_extra(), signals_unwind(), stop_is_said(_goes_on(command)), bar() as told:
+        _refuse_teachers(names)
+        follow = Whole(told, _parts([*(f"{name}: epoch" for name in names), "student: epoch"]))
+        parts, weights = read_parts(command, follow), weights_of(settings)
+
         from training.tune.classify import casting, tune
         from training.tune.compare import way
         from training.tune.ensemble import averaged, lessons_from
         from training.tune.network import logits
 
         be_quiet(settings)
-        follow = Whole(told, _parts([*(f"{name}: epoch" for name in names), "student: epoch"]))
         course = course_of(command)
-        ways = [_way(way, name, course) for name in names]
-        if len(ways) < 2:
-            raise ConfigurationError("--teachers names fewer than two: there is nothing to average")
-        task = read_task(settings, command, course, follow)
+        task = ready(weights, parts, course, follow)
         work = command.out / WORK
         heard = []
         with tracked(settings, "tune-distill", course) as note:
-            for name, own in zip(names, ways, strict=True):
+            for name in names:
+                own = way(name, course)
                 teacher = tune(
                     task.base,
                     task.lessons(),
@@ -99,21 +111,29 @@ def _unnoted(step: int, figures: dict[str, float]) -> None:
     del step, figures
 
 
-def _refuse_what_does_not_fold(course: "Course") -> None:
-    if not course.method.folds:
+def _refuse_what_does_not_fold(command: TuneCommand) -> None:
+    from training.tune.ways import Method
+
+    if not Method(command.method).folds:
         raise ConfigurationError(
-            f"--method {course.method} adds parts that the encoder's format does not have: it can"
+            f"--method {command.method} adds parts that the encoder's format does not have: it can"
             " be compared (`clickwise tune compare`), not written; take lora, adalora or full"
         )
 
 
-def _way(way: "Callable[[str, Course], Course]", name: str, course: "Course") -> "Course":
-    try:
-        return way(name, course)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--teachers: no way {name!r}; expected a method such as lora, or lora+fgm, lora+span"
-        ) from error
+def _refuse_teachers(names: Sequence[str]) -> None:
+    from training.tune.ways import way_named
+
+    for name in names:
+        try:
+            way_named(name)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"--teachers: no way {name!r}; expected a method such as lora, or lora+fgm,"
+                " lora+span"
+            ) from error
+    if len(names) < 2:
+        raise ConfigurationError("--teachers names fewer than two: there is nothing to average")
 
 
 def _parts(epochs: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -14,7 +14,7 @@ from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console, print_table
 from clickwise.cli.stopping import signals_unwind
 from clickwise.cli.training import bar, be_quiet
-from clickwise.cli.tuning_course import TuneCommand, begin, course_of, read_task
+from clickwise.cli.tuning_course import TuneCommand, begin, course_of, read_parts, ready, weights_of
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -28,18 +28,21 @@ def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
     """Make the rows that the file does not have yet, and print them all."""
     begin(settings, command)
     with train_extra(), signals_unwind(), bar() as follow:
-        from training.tune.compare import ROWS
-        from training.tune.compare import compare as run
+        from training.tune.ways import ROWS
 
-        be_quiet(settings)
         names = [name.strip() for name in rows.split(",") if name.strip()] or list(ROWS)
         strange = next((name for name in names if name not in ROWS), None)
         if strange is not None:
             raise ConfigurationError(f"--rows: no row {strange!r}, only {', '.join(ROWS)}")
         check_writable(command.out)
+        parts, weights = read_parts(command, follow), weights_of(settings)
+
+        from training.tune.compare import compare as run
+
+        be_quiet(settings)
         course = course_of(command)
         cache = command.out.with_suffix(".vectors.npz")
-        task = read_task(settings, command, course, follow, cache=cache)
+        task = ready(weights, parts, course, follow, cache=cache)
 
         def watch(name: str, epoch: "Epoch | None") -> None:
             told = "" if epoch is None else f", epoch {epoch.number}: {epoch.quality:.4f}"
@@ -67,11 +70,13 @@ def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
     """Try rates and regularization, and print what the dev part says."""
     begin(settings, command)
     with train_extra(), signals_unwind(), bar() as follow:
+        parts, weights = read_parts(command, follow), weights_of(settings)
+
         from training.tune.search import best_of, searched
 
         be_quiet(settings)
         course = course_of(command)
-        task = read_task(settings, command, course, follow)
+        task = ready(weights, parts, course, follow)
         tried: list[Trial] = []
 
         def watch(trial: "Trial") -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clickwise.encoder.weights import EncoderWeights
     from training.registry import Run
     from training.tune.course import Course
+    from training.tune.parts import Parts
     from training.tune.task import Task
 
 
@@ -50,15 +51,10 @@ class TuneCommand:
 
 
 def course_of(command: TuneCommand) -> "Course":
-    """The course that the command line says.
-
-    Raises:
-        ConfigurationError: steps of no attack.
-    """
-    if command.attack_steps > 1 and not command.attack:
-        raise ConfigurationError("--attack-steps needs --attack: how far, such as 0.03")
-    from training.tune.course import Augmentation, Course, Optimizer, Schedule, bf16_is_fast
-    from training.tune.methods import Matrices, Method, Sizes
+    """The course that the command line says."""
+    from training.tune.course import Course, Optimizer, Schedule, bf16_is_fast
+    from training.tune.methods import Sizes
+    from training.tune.ways import Augmentation, Matrices, Method
 
     return Course(
         method=Method(command.method),
@@ -99,29 +95,25 @@ def begin(settings: Settings, command: TuneCommand) -> None:
     """Logs, and what can be refused at once.
 
     Raises:
-        ConfigurationError: a file of the command cannot be written.
+        ConfigurationError: a file of the command cannot be written, or steps of no attack.
     """
     logs.configure(level=settings.log_level, output=settings.log_format)
     for path in (command.json, command.png):
         if path is not None:
             check_writable(path)
+    if command.attack_steps > 1 and not command.attack:
+        raise ConfigurationError("--attack-steps needs --attack: how far, such as 0.03")
 
 
-def read_task(
-    settings: Settings,
-    command: TuneCommand,
-    course: "Course",
-    follow: Follow,
-    *,
-    cache: Path | None = None,
-) -> "Task":
-    """The texts of the command, read and encoded; `cache` keeps their vectors.
+def read_parts(command: TuneCommand, follow: Follow) -> "Parts":
+    """The texts of the command. It loads no torch, which takes many seconds: what is wrong with a
+    file is told before.
 
     Raises:
-        ConfigurationError: they cannot be read, or there is no encoder to tune.
+        ConfigurationError: they cannot be read, or nothing is left to learn from.
     """
     from training.tune.labelled import read_labelled
-    from training.tune.task import parts_of, task_of
+    from training.tune.parts import parts_of
 
     follow("reading texts", 0.0)
     train = read_labelled(command.texts)
@@ -129,9 +121,22 @@ def read_task(
         None if path is None else read_labelled(path, classes=train.classes)
         for path in (command.test, command.dev)
     )
-    parts = parts_of(train, test, dev, held=command.held, seed=command.seed)
+    return parts_of(train, test, dev, held=command.held, seed=command.seed)
+
+
+def ready(
+    weights: "EncoderWeights",
+    parts: "Parts",
+    course: "Course",
+    follow: Follow,
+    *,
+    cache: Path | None = None,
+) -> "Task":
+    """The parts as the encoder reads them; `cache` keeps their vectors."""
+    from training.tune.task import task_of
+
     follow("encoding texts as they are", 0.0)
-    return task_of(weights_of(settings), parts, course, cache=cache)
+    return task_of(weights, parts, course, cache=cache)
 
 
 Note = Callable[[int, dict[str, float]], None]

@@ -59,18 +59,13 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
         check_writable(command.json)
     check_out(command.out)
     with train_extra(), signals_unwind(), stop_is_said(_stopped(command)), bar() as follow:
+        texts, weights = _different(command.texts), weights_of(settings)
+
         from training.tune.base import base_for, token_ids
-        from training.tune.labelled import read_texts, text_key
         from training.tune.mlm import MlmCourse, pretrained
         from training.tune.task import fixed_of
 
         be_quiet(settings)
-        texts = list({text_key(text): text for text in read_texts(command.texts)}.values())
-        if len(texts) < _FEWEST:
-            raise ConfigurationError(
-                f"{command.texts} has {len(texts)} different texts: at least {_FEWEST} are needed"
-            )
-        weights = weights_of(settings)
         ids = token_ids(weights, texts, max_tokens=command.tokens)
         base = base_for(weights, ids)
         rows = base.rows(ids)
@@ -126,11 +121,14 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
     check_out(command.out)
     with train_extra(), signals_unwind(), stop_is_said(_stopped(command)), bar() as follow:
         from training.datasets import load_dataset
+
+        follow(f"reading {dataset}", 0.0)
+        found, weights = load_dataset(dataset, folder=data), weights_of(settings)
+
         from training.tune.contrast import ContrastCourse, contrasted, without_newest
 
         be_quiet(settings)
-        follow(f"reading {dataset}", 0.0)
-        read = without_newest(load_dataset(dataset, folder=data))
+        read = without_newest(found)
         course = ContrastCourse(
             epochs=command.epochs,
             rate=command.rate or ContrastCourse().rate,
@@ -144,7 +142,7 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
                 note(epoch, {"loss": loss})
 
             try:
-                story = contrasted(weights_of(settings), read, course, watch=watch)
+                story = contrasted(weights, read, course, watch=watch)
             except ValueError as error:
                 raise ConfigurationError(str(error)) from error
         report = ContrastReport(
@@ -159,6 +157,22 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
         )
     )
     return Exit.DONE
+
+
+def _different(path: Path) -> list[str]:
+    """The texts of a file, each once; it loads no torch.
+
+    Raises:
+        ConfigurationError: it cannot be read, or they are too few.
+    """
+    from training.tune.labelled import read_texts, text_key
+
+    texts = list({text_key(text): text for text in read_texts(path)}.values())
+    if len(texts) < _FEWEST:
+        raise ConfigurationError(
+            f"{path} has {len(texts)} different texts: at least {_FEWEST} are needed"
+        )
+    return texts
 
 
 def _write(

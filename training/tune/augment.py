@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.tune.batches import Row
-from training.tune.course import Augmentation
+from training.tune.ways import Augmentation
 
 _SHARE = 0.15  # of a text's own pieces
 _MIX = 0.2  # of the beta distribution: mostly one text with a little of another

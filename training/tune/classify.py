@@ -23,18 +23,14 @@ from training.tune.adversarial import backward_on_the_way, backward_with_attack
 from training.tune.augment import changed, cut_off, mixed
 from training.tune.base import Base
 from training.tune.batches import Row, lengths, padded, shuffled
-from training.tune.course import Augmentation, Course, optimizer_of, rate_at
-from training.tune.methods import (
-    Method,
-    applied,
-    num_trained,
-    trained,
-)
+from training.tune.course import Course, optimizer_of, rate_at
+from training.tune.methods import applied, num_trained, trained
 from training.tune.network import TextNetwork, logits
 from training.tune.probe import probe
 from training.tune.ranks import orthogonality, share_out
 from training.tune.report import macro_f1
 from training.tune.resuming import Held, load, save
+from training.tune.ways import Augmentation, Method
 
 _SMALLEST_GAIN = 1e-4
 

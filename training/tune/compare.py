@@ -21,25 +21,20 @@ from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float32Array
 from training.tune.baselines import nearest, tfidf
 from training.tune.classify import Epoch, Tuned, casting, network_for, one_hot, tune
-from training.tune.course import Augmentation, Course
+from training.tune.course import Course
 from training.tune.ensemble import averaged, lessons_from
 from training.tune.memory import forget_peak, peak_bytes
-from training.tune.methods import Matrices, Method
 from training.tune.mlm import MlmCourse, pretrained
 from training.tune.network import logits
 from training.tune.probe import probe
 from training.tune.report import Scores, macro_f1, scores_of
 from training.tune.task import Task, untuned
+from training.tune.ways import MEMBERS, Attack, Method, way_named
 
-ROWS = (
-    "tfidf", "knn", "probe", "lora", "lora+fgm", "lora+freelb", "lora+span", "adapter", "prefix",
-    "adalora", "full", "ensemble", "ensemble+tfidf", "distilled", "mlm+lora", "lora-all",
-)  # fmt: skip
-MEMBERS = ("lora", "lora+fgm", "lora+span", "adapter")
 ATTACK = 0.03
 ATTACK_STEPS = 3  # FreeLB's
 # Beside all six matrices of a layer, with a rank that learns about as much as beside two.
-_WIDE, _WIDE_RANK = "-all", 5
+_WIDE_RANK = 5
 _VOICES = "voices"
 
 
@@ -168,20 +163,24 @@ def _made(
 
 
 def way(name: str, course: Course) -> Course:
-    """The course that a row's name stands for: a method, `-all` for LoRA beside all
-    matrices, and `+fgm` or `+freelb` (of the course's strength, where it has one), or an
-    augmentation.
+    """The course that a way's name stands for; attacks are of the course's strength, where it has
+    one.
+
+    Raises:
+        ValueError: there is no such way.
     """
-    method, _, extra = name.partition("+")
-    changed = replace(course, method=Method(method.removesuffix(_WIDE)), attack=0.0, attack_steps=1)
-    if method.endswith(_WIDE):
+    named = way_named(name)
+    changed = replace(course, method=named.method, attack=0.0, attack_steps=1)
+    if named.matrices is not None:
         changed = replace(
-            changed, sizes=replace(course.sizes, rank=_WIDE_RANK, matrices=Matrices.ALL)
+            changed, sizes=replace(course.sizes, rank=_WIDE_RANK, matrices=named.matrices)
         )
-    if extra in ("fgm", "freelb"):
-        steps = 1 if extra == "fgm" else max(course.attack_steps, ATTACK_STEPS)
+    if named.attack is not None:
+        steps = 1 if named.attack is Attack.FGM else max(course.attack_steps, ATTACK_STEPS)
         return replace(changed, attack=course.attack or ATTACK, attack_steps=steps)
-    return replace(changed, augmentation=Augmentation(extra)) if extra else changed
+    if named.augmentation is not None:
+        return replace(changed, augmentation=named.augmentation)
+    return changed
 
 
 def _tuned(name: str, task: Task, course: Course, voices: Path, watch: Watch) -> _Made:

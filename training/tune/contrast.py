@@ -23,8 +23,9 @@ from training.data import Dataset
 from training.devices import auto_device, seeded
 from training.tune.base import Base, base_for, token_ids
 from training.tune.batches import Row, padded
-from training.tune.methods import Method, Sizes, applied, folded, num_trained
+from training.tune.methods import Sizes, applied, folded, num_trained
 from training.tune.network import TextNetwork
+from training.tune.ways import Method
 
 HELD_OUT = 0.1  # of the events, the newest: `evaluate` and the gate live through them
 _PER_USER = 200  # newest pairs: one user is one voice

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from training.tune.methods import Method, Sizes
+from training.tune.methods import Sizes
+from training.tune.ways import Augmentation, Method
 
 
 class Optimizer(enum.StrEnum):
@@ -22,17 +23,6 @@ class Schedule(enum.StrEnum):
 
     COSINE = "cosine"
     LINEAR = "linear"
-
-
-class Augmentation(enum.StrEnum):
-    """See `training.tune.augment`."""
-
-    NONE = "none"
-    DELETE = "delete"
-    SWAP = "swap"
-    SPAN = "span"
-    CUTOFF = "cutoff"
-    MIXUP = "mixup"
 
 
 # A frozen encoder's few parameters bear, and need, a higher rate than all of its weights.

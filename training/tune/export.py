@@ -37,8 +37,8 @@ from training.tune.base import Base, token_ids
 from training.tune.classify import Tuned, network_for
 from training.tune.methods import folded, trained
 from training.tune.network import vectors
+from training.tune.parts import Parts
 from training.tune.report import Scores, macro_f1, scores_of
-from training.tune.task import Parts
 
 _BERT = {
     "query": "attention.self.query",

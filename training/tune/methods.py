@@ -11,7 +11,6 @@ prefix    learned keys and values before each layer's own (Li and Liang, ACL 202
 any other. Adapters and prefixes are parts that the encoder's format does not have.
 """
 
-import enum
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,36 +21,12 @@ from torch import Tensor, nn
 
 from clickwise.errors import ConfigurationError
 from training.tune.adapters import add_adapters
+from training.tune.ways import Matrices, Method
 
 if TYPE_CHECKING:
     from transformers import BertModel
 
 _LEFT = 2 / 3  # AdaLoRA: the share of ranks that are left at its end
-
-
-class Matrices(enum.StrEnum):
-    """Beside which of a layer's six matrices LoRA learns: query and value, as in its paper, or all;
-    a step takes nearly twice as long then.
-    """
-
-    ATTENTION = "attention"
-    ALL = "all"
-
-
-class Method(enum.StrEnum):
-    """See the module."""
-
-    FULL = "full"
-    HEAD = "head"
-    LORA = "lora"
-    ADALORA = "adalora"
-    ADAPTER = "adapter"
-    PREFIX = "prefix"
-
-    @property
-    def folds(self) -> bool:
-        """Whether the tuned encoder is one of plain weights."""
-        return self not in {Method.ADAPTER, Method.PREFIX}
 
 
 _MATRICES = {  # by BertModel's names

@@ -10,29 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from clickwise.encoder.weights import EncoderWeights
-from clickwise.errors import ConfigurationError
 from clickwise.vectors.port import Float32Array
 from training.tune.base import Base, base_for, token_ids
 from training.tune.batches import Row
 from training.tune.classify import Lessons, casting, network_for, one_hot
 from training.tune.course import Course
-from training.tune.labelled import Labelled, split_off, without
-from training.tune.methods import Method
 from training.tune.network import vectors
-
-DEV_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """`test` may be empty. `leaked`: texts that were taken out of what is learned from, because
-    dev or test hold them too.
-    """
-
-    train: Labelled
-    dev: Labelled
-    test: Labelled
-    leaked: int
+from training.tune.parts import Parts
+from training.tune.ways import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +46,6 @@ class Task:
             pooled_ND=self.train_ND,
             fixed=self.fixed,
         )
-
-
-def parts_of(
-    train: Labelled, test: Labelled | None, dev: Labelled | None, *, held: int, seed: int
-) -> Parts:
-    """Parts without a text in two of them; without `dev`, `held` texts (0: a tenth) of `train`.
-
-    Raises:
-        ConfigurationError: nothing is left to learn from.
-    """
-    nothing = Labelled((), np.zeros(0, np.int64), train.classes)
-    given = [part for part in (test, dev) if part is not None]
-    train, leaked = without(train, given)
-    if dev is not None and test is not None:
-        dev, shared = without(dev, [test])
-        leaked += shared
-    if not len(train):
-        raise ConfigurationError("every text to learn from is in dev or test too")
-    if dev is None:
-        number = held or max(1, round(len(train) * DEV_SHARE))
-        train, dev = split_off(train, number, seed=seed)
-        train, repeated = without(train, [dev])
-        leaked += repeated
-    return Parts(train, dev, test or nothing, leaked)
 
 
 def task_of(

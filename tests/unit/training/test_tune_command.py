@@ -171,6 +171,39 @@ def test_a_fault_takes_one_line(arguments, told, tmp_path, monkeypatch, capsys):
     assert not any("Traceback" in line for line in lines)
 
 
+def test_what_cannot_be_is_told_before_torch_is_loaded(tmp_path):
+    labelled(tmp_path / "a.tsv", 60)
+    (tmp_path / "few.txt").write_text("one\ntwo\n")
+    faults = {
+        "classify nowhere.tsv --out o": "nowhere.tsv cannot be read",
+        "classify a.tsv --test nowhere.tsv --out o": "nowhere.tsv cannot be read",
+        "classify a.tsv --out o --method prefix": "--method prefix adds parts",
+        "classify a.tsv --out o --held 60": "cannot be held back",
+        "classify a.tsv --out o --attack-steps 3": "--attack-steps needs",
+        "compare nowhere.tsv --test a.tsv --out r": "nowhere.tsv cannot be read",
+        "compare a.tsv --test a.tsv --out r --rows x": "no row 'x'",
+        "distill nowhere.tsv --out o": "nowhere.tsv cannot be read",
+        "distill a.tsv --out o --teachers lora,magic": "no way 'magic'",
+        "search a.tsv --dev nowhere.tsv": "nowhere.tsv cannot be read",
+        "mlm nowhere.txt --out o": "nowhere.txt cannot be read",
+        "mlm few.txt --out o": "at least 20",
+        "contrast nowhere --out o": "no data set",
+    }
+
+    done = without_extras(
+        f"""
+        for arguments in {list(faults)!r}:
+            run(["tune", *arguments.split(), "--home", "h"])
+        """,
+        tmp_path,
+    )
+
+    said = [line for line in done.stderr.splitlines() if line.startswith("clickwise: ")]
+    assert len(said) == len(faults), done.stderr
+    for line, told in zip(said, faults.values(), strict=True):
+        assert told in line
+
+
 @pytest.mark.parametrize("command", ["classify", "search"])
 def test_help_says_which_methods_become_no_encoder(command, capsys):
     run(["tune", command, "--help"])

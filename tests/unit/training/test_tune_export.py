@@ -15,8 +15,8 @@ from tests.unit.training.tuning import QUICK, task, weights
 from training.tune.base import base_for, token_ids
 from training.tune.classify import tune
 from training.tune.export import checked, plain_weights, write_encoder, write_served_classifier
-from training.tune.methods import Method
 from training.tune.network import logits, vectors
+from training.tune.ways import Method
 
 
 @pytest.fixture(scope="module")

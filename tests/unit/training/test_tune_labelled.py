@@ -8,7 +8,7 @@ import pytest
 from clickwise.errors import ConfigurationError
 from tests.unit.training.tuning import headlines
 from training.tune.labelled import Labelled, read_labelled, read_texts, split_off, without
-from training.tune.task import parts_of
+from training.tune.parts import parts_of
 
 
 def write(path, text):

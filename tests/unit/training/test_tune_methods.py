@@ -15,18 +15,12 @@ from training.tune.augment import changed, cut_off, mixed
 from training.tune.batches import padded, shuffled
 from training.tune.classify import network_for, tune
 from training.tune.compare import way as way_named
-from training.tune.course import Augmentation, Course, Optimizer, Schedule, optimizer_of, rate_at
-from training.tune.methods import (
-    Matrices,
-    Method,
-    Sizes,
-    folded,
-    num_trained,
-    trained,
-)
+from training.tune.course import Course, Optimizer, Schedule, optimizer_of, rate_at
+from training.tune.methods import Sizes, folded, num_trained, trained
 from training.tune.network import logits, vectors
 from training.tune.ranks import orthogonality
 from training.tune.report import macro_f1
+from training.tune.ways import Augmentation, Matrices, Method
 
 SIZES = Sizes(rank=4, width=6, prefix=5)
 HEAD = 2 * HIDDEN + 2

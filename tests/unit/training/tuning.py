@@ -9,7 +9,8 @@ from clickwise.testing.tiny_bert import write_tiny_bert
 from training.data import Dataset, Items, Log
 from training.tune.course import Course
 from training.tune.labelled import Labelled
-from training.tune.task import parts_of, task_of
+from training.tune.parts import parts_of
+from training.tune.task import task_of
 
 WORDS = {"money": ("bank", "rain", "film", "new"), "sport": ("team", "wins", "game", "news")}
 QUICK = Course(epochs=2, batch=16, max_tokens=16)
