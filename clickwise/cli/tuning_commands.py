@@ -45,6 +45,12 @@ AttackSteps = Annotated[
     int, typer.Option(min=1, max=32, help="1: FGM; more: FreeLB, so many passes a batch.")
 ]
 Rate = Annotated[float, typer.Option(min=0.0, help="0: the method's own.")]
+HeadRate = Annotated[float, typer.Option(min=0.0, help="The rate of the classifier.")]
+Dropout = Annotated[float, typer.Option(min=0.0, max=0.9, help="Before the classifier.")]
+WeightDecay = Annotated[float, typer.Option(min=0.0, max=1.0, help="Of matrices alone.")]
+Warmup = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of all steps in which the rates rise.")
+]
 Epochs = Annotated[int, typer.Option(min=1, max=1_000)]
 Patience = Annotated[int, typer.Option(min=1, help="Epochs without a better dev macro F1.")]
 Tokens = Annotated[int, typer.Option(min=8, max=512, help="Longer texts are cut.")]
@@ -72,7 +78,11 @@ def classify(
     optimizer: Optimizer = "adamw",
     schedule: Schedule = "cosine",
     rate: Rate = 0.0,
+    head_rate: HeadRate = 3e-4,
+    dropout: Dropout = 0.2,
+    weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
+    warmup: Warmup = 0.1,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -90,7 +100,8 @@ def classify(
         TuneCommand(
             texts=texts, out=out, test=test, dev=dev, held=held, method=method, rank=rank,
             matrices=matrices, augment=augment, attack=attack, attack_steps=attack_steps,
-            optimizer=optimizer, schedule=schedule, rate=rate, smoothing=smoothing,
+            optimizer=optimizer, schedule=schedule, rate=rate, head_rate=head_rate,
+            dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
             epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision,
             json=json,
         ),
@@ -105,6 +116,12 @@ def compare(
     rows: Annotated[str, typer.Option(help="Names with commas between; all if none.")] = "",
     dev: Dev = None,
     held: Held = 0,
+    rate: Rate = 0.0,
+    head_rate: HeadRate = 3e-4,
+    dropout: Dropout = 0.2,
+    weight_decay: WeightDecay = 0.01,
+    smoothing: Smoothing = 0.1,
+    warmup: Warmup = 0.1,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -118,8 +135,9 @@ def compare(
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
-        texts=texts, out=out, test=test, dev=dev, held=held, epochs=epochs, patience=patience,
-        tokens=tokens, seed=seed, precision=precision, png=png,
+        texts=texts, out=out, test=test, dev=dev, held=held, rate=rate, head_rate=head_rate,
+        dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
+        epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision, png=png,
     )  # fmt: skip
     return run(settings_from(home=home), command, rows=rows)
 
@@ -134,6 +152,12 @@ def distill(
     teachers: Annotated[
         str, typer.Option(help="Ways, with commas between, as `tune compare` names them.")
     ] = "lora,lora+fgm,lora+span",
+    rate: Rate = 0.0,
+    head_rate: HeadRate = 3e-4,
+    dropout: Dropout = 0.2,
+    weight_decay: WeightDecay = 0.01,
+    smoothing: Smoothing = 0.1,
+    warmup: Warmup = 0.1,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -147,8 +171,9 @@ def distill(
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
-        texts=texts, out=out, test=test, dev=dev, held=held, epochs=epochs, patience=patience,
-        tokens=tokens, seed=seed, precision=precision, json=json,
+        texts=texts, out=out, test=test, dev=dev, held=held, rate=rate, head_rate=head_rate,
+        dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
+        epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision, json=json,
     )  # fmt: skip
     return run(settings_from(home=home), command, teachers=teachers)
 

@@ -2,6 +2,7 @@
 them is written but the figures.
 """
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,12 @@ def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
 
 
 class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All trials, in order; the first has the values that are taken without a search."""
+    """All trials, in order; the first has the values that are taken without a search. `options`
+    are those of `tune classify` that do what the best one did.
+    """
 
     seed: int
+    options: str
     best: "Trial"
     trials: "tuple[Trial, ...]"
 
@@ -84,7 +88,10 @@ def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
             follow(f"trial {len(tried)}: {trial.quality:.4f}", len(tried) / trials)
 
         found = searched(task, course, trials=trials, watch=watch)
-        report = SearchReport(seed=command.seed, best=best_of(found), trials=tuple(found))
+        best = best_of(found)
+        report = SearchReport(
+            seed=command.seed, options=_options(command, best), best=best, trials=tuple(found)
+        )
     if command.json is not None:
         write_json(command.json, report)
     names = sorted(report.best.values)
@@ -93,14 +100,44 @@ def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
         [
             (
                 f"{one.quality:.4f}",
-                *(f"{one.values[name]:.3g}" for name in names),
+                *(f"{one.values[name]:.4g}" for name in names),
                 f"{one.seconds:.0f}",
                 "given up" if one.pruned else "",
             )
             for one in sorted(found, key=lambda one: -one.quality)
         ],
     )
+    _print_command(command, report.options)
     return Exit.DONE
+
+
+def _options(command: TuneCommand, best: "Trial") -> str:
+    """All that decides how `best` learned, but the file of texts, as `tune classify` takes it."""
+    given: dict[str, object] = {
+        "method": command.method,
+        "epochs": command.epochs,
+        "tokens": command.tokens,
+        "seed": command.seed,
+        "precision": command.precision,
+        **({} if command.dev is None else {"dev": command.dev}),
+        **({"held": command.held} if command.held else {}),
+        **best.values,
+    }
+    return " ".join(
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()
+    )
+
+
+def _print_command(command: TuneCommand, options: str) -> None:
+    from training.tune.ways import Method
+
+    texts = shlex.quote(str(command.texts))
+    if Method(command.method).folds:
+        told = f"as the best: clickwise tune classify {texts} --out tuned {options}"
+    else:
+        rest = options.replace("--method", "--rows", 1)
+        told = f"as the best: clickwise tune compare {texts} --test TEST --out rows.jsonl {rest}"
+    console().print(Text(told), soft_wrap=True)  # a line that is copied has no breaks
 
 
 def _print_comparison(rows: "Sequence[ComparedRow]", *, leaked: int) -> None:

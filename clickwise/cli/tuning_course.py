@@ -40,7 +40,11 @@ class TuneCommand:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     rate: float = 0.0
+    head_rate: float = 3e-4
+    dropout: float = 0.2
+    weight_decay: float = 0.01
     smoothing: float = 0.1
+    warmup: float = 0.1
     epochs: int = 4
     patience: int = 3
     tokens: int = 32
@@ -60,6 +64,10 @@ def course_of(command: TuneCommand) -> "Course":
         method=Method(command.method),
         sizes=Sizes(rank=command.rank, matrices=Matrices(command.matrices)),
         rate=command.rate,
+        head_rate=command.head_rate,
+        dropout=command.dropout,
+        weight_decay=command.weight_decay,
+        warmup=command.warmup,
         optimizer=Optimizer(command.optimizer),
         schedule=Schedule(command.schedule),
         smoothing=command.smoothing,

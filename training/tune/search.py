@@ -9,6 +9,7 @@ from training.tune.course import Course
 from training.tune.task import Task
 
 Values = dict[str, float]
+_DIGITS = 4  # what is tried is what a person can write down and give to another command
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def searched(
             "smoothing": trial.suggest_float("smoothing", 0.0, 0.2),
             "warmup": trial.suggest_float("warmup", 0.0, 0.3),
         }
-
+        values = {name: float(f"{value:.{_DIGITS}g}") for name, value in values.items()}
         seen: list[Epoch] = []
 
         def follow(epoch: Epoch) -> None:

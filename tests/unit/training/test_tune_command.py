@@ -1,7 +1,9 @@
 """`clickwise tune` and `train once --encoder`: what is written serves, and faults take one line."""
 
 import json
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.training import TrainCommand
 from clickwise.cli.training_data import live_model
 from clickwise.cli.training_encoder import text_of
-from clickwise.cli.tuning_course import TuneCommand
+from clickwise.cli.tuning_course import TuneCommand, course_of
 from clickwise.cli.tuning_written import written
 from clickwise.cli.wiring import encoder_of
 from clickwise.encoder import open_encoder
@@ -25,8 +27,13 @@ from tests.unit.training.tuning import clicked, headlines, task
 from training.evaluation.lived import plan_lived
 from training.tune.classify import tune
 from training.tune.compare import read_rows
+from training.tune.course import Course
 
 QUICK = ("--epochs", "1", "--precision", "fp32")
+OTHER_VALUES = {
+    "rate": 0.0001, "head_rate": 0.0007, "dropout": 0.35, "weight_decay": 0.07, "smoothing": 0.03,
+    "warmup": 0.25,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -106,15 +113,94 @@ def test_an_encoder_that_cannot_serve_leaves_the_one_before(tmp_path, capsys):
     assert (out / "model.safetensors").read_bytes() == before
 
 
-def test_a_tuning_is_a_run_beside_the_trainings(tmp_path):
+def runs(tmp_path):
+    """All runs in the registry of the tests' home, newest first."""
     from clickwise.cli.registry import registry_of
 
+    client = registry_of(load({"CLICKWISE_HOME": str(tmp_path / "home")}))._client
+    return client.search_runs([client.get_experiment_by_name("clickwise").experiment_id])
+
+
+def options(values):
+    return [part for name, value in values.items()
+            for part in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", [("classify",), ("distill", "--teachers", "head,lora")], ids=lambda one: one[0]
+)
+def test_what_a_search_tries_can_be_given_to_a_tuning(tmp_path, command):
+    train = labelled(tmp_path / "a.tsv", 60)
+    name, *rest = command
+
+    run(["tune", name, train, "--out", str(tmp_path / "out"), *rest, *QUICK,
+         *options(OTHER_VALUES)])  # fmt: skip
+
+    params = runs(tmp_path)[-1].data.params
+    assert {name: float(params[name]) for name in OTHER_VALUES} == OTHER_VALUES
+
+
+def test_each_value_makes_another_comparison(tmp_path):
+    train, test = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "b.tsv", 20, seed=1)
+    rows = tmp_path / "rows.jsonl"
+    given = ("tune", "compare", train, "--test", test, "--rows", "knn", "--out", str(rows), *QUICK)
+
+    for values in ({}, *({name: value} for name, value in OTHER_VALUES.items())):
+        assert run([*given, *options(values)]) == Exit.DONE
+
+    assert len({row.task for row in read_rows(rows)}) == 1 + len(OTHER_VALUES)
+
+
+def test_a_command_without_values_has_the_courses_own():
+    assert course_of(TuneCommand(texts=Path("a.tsv"), precision="fp32")) == Course()
+
+
+def test_a_search_ends_with_the_command_that_does_what_its_best_trial_did(tmp_path, capsys):
+    train, dev = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "my dev.tsv", 20, seed=1)
+    report = tmp_path / "report.json"
+    found = ("--trials", "3", "--dev", dev, "--seed", "5", "--json", str(report))
+
+    code = run(["tune", "search", train, *found, *QUICK])
+
+    told = json.loads(report.read_text())
+    (line,) = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("as the best: clickwise tune classify ")
+    ]
+    _, _, command = line.partition("as the best: clickwise ")
+    assert code == Exit.DONE
+    assert command == f"tune classify {shlex.quote(train)} --out tuned {told['options']}"
+    given = shlex.split(told["options"])
+    named = dict(zip(given[::2], given[1::2], strict=True))
+    same = {"--dev": dev, "--seed": "5", "--epochs": "1", "--method": "lora", "--precision": "fp32"}
+    assert same.items() <= named.items()
+    for name, value in told["best"]["values"].items():
+        assert float(named[f"--{name.replace('_', '-')}"]) == value
+    assert all(float(f"{value:.4g}") == value
+               for one in told["trials"] for value in one["values"].values())  # fmt: skip
+    named["--out"] = str(tmp_path / "out")
+    run(["tune", "classify", train, *(part for pair in named.items() for part in pair)])
+    params = runs(tmp_path)[0].data.params
+    assert {name: float(params[name]) for name in OTHER_VALUES} == told["best"]["values"]
+
+
+def test_a_search_for_what_becomes_no_encoder_ends_with_a_comparison(tmp_path, capsys):
+    train = labelled(tmp_path / "a.tsv", 60)
+
+    run(["tune", "search", train, "--trials", "1", "--method", "prefix", *QUICK])
+
+    out = capsys.readouterr().out
+    assert "tune classify" not in out
+    assert "--test TEST --out rows.jsonl --rows prefix" in out
+
+
+def test_a_tuning_is_a_run_beside_the_trainings(tmp_path):
     train = labelled(tmp_path / "a.tsv", 60)
 
     run(["tune", "classify", train, "--out", str(tmp_path / "out"), *QUICK])
 
-    client = registry_of(load({"CLICKWISE_HOME": str(tmp_path / "home")}))._client
-    (found,) = client.search_runs([client.get_experiment_by_name("clickwise").experiment_id])
+    (found,) = runs(tmp_path)
     assert found.data.tags["kind"] == "tuning"
     assert found.data.params["method"] == "lora"
     assert found.data.metrics["dev_macro_f1"] > 0.5
