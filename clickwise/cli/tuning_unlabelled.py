@@ -15,6 +15,7 @@ from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
 from clickwise.cli.tuning_course import TuneCommand, course_of, tracked, weights_of
 from clickwise.cli.tuning_folder import REPORT, check_out, made_whole
+from clickwise.cli.tuning_written import print_way_to_serve
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -101,10 +102,10 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
     console().print(
         Text(
             f"held-out loss {report.before:.4f} before, {report.after:.4f} after"
-            f" ({report.held} texts, {report.seconds:.0f} s); set"
-            f" CLICKWISE_ENCODER_MODEL={command.out}"
+            f" ({report.held} texts, {report.seconds:.0f} s)"
         )
     )
+    print_way_to_serve(command.out)
     return Exit.DONE
 
 
@@ -151,11 +152,9 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
         )  # fmt: skip
         _write(command, story.weights, report, follow)
     console().print(
-        Text(
-            f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s; set"
-            f" CLICKWISE_ENCODER_MODEL={command.out}"
-        )
+        Text(f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s")
     )
+    print_way_to_serve(command.out)
     return Exit.DONE
 
 

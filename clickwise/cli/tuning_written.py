@@ -1,5 +1,6 @@
 """What a tuning leaves: encoder, classifier and report in its folder, and figures on the screen."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,25 @@ def finish(command: TuneCommand, report: TuneReport) -> int:
         out.print(
             Text(
                 f"as it serves (int8, {report.served.encoder}): accuracy {served.accuracy:.4f},"
-                f" macro F1 {served.macro_f1:.4f}; set CLICKWISE_ENCODER_MODEL={command.out}"
+                f" macro F1 {served.macro_f1:.4f}"
+            )
+        )
+    print_way_to_serve(command.out)
+    if report.served is not None:
+        out.print(
+            Text(
+                "its classifier gives topics where CLICKWISE_ENCODER_MODEL names that folder: set"
+                " it once a model of this encoder is live"
             )
         )
     return Exit.DONE
+
+
+def print_way_to_serve(folder: Path) -> None:
+    """Say how the encoder in `folder` comes to serve: with a model, through the gate.
+
+    The path is whole: it is kept with the model, and read where other processes run.
+    """
+    given = shlex.quote(str(folder.resolve()))
+    told = f"through the gate, with a model: clickwise train once --encoder {given}"
+    console().print(Text(told), soft_wrap=True)  # a line that is copied has no breaks

@@ -1,11 +1,15 @@
 """`train once --encoder`: a model that reads the items with another text encoder comes to serve."""
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 
 import pytest
 
 from clickwise.testing.tiny_bert import write_tiny_bert
-from tests.integration.test_train_command import clickwise, write_site
+from tests.integration.test_train_command import clickwise, environment, write_site
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +59,34 @@ def test_it_serves_once_the_items_are_encoded_anew(trained):
     assert live["indexed"] == 60
     assert answer["model"] == outcome["version"]
     assert len(answer["items"]) == 10
+
+
+def test_the_command_that_a_tuning_ends_with_takes_its_encoder_through_the_gate(trained, tmp_path):
+    home, encoder, _, _ = trained
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"story number {place} of the town\n" for place in range(40)))
+    tuned = subprocess.run(
+        [sys.executable, "-m", "clickwise.cli", "tune", "mlm", "texts.txt", "--out", "tuned",
+         "--epochs", "1", "--home", str(home)],
+        env={**environment(), "CLICKWISE_ENCODER_MODEL": str(encoder),
+             "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )  # fmt: skip
+    assert tuned.returncode == 0, tuned.stderr
+    _, _, command = tuned.stdout.partition("through the gate, with a model: clickwise ")
+
+    done = clickwise(
+        *shlex.split(command), "--epochs", "1", "--dimension", "8", "--width", "16",
+        "--json", str(tmp_path / "outcome.json"), home=home,
+    )  # fmt: skip
+
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    folder = home / "models" / "bundles" / outcome["version"]
+    assert done.returncode in {0, 1}, done.stderr
+    assert json.loads((folder / "manifest.json").read_text())["encoder"].startswith("tuned-")
+    assert outcome["verdict"]["conditions"]
+    assert f"judging {outcome['version']}" in done.stderr

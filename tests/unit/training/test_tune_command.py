@@ -50,6 +50,26 @@ def labelled(path, number, *, seed=0):
     return str(path)
 
 
+def clicks(path):
+    """A file that `clickwise import` reads: six people who took items one after the other."""
+    rows = [
+        {"id": f"i{place}", "kind": "news", "title": f"game number {place}"} for place in range(12)
+    ]
+    rows += [
+        {
+            "id": f"e{user}-{step}",
+            "user": f"u{user}",
+            "item": f"i{(user + step) % 12}",
+            "type": "click",
+            "time": f"2026-01-{1 + step:02d}T00:00:{user:02d}Z",
+        }
+        for step in range(8)
+        for user in range(6)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
 def test_what_is_tuned_opens_as_an_encoder_with_its_classifier(tmp_path):
     train, test = labelled(tmp_path / "a.tsv", 80), labelled(tmp_path / "b.tsv", 20, seed=1)
     out, report = tmp_path / "out", tmp_path / "report.json"
@@ -214,6 +234,23 @@ def test_texts_alone_and_events_alone_give_an_encoder_too(tmp_path):
     assert code == Exit.DONE
     assert json.loads((tmp_path / "out" / "report.json").read_text())["held"] == 3
     assert open_encoder(model=str(tmp_path / "out"), device="cpu", cache=tmp_path / "c").dimension
+
+
+@pytest.mark.parametrize("command", ["classify", "mlm", "contrast"])
+def test_what_writes_an_encoder_ends_with_its_way_through_the_gate(
+    tmp_path, monkeypatch, capsys, command
+):
+    monkeypatch.chdir(tmp_path)
+    labelled(tmp_path / "a.tsv", 60)
+    site = clicks(tmp_path / "site.jsonl")
+    read, *quick = (str(site), "--epochs", "1") if command == "contrast" else ("a.tsv", *QUICK)
+
+    code = run(["tune", command, read, "--out", "my out", "--rate", "1e-4", *quick])
+
+    out = capsys.readouterr().out
+    way = f"clickwise train once --encoder {shlex.quote(str(tmp_path / 'my out'))}"
+    assert code == Exit.DONE
+    assert f"through the gate, with a model: {way}" in out.splitlines()
 
 
 def test_a_comparison_is_written_row_by_row_and_drawn(tmp_path):
