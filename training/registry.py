@@ -33,6 +33,7 @@ CARD = "card.md"  # the model card in it
 _VERSION, _VECTORS, _OUTCOME, _QUALITY, _PRECISION = (
     "bundle", "vectors", "gate", "quality", "precision",
 )  # fmt: skip
+_PARENT = "mlflow.parentRunId"  # MLflow's own tag
 _MOST = 500
 
 
@@ -66,10 +67,17 @@ class Registry:
         self._artifacts = artifacts
 
     @contextmanager
-    def run(self, name: str, *, tags: Mapping[str, str]) -> "Iterator[Run]":
-        """A run that ends with the block: FINISHED, or FAILED where it raises."""
+    def run(
+        self, name: str, *, tags: Mapping[str, str], within: "Run | None" = None
+    ) -> "Iterator[Run]":
+        """A run that ends with the block: FINISHED, or FAILED where it raises. MLflow shows it
+        below the one that it is `within`.
+        """
+        parent = {} if within is None else {_PARENT: within.id}
         with translated():
-            found = self._client.create_run(self._experiment, run_name=name, tags=dict(tags))
+            found = self._client.create_run(
+                self._experiment, run_name=name, tags={**tags, **parent}
+            )
         run = Run(self._client, found.info.run_id, found.info.artifact_uri)
         try:
             yield run

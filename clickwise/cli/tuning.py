@@ -1,8 +1,9 @@
 """`clickwise tune classify|distill`: tuned on labelled texts, and written.
 
 A tuning of this command is a run in MLflow beside the trainings: its parameters, a curve of loss
-and dev macro F1, and the report. `<OUT>/.work` holds checkpoints until it is done; a command that
-was killed goes on from there, also where it was killed while it wrote its results.
+and dev macro F1, and the report (`clickwise.cli.tuning_runs`). `<OUT>/.work` holds checkpoints
+until it is done; a command that was killed goes on from there, also where it was killed while it
+wrote its results.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,17 +14,16 @@ from clickwise.cli.following import Whole
 from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
 from clickwise.cli.tuning_course import (
-    Note,
     TuneCommand,
     begin,
     course_of,
     read_parts,
     ready,
-    tracked,
     weights_of,
 )
 from clickwise.cli.tuning_folder import WORK, check_out
-from clickwise.cli.tuning_written import finish, written
+from clickwise.cli.tuning_runs import Note, parameters_of, tracked
+from clickwise.cli.tuning_written import figures, finish, written
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -51,11 +51,16 @@ def classify(settings: Settings, command: TuneCommand) -> int:
         course = course_of(command)
         task = ready(weights, parts, course, follow)
         work = command.out / WORK
-        with tracked(settings, f"tune-{command.method}", course) as note:
+        with tracked(settings, f"tune-{command.method}", course) as run:
             tuned = tune(
-                task.base, task.lessons(), course, watch=_watcher(course, follow, note), work=work
+                task.base,
+                task.lessons(),
+                course,
+                watch=_watcher(course, follow, run.note),
+                work=work,
             )
             report = written(settings, command, task, tuned, follow)
+            run.report(report, figures(report))
     return finish(command, report)
 
 
@@ -79,24 +84,29 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
         task = ready(weights, parts, course, follow)
         work = command.out / WORK
         heard = []
-        with tracked(settings, "tune-distill", course) as note:
+        with tracked(settings, "tune-distill", course) as run:
             for name in names:
                 own = way(name, course)
-                teacher = tune(
-                    task.base,
-                    task.lessons(),
-                    own,
-                    watch=_watcher(own, follow, _unnoted, of=f"{name}: "),
-                    work=work / name,
-                )
+                with run.within(name, parameters_of(own)) as part:
+                    teacher = tune(
+                        task.base,
+                        task.lessons(),
+                        own,
+                        watch=_watcher(own, follow, part.note, of=f"{name}: "),
+                        work=work / name,
+                    )
                 with casting(own, teacher.network):
                     heard.append(logits(teacher.network, task.train_rows))
             lessons = task.lessons(lessons_from(averaged(heard), task.lessons().targets_NC))
             tuned = tune(
-                task.base, lessons, course, watch=_watcher(course, follow, note, of="student: "),
+                task.base,
+                lessons,
+                course,
+                watch=_watcher(course, follow, run.note, of="student: "),
                 work=work / "student",
-            )  # fmt: skip
+            )
             report = written(settings, command, task, tuned, follow)
+            run.report(report, figures(report))
     return finish(command, report)
 
 
@@ -105,10 +115,6 @@ def _goes_on(command: TuneCommand) -> str:
         f"stopped: {command.out} holds the results that it held before; the same command goes on"
         " from its last checkpoint"
     )
-
-
-def _unnoted(step: int, figures: dict[str, float]) -> None:
-    del step, figures
 
 
 def _refuse_what_does_not_fold(command: TuneCommand) -> None:

@@ -16,6 +16,7 @@ from clickwise.cli.output import console, print_table
 from clickwise.cli.stopping import signals_unwind
 from clickwise.cli.training import bar, be_quiet
 from clickwise.cli.tuning_course import TuneCommand, begin, course_of, read_parts, ready, weights_of
+from clickwise.cli.tuning_runs import TuningRun, figures_of, tracked
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from training.tune.classify import Epoch
     from training.tune.compare import ComparedRow
     from training.tune.search import Trial
+
+
+class ComparisonReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows that the command printed, those of earlier calls too."""
+
+    rows: "tuple[ComparedRow, ...]"
 
 
 def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
@@ -45,11 +52,20 @@ def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
         cache = command.out.with_suffix(".vectors.npz")
         task = ready(weights, parts, course, follow, cache=cache)
 
+        epochs: dict[str, list[Epoch]] = {}
+
         def watch(name: str, epoch: "Epoch | None") -> None:
             told = "" if epoch is None else f", epoch {epoch.number}: {epoch.quality:.4f}"
             follow(f"{name}{told}", names.index(name) / len(names))
+            epochs.setdefault(name, []).extend([] if epoch is None else [epoch])
 
-        made = run(task, course, rows=names, file=command.out, watch=watch)
+        with tracked(settings, "tune-compare", course) as noted:
+
+            def keep(row: "ComparedRow") -> None:
+                _note_row(noted, row, epochs.get(row.name, []))
+
+            made = run(task, course, rows=names, file=command.out, watch=watch, keep=keep)
+            noted.report(ComparisonReport(rows=tuple(made)), {})
     if command.png is not None:
         from training.tune.pictures import comparison_png
 
@@ -83,15 +99,20 @@ def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
         task = ready(weights, parts, course, follow)
         tried: list[Trial] = []
 
-        def watch(trial: "Trial") -> None:
-            tried.append(trial)
-            follow(f"trial {len(tried)}: {trial.quality:.4f}", len(tried) / trials)
+        with tracked(settings, "tune-search", course) as noted:
 
-        found = searched(task, course, trials=trials, watch=watch)
-        best = best_of(found)
-        report = SearchReport(
-            seed=command.seed, options=_options(command, best), best=best, trials=tuple(found)
-        )
+            def watch(trial: "Trial") -> None:
+                tried.append(trial)
+                follow(f"trial {len(tried)}: {trial.quality:.4f}", len(tried) / trials)
+                with noted.within(f"trial-{len(tried)}", trial.values) as part:
+                    part.note(0, {"dev_macro_f1": trial.quality, "seconds": trial.seconds})
+
+            found = searched(task, course, trials=trials, watch=watch)
+            best = best_of(found)
+            report = SearchReport(
+                seed=command.seed, options=_options(command, best), best=best, trials=tuple(found)
+            )
+            noted.report(report, {"dev_macro_f1": best.quality})
     if command.json is not None:
         write_json(command.json, report)
     names = sorted(report.best.values)
@@ -138,6 +159,22 @@ def _print_command(command: TuneCommand, options: str) -> None:
         rest = options.replace("--method", "--rows", 1)
         told = f"as the best: clickwise tune compare {texts} --test TEST --out rows.jsonl {rest}"
     console().print(Text(told), soft_wrap=True)  # a line that is copied has no breaks
+
+
+def _note_row(noted: TuningRun, row: "ComparedRow", epochs: "Sequence[Epoch]") -> None:
+    with noted.within(row.name, {"way": row.name}) as part:
+        for epoch in epochs:
+            part.note(epoch.number, {"loss": epoch.loss, "epoch_dev_macro_f1": epoch.quality})
+        part.report(
+            row,
+            {
+                **figures_of("test", row.test),
+                "dev_macro_f1": row.dev_macro_f1,
+                "trained": row.trained,
+                "seconds": row.seconds,
+                "peak_bytes": row.peak_bytes,
+            },
+        )
 
 
 def _print_comparison(rows: "Sequence[ComparedRow]", *, leaked: int) -> None:

@@ -1,22 +1,18 @@
-"""What the commands of `clickwise tune` share: the command line, its course, weights, a run."""
+"""What the commands of `clickwise tune` share: the command line, its course, texts and weights."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickwise import logs
 from clickwise.bench.report import check_writable
 from clickwise.cli import homes
-from clickwise.cli.registry import registry_of
 from clickwise.cli.training import Follow
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
     from clickwise.encoder.weights import EncoderWeights
-    from training.registry import Run
     from training.tune.course import Course
     from training.tune.parts import Parts
     from training.tune.task import Task
@@ -145,23 +141,3 @@ def ready(
 
     follow("encoding texts as they are", 0.0)
     return task_of(weights, parts, course, cache=cache)
-
-
-Note = Callable[[int, dict[str, float]], None]
-
-
-@contextmanager
-def tracked(settings: Settings, name: str, course: object) -> Iterator[Note]:
-    """A run in MLflow with the course's parameters; what is called notes figures of a step."""
-    homes.make_home(settings)
-    with registry_of(settings).run(name, tags={"kind": "tuning"}) as run:
-        run.params({key: str(value) for key, value in _flat(course).items()})
-        yield _noter(run)
-
-
-def _noter(run: "Run") -> Note:
-    return lambda step, figures: run.figures(figures, step=step)
-
-
-def _flat(course: object) -> dict[str, object]:
-    return asdict(course)  # type: ignore[call-overload, no-any-return]

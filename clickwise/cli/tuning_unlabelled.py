@@ -13,8 +13,9 @@ from clickwise.cli.extras import train_extra
 from clickwise.cli.output import console
 from clickwise.cli.stopping import signals_unwind, stop_is_said
 from clickwise.cli.training import Follow, bar, be_quiet
-from clickwise.cli.tuning_course import TuneCommand, course_of, tracked, weights_of
+from clickwise.cli.tuning_course import TuneCommand, course_of, weights_of
 from clickwise.cli.tuning_folder import REPORT, check_out, made_whole
+from clickwise.cli.tuning_runs import tracked
 from clickwise.cli.tuning_written import print_way_to_serve
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
@@ -85,20 +86,21 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
             "control": course.head_epochs,
             "encoder": course.head_epochs + course.epochs,
         }
-        with tracked(settings, "tune-mlm", course) as note:
+        with tracked(settings, "tune-mlm", course) as run:
 
             def watch(epoch: "MlmEpoch") -> None:
                 told = f"{epoch.stage}, epoch {epoch.number}: held-out loss {epoch.held_loss:.4f}"
                 step = epoch.number + before[epoch.stage]
                 follow(told, step / (before["encoder"] + course.epochs))
-                note(step, {"loss": epoch.loss, "held_loss": epoch.held_loss})
+                run.note(step, {"loss": epoch.loss, "held_loss": epoch.held_loss})
 
             story = pretrained(base, learned, held, course, fixed=fixed_of(weights), watch=watch)
-        report = MlmReport(
-            texts=len(learned), held=len(held), before=story.before, after=story.after,
-            seconds=story.seconds,
-        )  # fmt: skip
-        _write(command, story.weights, report, follow)
+            report = MlmReport(
+                texts=len(learned), held=len(held), before=story.before, after=story.after,
+                seconds=story.seconds,
+            )  # fmt: skip
+            _write(command, story.weights, report, follow)
+            run.report(report, {"held_loss_before": report.before, "held_loss_after": report.after})
     console().print(
         Text(
             f"held-out loss {report.before:.4f} before, {report.after:.4f} after"
@@ -136,21 +138,22 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
             max_tokens=command.tokens,
             seed=command.seed,
         )
-        with tracked(settings, "tune-contrast", course) as note:
+        with tracked(settings, "tune-contrast", course) as run:
 
             def watch(epoch: int, loss: float) -> None:
                 follow(f"epoch {epoch}: loss {loss:.4f}", epoch / course.epochs)
-                note(epoch, {"loss": loss})
+                run.note(epoch, {"loss": loss})
 
             try:
                 story = contrasted(weights, read, course, watch=watch)
             except ValueError as error:
                 raise ConfigurationError(str(error)) from error
-        report = ContrastReport(
-            pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
-            seconds=story.seconds,
-        )  # fmt: skip
-        _write(command, story.weights, report, follow)
+            report = ContrastReport(
+                pairs=story.num_pairs, losses=story.losses, trained=story.num_trained,
+                seconds=story.seconds,
+            )  # fmt: skip
+            _write(command, story.weights, report, follow)
+            run.report(report, {"pairs": report.pairs, "trained": report.trained})
     console().print(
         Text(f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s")
     )

@@ -14,6 +14,7 @@ from clickwise.cli.output import console, print_table
 from clickwise.cli.training import Follow
 from clickwise.cli.tuning_course import TuneCommand
 from clickwise.cli.tuning_folder import REPORT, made_whole
+from clickwise.cli.tuning_runs import figures_of
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,6 +102,20 @@ def _written(
     )
     write_json(folder / REPORT, report)
     return report
+
+
+def figures(report: TuneReport) -> dict[str, float]:
+    """What runs are compared by: of dev, test, and each as it serves."""
+    served = report.served
+    return {
+        **figures_of("kept_dev", report.dev),  # dev_macro_f1 is the curve
+        **figures_of("test", report.test),
+        **({} if served is None else figures_of("served_dev", served.dev)),
+        **({} if served is None else figures_of("served_test", served.test)),
+        "trained": report.trained,
+        "seconds": report.seconds,
+        "peak_bytes": report.peak_bytes,
+    }
 
 
 def finish(command: TuneCommand, report: TuneReport) -> int:

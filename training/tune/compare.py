@@ -60,6 +60,7 @@ class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Watch = Callable[[str, Epoch | None], None]
+Keep = Callable[[ComparedRow], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,10 @@ def compare(
     rows: Sequence[str],
     file: Path,
     watch: Watch = lambda _name, _epoch: None,
+    keep: Keep = lambda _row: None,
 ) -> list[ComparedRow]:
-    """All of `rows`, in their order; `file` (JSON lines) has each once it is made.
+    """All of `rows`, in their order; `file` (JSON lines) has each once it is made, and `keep` is
+    told of it.
 
     Rows of another task in the file (other texts, encoder or course) are not taken for these.
     """
@@ -100,6 +103,7 @@ def compare(
         row = _row(name, task, made, wall=time.perf_counter() - begun)
         done[name] = msgspec.structs.replace(row, task=mark)
         _append(file, done[name])
+        keep(done[name])
     return [done[name] for name in rows]
 
 

@@ -215,15 +215,94 @@ def test_a_search_for_what_becomes_no_encoder_ends_with_a_comparison(tmp_path, c
     assert "--test TEST --out rows.jsonl --rows prefix" in out
 
 
-def test_a_tuning_is_a_run_beside_the_trainings(tmp_path):
-    train = labelled(tmp_path / "a.tsv", 60)
+def report_of(found):
+    return json.loads((Path(found.info.artifact_uri) / "report.json").read_text())
 
-    run(["tune", "classify", train, "--out", str(tmp_path / "out"), *QUICK])
+
+def test_a_tuning_is_a_run_beside_the_trainings_with_its_report(tmp_path):
+    train, test = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "b.tsv", 20, seed=1)
+    out = tmp_path / "out"
+
+    run(["tune", "classify", train, "--test", test, "--out", str(out), "--rate", "1e-4", *QUICK])
 
     (found,) = runs(tmp_path)
+    kept, metrics = json.loads((out / "report.json").read_text()), found.data.metrics
     assert found.data.tags["kind"] == "tuning"
     assert found.data.params["method"] == "lora"
-    assert found.data.metrics["dev_macro_f1"] > 0.5
+    assert report_of(found) == kept
+    assert {one["name"] for one in kept["test"]["classes"]} == {"money", "sport"}
+    assert metrics["kept_dev_macro_f1"] == kept["dev"]["macro_f1"]
+    assert metrics["dev_macro_f1"] > 0.5
+    assert metrics["test_accuracy"] == kept["test"]["accuracy"]
+    assert metrics["test_macro_f1"] == kept["test"]["macro_f1"]
+    assert metrics["served_test_macro_f1"] == kept["served"]["test"]["macro_f1"]
+
+
+def parts_and_whole(tmp_path):
+    """The runs within the only other one, by name, and that one."""
+    found = runs(tmp_path)
+    (whole,) = (one for one in found if "mlflow.parentRunId" not in one.data.tags)
+    parts = {one.info.run_name: one for one in found if one is not whole}
+    assert {one.data.tags["mlflow.parentRunId"] for one in parts.values()} == {whole.info.run_id}
+    return parts, whole
+
+
+def test_a_comparison_is_a_run_with_one_for_each_row(tmp_path):
+    train, test = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "b.tsv", 20, seed=1)
+    file = tmp_path / "rows.jsonl"
+    named = ("--rows", "knn,adapter", "--out", str(file))
+
+    run(["tune", "compare", train, "--test", test, *named, *QUICK])
+
+    parts, whole = parts_and_whole(tmp_path)
+    rows = {row.name: row for row in read_rows(file)}
+    assert whole.info.run_name == "tune-compare"
+    assert [row["name"] for row in report_of(whole)["rows"]] == ["knn", "adapter"]
+    assert set(parts) == {"knn", "adapter"}
+    for name, part in parts.items():
+        assert part.data.metrics["test_macro_f1"] == rows[name].test.macro_f1
+        assert report_of(part)["test"]["classes"][0]["name"] == "money"
+    assert parts["adapter"].data.metrics["loss"] > 0.0
+
+
+def test_a_search_is_a_run_with_one_for_each_trial(tmp_path):
+    train = labelled(tmp_path / "a.tsv", 60)
+
+    run(["tune", "search", train, "--trials", "2", *QUICK])
+
+    parts, whole = parts_and_whole(tmp_path)
+    told = report_of(whole)
+    assert whole.data.metrics["dev_macro_f1"] == told["best"]["quality"]
+    assert set(parts) == {"trial-1", "trial-2"}
+    for place, trial in enumerate(told["trials"], 1):
+        params = parts[f"trial-{place}"].data.params
+        assert {name: float(value) for name, value in params.items()} == trial["values"]
+        assert parts[f"trial-{place}"].data.metrics["dev_macro_f1"] == trial["quality"]
+
+
+def test_teachers_are_runs_within_that_of_their_student(tmp_path):
+    train = labelled(tmp_path / "a.tsv", 60)
+    named = ("--teachers", "head,lora", "--out", str(tmp_path / "out"), "--rate", "1e-4")
+
+    run(["tune", "distill", train, *named, *QUICK])
+
+    parts, whole = parts_and_whole(tmp_path)
+    assert {name: one.data.params["method"] for name, one in parts.items()} == {
+        "head": "head", "lora": "lora",
+    }  # fmt: skip
+    assert all("dev_macro_f1" in one.data.metrics for one in parts.values())
+    assert report_of(whole) == json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_what_pre_training_did_is_in_its_run(tmp_path):
+    texts = labelled(tmp_path / "a.tsv", 60)
+
+    run(["tune", "mlm", texts, "--out", str(tmp_path / "out"), *QUICK])
+
+    (found,) = runs(tmp_path)
+    kept = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report_of(found) == kept
+    assert found.data.metrics["held_loss_after"] == kept["after"]
 
 
 def test_texts_alone_and_events_alone_give_an_encoder_too(tmp_path):
