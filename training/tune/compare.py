@@ -35,6 +35,7 @@ ATTACK = 0.03
 ATTACK_STEPS = 3  # FreeLB's
 # Beside all six matrices of a layer, with a rank that learns about as much as beside two.
 _WIDE_RANK = 5
+_MLM_RATE = 5e-5  # bolder than of `tune mlm`: no int8 form is made of it, and classes alone count
 _VOICES = "voices"
 
 
@@ -303,7 +304,7 @@ def _after_mlm(task: Task, course: Course, watch: Watch) -> _Made:
         task.base,
         task.train_rows,
         task.dev_rows,
-        MlmCourse(seed=course.seed, bf16=course.bf16, device=course.device),
+        MlmCourse(rate=_MLM_RATE, seed=course.seed, bf16=course.bf16, device=course.device),
         fixed=task.fixed,
         watch=lambda _: None,
     )

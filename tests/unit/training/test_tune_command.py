@@ -332,6 +332,19 @@ def test_what_writes_an_encoder_ends_with_its_way_through_the_gate(
     assert f"through the gate, with a model: {way}" in out.splitlines()
 
 
+def test_pre_training_is_as_gentle_as_its_help_says_where_nothing_else_is_asked(tmp_path, capsys):
+    texts = labelled(tmp_path / "a.tsv", 60)
+
+    run(["tune", "mlm", "--help"])
+    run(["tune", "mlm", texts, "--out", str(tmp_path / "out"), "--precision", "fp32"])
+
+    (found,) = runs(tmp_path)
+    params = found.data.params
+    assert float(params["rate"]) <= 2e-5
+    assert int(params["epochs"]) == 2
+    assert f"0: {params['rate']}." in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_comparison_is_written_row_by_row_and_drawn(tmp_path):
     train, test = labelled(tmp_path / "a.tsv", 60), labelled(tmp_path / "b.tsv", 20, seed=1)
     rows, picture = tmp_path / "rows.jsonl", tmp_path / "rows.png"
