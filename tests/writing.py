@@ -44,7 +44,7 @@ class Kept:
         self.budget = budget
         self.judge = judge if judge is not None else self._accept
         self.terms = {
-            "segments": 2, "languages": (), "half_life_seconds": 3 * 86_400.0, "rejections": 100,
+            "segments": 2, "half_life_seconds": 3 * 86_400.0, "rejections": 100,
             "gate": "gate-1", **terms,
         }  # fmt: skip
         self.judged = []

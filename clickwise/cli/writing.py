@@ -83,7 +83,6 @@ def keeper_of(
         clock=clock,
         terms=Terms(
             segments=settings.texts_segments,
-            languages=tuple(filter(None, settings.texts_languages.split(","))),
             half_life_seconds=settings.trending_half_life_hours * 3600.0,
             rejections=settings.texts_rejections,
             gate=METHOD,

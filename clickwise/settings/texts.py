@@ -45,13 +45,6 @@ class TextsSettings(TrainingSettings, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=16, description="Most groups of readers that an item is written for."),
     ] = 2
-    texts_languages: Annotated[
-        str,
-        Meta(
-            pattern="^([a-z]{2,3}(,[a-z]{2,3}){0,7})?$",
-            description="Comma-separated, such as en,pt: written in beside an item's own language.",
-        ),
-    ] = ""
     texts_holdout: Annotated[
         float,
         Meta(

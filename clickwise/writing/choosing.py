@@ -12,7 +12,7 @@ from clickwise.state.port import State
 from clickwise.state.text_port import Candidate
 from clickwise.writing.demand import expected_views, priority
 from clickwise.writing.readers import shares_of
-from clickwise.writing.segments import OWN, Chosen, Segment, Shares, segments_of
+from clickwise.writing.segments import FOR_ALL, Chosen, Shares, segments_of
 from clickwise.writing.source import LanguageOf, Recipe, item_of
 from clickwise.writing.suspects import Place
 
@@ -27,7 +27,6 @@ class Terms:
     """What the site wants: see the settings of these names."""
 
     segments: int
-    languages: tuple[str, ...]
     half_life_seconds: float
     rejections: int
     gate: str  # the gate's method: part of the recipe
@@ -81,28 +80,26 @@ class Chooser:
             UnavailableError: the database does not answer.
         """
         self._read_shares()
-        segments = [Segment(language) for language in (OWN, *self._terms.languages)]
-        self._count(segments)
-        pairs: list[Pair] = []
-        for segment in segments:
-            due = self._texts.due(
-                segment.key, self._recipe.name, guessed=self._recipe.guessed, limit=QUEUE
-            )
-            pairs += [self._pair(one, Chosen(segment, "", 1.0)) for one in _readable(due)]
+        self._count()
+        due = self._texts.due(
+            FOR_ALL.segment.key, self._recipe.name, guessed=self._recipe.guessed, limit=QUEUE
+        )
+        pairs = [self._pair(one, FOR_ALL) for one in _readable(due)]
         pairs += self._for_topics()
         pairs.sort(
             key=lambda pair: (self._is_suspected(pair.place), -priority(pair.views, pair.chosen))
         )
         return pairs[:QUEUE]
 
-    def _count(self, segments: Sequence[Segment]) -> None:
+    def _count(self) -> None:
         now = self._clock.monotonic()
         if now < self._counted_until:
             return
         self._counted_until = now + COUNTED_FOR_SECONDS
-        name, guessed = self._recipe.name, self._recipe.guessed
         metrics.text_backlog.set(
-            max(self._texts.count_due(one.key, name, guessed=guessed) for one in segments)
+            self._texts.count_due(
+                FOR_ALL.segment.key, self._recipe.name, guessed=self._recipe.guessed
+            )
         )
 
     def _for_topics(self) -> list[Pair]:
@@ -118,10 +115,7 @@ class Chooser:
         for one in popular:
             assert one.body is not None  # noqa: S101  # the query says so
             chosen = segments_of(
-                item_of(one.body).subjects,
-                languages=self._terms.languages,
-                shares=self._shares,
-                most=self._terms.segments,
+                item_of(one.body).subjects, shares=self._shares, most=self._terms.segments
             )
             pairs += [
                 self._pair(one, segment)

@@ -19,11 +19,10 @@ _KEPT_CHARACTERS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What is to be written. `language` of the text, `topic` of its readers (empty: everybody)."""
+    """What is to be written, in the item's language. `topic` of its readers (empty: everybody)."""
 
     kind: ItemKind
     source: Source
-    language: str
     topic: str
 
 
@@ -64,7 +63,6 @@ PROBE = Brief(
         body="A new bridge over the river opens on Sunday. People can walk across it for free.",
         language="en",
     ),
-    language="en",
     topic="",
 )
 
@@ -97,15 +95,14 @@ def write_field(
         OverloadedError, UnavailableError, ConfigurationError: see Calls.
     """
     prompt = prompt_of(brief.kind, of)
+    source, language = brief.source, brief.source.language
     written = Written(of, prompt.name)
     for temperature in (prompt.temperature, prompt.again):
         fence = new_fence()
-        messages = messages_of(
-            prompt, brief.source, language=brief.language, topic=brief.topic, fence=fence
-        )
+        messages = messages_of(prompt, source, language=language, topic=brief.topic, fence=fence)
         answer = calls.ask(messages, max_tokens=prompt.max_tokens, temperature=temperature)
         written.tokens += answer.tokens
-        if is_nonsense(answer.text, brief.source, language=brief.language, fence=fence):
+        if is_nonsense(answer.text, source, language=language, fence=fence):
             calls.made_nonsense()
             metrics.texts_made.labels(of.value, "nonsense").inc()
             raise NonsenseError(
@@ -114,7 +111,7 @@ def write_field(
             )
         calls.made_sense()
         text = draft_of(answer, of)
-        judgement = judge(Draft(of, brief.language, text), brief.source, others)
+        judgement = judge(Draft(of, language, text), source, others)
         metrics.texts_made.labels(of.value, judgement.reason or "written").inc()
         if judgement.accepted:
             return dataclasses.replace(written, text=text)

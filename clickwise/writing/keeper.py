@@ -27,7 +27,6 @@ from clickwise.writing.drafting import (
 )
 from clickwise.writing.gate import Field, Source
 from clickwise.writing.recording import Recorder
-from clickwise.writing.segments import OWN
 from clickwise.writing.settling import Settler
 from clickwise.writing.source import (
     LanguageOf,
@@ -162,15 +161,12 @@ class TextKeeper:
         source, guessed = source_by(pair.item, pair.candidate.key, self._language_of)
         if not (pair.item.language or guessed) and self._was_guessed_well(pair, source):
             return
-        segment = pair.chosen.segment
-        language = source.language if segment.language == OWN else segment.language
         written: list[Written] = []
-        shown = is_shown(pair.item, now=self._clock.now())
-        if shown and segment.language != source.language:  # else `own` is the same
-            brief = Brief(pair.item.kind, source, language, pair.chosen.topic)
+        if is_shown(pair.item, now=self._clock.now()):
+            brief = Brief(pair.item.kind, source, pair.chosen.topic)
             decided = self._texts.decisions_of(pair.candidate.key)
             for field in fields_of(source):
-                if not _is_decided(decided, segment.key, field):
+                if not _is_decided(decided, pair.chosen.segment.key, field):
                     others = self._recorder.others(pair.candidate.key, field)
                     written.append(
                         write_field(self._calls, self._judge, brief, field, others=others)

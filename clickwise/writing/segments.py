@@ -1,8 +1,10 @@
 """Whom a text is for: readers of one language with one main topic, never one user.
 
 A segment is `<language>:<topic code>`, `pt:5f3a0c11`; code 0 is everybody who reads that language,
-and the language `own` is the item's, whichever that is. Keys are stable: they hang on the topic's
-name alone. Their number is bounded: per item by `most`, on the site by its topics.
+and the language `own` is the item's, whichever that is. A model writes for `own` alone: a text in
+another language than its item's cannot be checked. A person's words may be for any. Keys are
+stable: they hang on the topic's name alone. Their number is bounded: per item by `most`, on the
+site by its topics.
 
 Which segments an item is worth writing for follows from who reads: its readers' main topics, with
 the share of readers in each.
@@ -62,6 +64,9 @@ class Chosen:
     share: float
 
 
+FOR_ALL = Chosen(Segment(OWN), "", 1.0)
+
+
 def main_topic(topics: Mapping[int, float]) -> int:
     """The topic that weighs most in a profile's u; 0 where none stands out."""
     positive = {code: weight for code, weight in topics.items() if weight > 0.0}
@@ -72,23 +77,18 @@ def main_topic(topics: Mapping[int, float]) -> int:
     return code if weight >= MAIN_SHARE * sum(positive.values()) else EVERYBODY
 
 
-def segments_of(
-    topics: Sequence[str], *, languages: Sequence[str], shares: Shares, most: int
-) -> list[Chosen]:
-    """For whom to write an item with these topics, at most `most` segments.
-
-    Everybody first, in its own language and in each of `languages`; then the readers of its topics
-    who read its language, the most numerous first.
+def segments_of(topics: Sequence[str], *, shares: Shares, most: int) -> list[Chosen]:
+    """For whom to write an item with these topics, at most `most` segments: everybody first, then
+    the readers of its topics, the most numerous first.
     """
-    chosen = [Chosen(Segment(language), "", 1.0) for language in (OWN, *languages)]
     own = {topic_code(topic): topic for topic in topics}
     ranked = sorted(
         ((shares.topics.get(code, 0.0), code) for code in own), key=lambda pair: (-pair[0], pair[1])
     )
-    chosen += [
+    for_topics = [
         Chosen(Segment(OWN, code), own[code], share) for share, code in ranked if share > 0.0
     ]
-    return chosen[:most]
+    return [FOR_ALL, *for_topics][:most]
 
 
 def looked_up(language: str, topic: int) -> tuple[str, ...]:

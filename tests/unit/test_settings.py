@@ -40,6 +40,11 @@ def test_an_unknown_variable_stops_with_a_suggestion():
         load({"CLICKWISE_PROT": "9000"})
 
 
+def test_texts_in_other_languages_than_an_items_own_cannot_be_asked_for():
+    with pytest.raises(ConfigurationError, match="unknown setting CLICKWISE_TEXTS_LANGUAGES"):
+        load({"CLICKWISE_TEXTS_LANGUAGES": "pt"})
+
+
 def test_a_variable_like_none_gets_no_suggestion():
     with pytest.raises(ConfigurationError) as caught:
         load({"CLICKWISE_XQZZY": "1"})

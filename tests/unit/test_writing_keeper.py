@@ -96,16 +96,16 @@ class TestWriting:
 
         assert len(kept.of("a")) == 3
 
-    def test_an_extra_language_is_asked_for_in_that_language(self, tmp_path):
-        kept = Kept(tmp_path, languages=("pt",))
+    def test_each_item_is_written_in_its_own_language_and_asked_for_once(self, kept):
         kept.put("a", body="short")
-        kept.put("b", body="curto", language="pt")
+        kept.put("b", body="curto", language="pt-BR")
 
         kept.work()
 
-        assert set(kept.of("a")) == {(EVERYBODY, "title"), (Segment("pt").key, "title")}
-        assert set(kept.of("b")) == {(EVERYBODY, "title")}  # Portuguese is its own
-        assert {draft.language for draft, _, _ in kept.judged} == {"en", "pt"}
+        assert [set(kept.of(name)) for name in "ab"] == [{(EVERYBODY, "title")}] * 2
+        asked = {(draft.language, source.language) for draft, source, _ in kept.judged}
+        assert asked == {("en", "en"), ("pt", "pt")}
+        assert len(kept.writer.asked) == 2
 
     def test_other_items_texts_are_shown_to_the_gate(self, kept):
         kept.put("a", body="The tram is new.")
