@@ -88,7 +88,7 @@ def write_field(
 ) -> Written:
     """A text for a field of an item, in at most two tries, the second with another temperature.
 
-    `others`: other items' texts of the field, which a text must not copy.
+    `others`: other items' titles and texts of the field, which a text must not copy.
 
     Raises:
         NonsenseError: and the breaker knows.

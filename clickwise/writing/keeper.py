@@ -152,6 +152,7 @@ class TextKeeper:
             if not self._queue and newest == self._looked_at and now < self._look_again:
                 return None
             self._queue = deque(self._chooser.choose())
+            self._recorder.see(self._queue)
             self._chosen_until = now + CHOSEN_FOR_SECONDS
             self._looked_at, self._look_again = newest, now + LOOK_ANYWAY_SECONDS
         return self._queue.popleft() if self._queue else None

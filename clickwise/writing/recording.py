@@ -1,5 +1,5 @@
 """Stores what came of writing for a pair: its texts, what was refused, and that it was tried; and
-keeps the newest texts at hand, which the next ones are compared with.
+keeps at hand what the next texts are compared with: the newest ones, and other items' own titles.
 """
 
 from collections import deque
@@ -12,6 +12,7 @@ from clickwise.writing.choosing import Pair
 from clickwise.writing.drafting import Refused, Written
 from clickwise.writing.gate import Field, Source
 from clickwise.writing.source import Recipe, digest_of
+from clickwise.writing.titles import Titles
 
 REMEMBERED = 200  # other items' texts of a field that a new one is compared with
 PRUNE_EVERY = 500
@@ -30,6 +31,7 @@ class Recorder:
         self._model = model
         self._rejections = rejections
         self._recent: dict[str, deque[tuple[ItemKey, str]]] | None = None
+        self._titles = Titles()
         self._recorded = 0
 
     def record(
@@ -67,13 +69,25 @@ class Recorder:
         self._texts.refuse([self._rejection(pair, refused)])
         self._prune(1)
 
-    def others(self, key: ItemKey, field: Field) -> list[str]:
-        """The newest texts of a field that are about other items.
+    def see(self, pairs: Sequence[Pair]) -> None:
+        """Keep the own titles of items that are to be written about.
 
         Raises:
             UnavailableError: the database does not answer.
         """
-        return [text for of, text in self._remembered(field) if of != key]
+        self._newest()
+        for pair in reversed(pairs):  # the first stays the longest
+            self._titles.see(pair.candidate.key, pair.item.title)
+
+    def others(self, key: ItemKey, field: Field) -> list[str]:
+        """What a text of a field about this item may not copy: the own titles of other items, and
+        the newest texts of that field about them.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        written = [text for of, text in self._remembered(field) if of != key]
+        return [*self._titles.others(key), *written]
 
     def _prune(self, more: int) -> None:
         self._recorded += more
@@ -112,14 +126,20 @@ class Recorder:
         )
 
     def _remembered(self, field: Field) -> deque[tuple[ItemKey, str]]:
-        """The newest texts of a field, with their items; read from the database once."""
+        """The newest texts of a field, with their items."""
+        return self._newest().setdefault(field.value, deque(maxlen=REMEMBERED))
+
+    def _newest(self) -> dict[str, deque[tuple[ItemKey, str]]]:
+        """The newest texts by field; read from the database once, with their items' titles."""
         if self._recent is None:
+            newest = self._texts.newest_texts(limit=3 * REMEMBERED)
             self._recent = {}
-            for one in reversed(self._texts.newest_texts(limit=3 * REMEMBERED)):
+            for one in reversed(newest):
+                self._titles.see(one.key, one.title)
                 if one.text is not None:
                     kept = self._recent.setdefault(one.field, deque(maxlen=REMEMBERED))
                     kept.append((one.key, one.text))
-        return self._recent.setdefault(field.value, deque(maxlen=REMEMBERED))
+        return self._recent
 
 
 def _storable(text: str) -> str:

@@ -13,13 +13,14 @@ from hashlib import blake2b
 import msgspec
 
 from clickwise.clock import Clock
-from clickwise.types import ItemId, ItemKind
+from clickwise.types import ItemId, ItemKind, item_key
 from clickwise.writing.gate import METHOD, Draft, Field, Judgement, Source, TextGate
 from clickwise.writing.port import Completion, Writer
 from clickwise.writing.prompts import Prompt, messages_of, prompt_of
 from clickwise.writing.quoting import new_fence
 from clickwise.writing.replies import draft_of, is_nonsense
 from clickwise.writing.rouge import rouge
+from clickwise.writing.titles import Titles
 from clickwise.writing.unfound import unfound
 
 TRIES = 2  # as for readers, see `clickwise.writing.drafting`
@@ -92,6 +93,7 @@ class Trial:
         self._deadline_seconds = deadline_seconds
         self._gate = TextGate()
         self._accepted: dict[str, deque[tuple[str, str]]] = {}
+        self._titles = Titles()
 
     def recipe(self, sample: Sample, field: Field) -> str:
         """A digest of all that drafts are made of, for whoever kept those of an earlier run.
@@ -202,7 +204,10 @@ class Trial:
         self, sample: Sample, field: Field, answer: Completion, text: str, fence: str
     ) -> Judgement:
         source = sample.source
+        self._titles.see(item_key(sample.item), source.title)
         if is_nonsense(answer.text, source, language=source.language, fence=fence):
             return Judgement(False, NONSENSE, "", 0.0)
-        others = [said for item, said in self._accepted.get(field.value, ()) if item != sample.item]
-        return self._gate.judge(Draft(field, source.language, text), source, others=others)
+        titles = self._titles.others(item_key(sample.item))
+        said = [text for item, text in self._accepted.get(field.value, ()) if item != sample.item]
+        draft = Draft(field, source.language, text)
+        return self._gate.judge(draft, source, others=[*titles, *said])

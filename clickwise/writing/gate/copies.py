@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.lexicon import fold
 
-MAX_OTHERS = 200
+MAX_OTHERS = 400  # titles and texts
 MAX_OTHER_CHARACTERS = 20_000
 _GRAM = 12  # characters, without white space and marks
 _COPIED = 0.8  # share of its grams that another text has
@@ -32,7 +32,7 @@ def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
     for other in others[:MAX_OTHERS]:
         theirs = _LOOSE.sub("", fold(other[:MAX_OTHER_CHARACTERS]))
         if _share(grams, theirs) >= _COPIED:
-            return Finding(Reason.COPY, "another item's text")
+            return Finding(Reason.COPY, "another item's title or text")
     return None
 
 

@@ -45,7 +45,7 @@ class TextGate:
         self._prepared = lru_cache(maxsize=8)(evidence)
 
     def judge(self, draft: Draft, source: Source, *, others: Sequence[str] = ()) -> Judgement:
-        """Whether `draft` says nothing that `source` does not; `others` are other items' texts."""
+        """Whether `draft` says nothing that `source` does not; `others`: of other items."""
         if finding := form.check(draft):
             return _refused(finding)
         asked, given = (tag.partition("-")[0].lower() for tag in (draft.language, source.language))
