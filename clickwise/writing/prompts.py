@@ -32,6 +32,7 @@ Words = dict[str, str]
 class _System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     rules: Words
+    readers: Words  # follows the rules where a topic of readers is given
     languages: Words  # how a prompt calls a language, by its tag
 
 
@@ -55,6 +56,7 @@ class Prompt(msgspec.Struct, frozen=True):
     temperature: float
     again: float
     rules: Words
+    readers: Words
     instructions: Words
     languages: Words
 
@@ -81,6 +83,7 @@ def prompt_of(kind: ItemKind, field: Field) -> Prompt:
         temperature=found.temperature,
         again=found.again,
         rules=system.rules,
+        readers=system.readers,
         instructions={"en": found.en, "zh": found.zh, "pt": found.pt},
         languages=system.languages,
     )
@@ -95,16 +98,20 @@ def messages_of(
         prompt: of the item's kind.
         source: the item's plain text.
         language: BCP 47 primary tag that the text is to be in.
-        topic: what the readers are after; empty: everybody. The site's word, so quoted too.
+        topic: what the readers are after; empty: everybody. The site's word, so quoted too; what is
+            to be made of it stands with the rules.
         fence: drawn for this call, see `new_fence`.
     """
     instructed = language if language in INSTRUCTED else INSTRUCTED[0]
     called = prompt.languages.get(language, language or prompt.languages["en"])
     rules = prompt.rules[instructed].format(fence=fence, language=called)
+    liked = inert(topic, max_tokens=TOPIC_TOKENS)
+    if liked:
+        rules += ("" if instructed == "zh" else " ") + prompt.readers[instructed]
     lines = [
         ("TITLE", inert(source.title, max_tokens=TITLE_TOKENS)),
         ("TEXT", inert(source.body, max_tokens=SOURCE_TOKENS)),
-        ("READERS LIKE", inert(topic, max_tokens=TOPIC_TOKENS)),
+        ("READERS LIKE", liked),
     ]
     instruction = prompt.instructions[instructed].format(language=called)
     return [
