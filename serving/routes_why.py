@@ -19,8 +19,10 @@ WHY_PARAMETERS = {
         plain,
         schema={
             "type": "string",
-            "default": "en",
-            "description": f"Of the sentences: {', '.join(LANGUAGES)}; others get English.",
+            "description": (
+                f"Of the sentences: {', '.join(LANGUAGES)}; others get English. Missing: that of"
+                " the list's reasons."
+            ),
         },
     )
 }
@@ -31,7 +33,7 @@ _decoder = msgspec.json.Decoder(ExposureMessage)
 async def why_recommended(call: Call) -> Response:
     """The grounds of one logged list."""
     request = call.path_id()
-    language = str(call.query(WHY_PARAMETERS).get("language", "en"))
+    asked = call.query(WHY_PARAMETERS).get("language")
     body = await call.door.parts.exposures.find(request)
     if body is None:
         raise NotFoundError(
@@ -39,8 +41,10 @@ async def why_recommended(call: Call) -> Response:
             " a moment after it was given, and keeps it for a while; empty lists are not in it"
         )
     recommender = call.door.parts.recommender
-    return JsonResponse(
-        await call.turn(
-            lambda: codec.encode(recommender.why(_decoder.decode(body), language=language))
-        )
-    )
+
+    def told() -> bytes:
+        shown = _decoder.decode(body)
+        language = shown.language if asked is None else str(asked)
+        return codec.encode(recommender.why(shown, language=language))
+
+    return JsonResponse(await call.turn(told))

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from clickwise.codec import SCHEMA_VERSION
+from clickwise.recommend.why_words import LANGUAGES
 from clickwise.types import EventType, ItemId, ItemKind, UserId
 from clickwise.writing.shown import ItemText
 
@@ -57,7 +58,16 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     ] = None
     kinds: Annotated[tuple[ItemKind, ...], Meta(max_length=5)] = ()
     topics: Annotated[tuple[IdText, ...], Meta(max_length=32)] = ()
-    languages: Annotated[tuple[IdText, ...], Meta(max_length=16)] = ()
+    languages: Annotated[
+        tuple[IdText, ...],
+        Meta(
+            max_length=16,
+            description=(
+                "Items in these alone, as they name their language. Reasons are told in the first"
+                f" of them that we write ({', '.join(LANGUAGES)}), else in English."
+            ),
+        ),
+    ] = ()
     exclude: Annotated[
         tuple[IdText, ...], Meta(max_length=MAX_EXCLUDED, description="Item ids to leave out.")
     ] = ()

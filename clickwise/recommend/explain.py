@@ -64,10 +64,11 @@ class Explainer:
         words: Callable[[ItemKey, str], ItemText],
         lists: Lists | None,
         course: Course,
+        language: str,
     ) -> tuple[Recommended, ...]:
         """The page as items. An item whose label is gone meanwhile is left out.
 
-        `words`: what to show of an item, by its key and its own title.
+        `words`: what to show of an item, by its key and its own title. `language`: of reasons.
         """
         if not page:
             return ()
@@ -114,6 +115,7 @@ class Explainer:
                         events=events,
                         topics=about,
                         followed=ground.followed,
+                        language=language,
                     ),
                     text=words(ItemKey(ground.key), title),
                 )

@@ -14,6 +14,7 @@ from clickwise import codec
 from clickwise.codec import SCHEMA_VERSION
 from clickwise.doors import Exposure
 from clickwise.recommend.answers import Answer, RecommendRequest
+from clickwise.recommend.why_words import DEFAULT, told_in
 from clickwise.types import ItemId, ItemKind, UserId
 
 
@@ -57,6 +58,9 @@ class ExposureMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     kinds: Annotated[tuple[ItemKind, ...], Meta(description="Filter that was asked for.")] = ()
     topics: Annotated[tuple[str, ...], Meta(description="Filter that was asked for.")] = ()
     languages: Annotated[tuple[str, ...], Meta(description="Filter that was asked for.")] = ()
+    language: Annotated[
+        str, Meta(description="That the reasons were told in. Missing: English.")
+    ] = DEFAULT
     degraded: Annotated[
         tuple[str, ...], Meta(description="Stages that fell back to something cheaper.")
     ] = ()
@@ -96,6 +100,7 @@ def exposure_of(answer: Answer, request: RecommendRequest) -> Exposure:
         kinds=request.kinds,
         topics=request.topics,
         languages=request.languages,
+        language=told_in(request.languages),
         degraded=answer.degraded,
     )
     return Exposure(user=answer.user or answer.request_id, body=codec.encode(message))

@@ -10,17 +10,8 @@ from datetime import UTC, datetime
 from clickwise.profile import event_type
 from clickwise.recommend.answers import Because, Reason
 from clickwise.recommend.taste import Recent
-from clickwise.recommend.why_words import ENGLISH
+from clickwise.recommend.why_words import words_in
 from clickwise.types import ItemId, ItemKey, ItemKind
-
-_OPENED = {
-    ItemKind.NEWS: "read",
-    ItemKind.ARTICLE: "read",
-    ItemKind.VIDEO: "watched",
-    ItemKind.COURSE: "took",
-    ItemKind.AD: "saw",
-    None: "opened",
-}
 
 Labels = dict[ItemKey, tuple[ItemId, str]]
 
@@ -45,17 +36,19 @@ def reason(
     events: Sequence[tuple[Because, ItemKind | None]],
     topics: tuple[str, ...],
     followed: ItemKind | None,
+    language: str,
 ) -> Reason:
     """The reason with a sentence; one that claims less when its events are gone.
 
     `events` come with the kind of their item (None: not known); `followed` is the kind of what the
-    user read, watched or took of `topics`, None for several.
+    user read, watched or took of `topics`, None for several. `language` is the sentence's (a
+    BCP 47 tag).
     """
     if code == "co_clicked" and not events:
         code = "interest"
     return Reason(
         code=code,
-        text=_text(code, events, topics, followed),
+        text=_text(code, events, topics, followed, language),
         because=tuple(event for event, _ in events),
         topics=topics,
     )
@@ -66,14 +59,15 @@ def _text(
     events: Sequence[tuple[Because, ItemKind | None]],
     topics: tuple[str, ...],
     followed: ItemKind | None,
+    language: str,
 ) -> str:
+    words = words_in(language)
     if code == "co_clicked":
         one, kind = events[0]
-        did = ENGLISH.done(one.type, kind, "")
-        return f'People who {_OPENED[kind]} "{one.title}", which you {did}, went on to this.'
+        return words.others_went_on(one.type, kind, one.title)
     if code == "interest" and events:
-        named = (ENGLISH.done(e.type, kind, f'"{e.title}"') for e, kind in events)
-        return f"Close to what you engaged with: you {' and '.join(named)}."
+        did = [words.done(e.type, kind, words.quoted.format(e.title)) for e, kind in events]
+        return words.near.format(words.joined.join(did))
     if code == "topic":
-        return ENGLISH.topics[followed].format(", ".join(topics))
-    return ENGLISH.codes[code]
+        return words.topics[followed].format(words.comma.join(topics))
+    return words.codes[code]

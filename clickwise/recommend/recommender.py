@@ -34,6 +34,7 @@ from clickwise.recommend.nearness import Nearness
 from clickwise.recommend.quality import Quality
 from clickwise.recommend.reader import Readers
 from clickwise.recommend.taste import Taste, taste_of
+from clickwise.recommend.why_words import told_in
 from clickwise.recommend.wording import NO_WORDS, Wording
 from clickwise.releases.release import Release
 from clickwise.state.port import State
@@ -121,6 +122,7 @@ class Recommender:
         items = self._explainer.items(
             page, offset=request.offset, table=table, pool=pool, scored=scored, taste=taste,
             words=Wording(self._words, request, taste), lists=lists, course=course,
+            language=told_in(request.languages),
         )  # fmt: skip
         # Degraded, the list may be cut short: whoever pages on may find the rest.
         more = len(ranked) > depth or bool(course.degraded)

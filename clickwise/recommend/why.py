@@ -40,7 +40,9 @@ class WhyItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
     sources: tuple[str, ...] = ()
     reason: Annotated[str, Meta(description="Code of the reason that the list gave.")]
-    text: Annotated[str, Meta(description="The same in words, in the language asked for.")]
+    text: Annotated[
+        str, Meta(description="The same in words, in the language asked for; else the list's.")
+    ]
     influences: Annotated[
         tuple[Influence, ...], Meta(description="The events that moved its score most.")
     ] = ()

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from clickwise.recommend.why import Influence
 from clickwise.types import EventType, ItemId, ItemKind
+from clickwise.writing.segments import language_part
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class Words:
     """One language: what was done, how a list is joined, and a sentence for each code.
 
     What is read, watched, taken or seen goes by the kind of item; None: not known, or several.
+    `went_on` takes what the reader `did` and others `opened`, each with the title, or with `it`.
     """
 
     did: Mapping[EventType, str]
@@ -20,6 +22,9 @@ class _Words:
     joined: str
     comma: str
     raised: str
+    near: str
+    went_on: str
+    it: str
     topics: Mapping[ItemKind | None, str]
     codes: Mapping[str, str]
 
@@ -27,6 +32,16 @@ class _Words:
         """What was done with `what`, an item of `kind`."""
         form = self.viewed[kind] if event is EventType.VIEW else self.did[event]
         return form.format(what).rstrip()
+
+    def others_went_on(self, event: EventType, kind: ItemKind | None, title: str) -> str:
+        """That people went on to this from an item of `kind` that the reader had to do with."""
+        opened, quoted = self.viewed[kind], self.quoted.format(title)
+        return self.went_on.format(
+            did=self.done(event, kind, quoted),
+            did_it=self.done(event, kind, self.it),
+            opened=opened.format(quoted).rstrip(),
+            opened_it=opened.format(self.it).rstrip(),
+        )
 
 
 def _by_kind(
@@ -42,7 +57,7 @@ def _by_kind(
     }
 
 
-ENGLISH = _Words(
+ENGLISH = Words(
     did={
         EventType.CLICK: "clicked {}",
         EventType.RATING: "rated {}",
@@ -60,6 +75,9 @@ ENGLISH = _Words(
     joined=" and ",
     comma=", ",
     raised="Because you {}.",
+    near="Close to what you engaged with: you {}.",
+    went_on="People who {opened}, which you {did_it}, went on to this.",
+    it="",
     topics=_by_kind(
         read="You read about {}.",
         watched="You watch {}.",
@@ -76,7 +94,7 @@ ENGLISH = _Words(
         "exploration": "Something different, to learn what you like.",
     },
 )
-_CHINESE = _Words(
+_CHINESE = Words(
     did={
         EventType.CLICK: "点击了{}",
         EventType.RATING: "评价了{}",
@@ -94,6 +112,9 @@ _CHINESE = _Words(
     joined="，也",
     comma="、",
     raised="因为您{}。",
+    near="与您关注过的内容相近：您{}。",
+    went_on="您{did}；{opened_it}的人接着打开了本条。",
+    it="它",
     topics=_by_kind(
         read="您常读：{}。",
         watched="您常看：{}。",
@@ -110,7 +131,7 @@ _CHINESE = _Words(
         "exploration": "换个口味，好让我们了解您的喜好。",
     },
 )
-_PORTUGUESE = _Words(
+_PORTUGUESE = Words(
     did={
         EventType.CLICK: "clicou em {}",
         EventType.RATING: "avaliou {}",
@@ -128,6 +149,9 @@ _PORTUGUESE = _Words(
     joined=" e ",
     comma=", ",
     raised="Porque você {}.",
+    near="Parecido com o que lhe interessou: você {}.",
+    went_on="Você {did}; quem {opened_it} seguiu para este.",
+    it="esse conteúdo",
     topics=_by_kind(
         read="Você lê sobre {}.",
         watched="Você assiste a {}.",
@@ -146,6 +170,18 @@ _PORTUGUESE = _Words(
 )
 _LANGUAGES = {"en": ENGLISH, "zh": _CHINESE, "pt": _PORTUGUESE}
 LANGUAGES = tuple(_LANGUAGES)
+DEFAULT = "en"
+
+
+def told_in(languages: Sequence[str]) -> str:
+    """The first of a reader's languages (BCP 47 tags) that we write; else English."""
+    parts = (language_part(language) for language in languages)
+    return next((part for part in parts if part in _LANGUAGES), DEFAULT)
+
+
+def words_in(language: str) -> Words:
+    """The words of a language (a BCP 47 tag); English where we write none in it."""
+    return _LANGUAGES.get(language_part(language), ENGLISH)
 
 
 def sentence(
@@ -162,7 +198,7 @@ def sentence(
     `language` is a BCP 47 tag, of which the first part counts. `kinds` are of the influences'
     items, `followed` is what the user's items of these topics are: None for several kinds.
     """
-    words = _LANGUAGES.get(language.partition("-")[0].lower(), ENGLISH)
+    words = words_in(language)
     raised = [one for one in influences if one.effect > 0.0 and _is_told(one, words)]
     parts = []
     if raised and code != "exploration":
@@ -178,5 +214,5 @@ def sentence(
     return ("" if words is _CHINESE else " ").join(parts)
 
 
-def _is_told(one: Influence, words: _Words) -> bool:
+def _is_told(one: Influence, words: Words) -> bool:
     return one.type is EventType.VIEW or one.type in words.did

@@ -6,7 +6,7 @@ Looked up in memory; nothing here waits. Guests are never held out: they have no
 from clickwise.recommend.answers import RecommendRequest
 from clickwise.recommend.taste import Taste
 from clickwise.types import ItemKey
-from clickwise.writing.segments import looked_up, main_topic
+from clickwise.writing.segments import language_part, looked_up, main_topic
 from clickwise.writing.shelf import OwnWords, Words
 from clickwise.writing.shown import ItemText
 
@@ -20,7 +20,7 @@ class Wording:
         self._words = words
         # The first language that a reader asks for is taken for the reader's own.
         language = request.languages[0] if request.languages else ""
-        self._segments = looked_up(language.partition("-")[0].lower(), main_topic(taste.topics))
+        self._segments = looked_up(language_part(language), main_topic(taste.topics))
         self._held = request.user is not None and words.is_held(request.user)
 
     def __call__(self, key: ItemKey, title: str) -> ItemText:

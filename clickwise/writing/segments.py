@@ -67,6 +67,11 @@ class Chosen:
 FOR_ALL = Chosen(Segment(OWN), "", 1.0)
 
 
+def language_part(tag: str) -> str:
+    """The language of a BCP 47 tag: `pt` of `pt-BR`."""
+    return tag.partition("-")[0].lower()
+
+
 def main_topic(topics: Mapping[int, float]) -> int:
     """The topic that weighs most in a profile's u; 0 where none stands out."""
     positive = {code: weight for code, weight in topics.items() if weight > 0.0}

@@ -65,6 +65,7 @@ def test_what_the_engine_writes_in_schema_1_is_read(more):
 
     shown = msgspec.json.decode(exposure, type=ExposureMessage)
     assert (shown.request_id, shown.items[0].item, shown.items[0].propensity) == ("r1", "n1", 0.25)
+    assert shown.language == "en"
     assert decode_increments(record(increments, b"")).increments == [
         Increment(item=7, follower=0, type=1, weight=1.0, time=1.764e9, partition=0, offset=4)
     ]

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from clickwise.profile import from_stored
-from clickwise.recommend.answers import RecommendRequest
+from clickwise.recommend.answers import Because, RecommendRequest
 from clickwise.recommend.exposures import ExposureMessage, exposure_of
 from clickwise.recommend.grounds import Grounds
 from clickwise.recommend.leaving_out import LeavingOut
+from clickwise.recommend.reasons import reason
 from clickwise.recommend.why_words import LANGUAGES, sentence
-from clickwise.types import item_key
-from tests.site import FILM, MONEY, SPORT, Site, stories
+from clickwise.types import EventType, ItemId, ItemKind, item_key
+from tests.site import FILM, MONEY, NOW, SPORT, Site, stories
 
 
 @pytest.fixture
@@ -142,6 +143,71 @@ def test_films_are_watched_in_every_language(site, language, followed, done):
     films = [one.text for one in told if one.item.startswith("film")]
     assert films
     assert all(followed in text and done in text for text in films)
+
+
+@pytest.mark.parametrize(
+    ("languages", "told"),
+    [
+        ((), 'Close to what you engaged with: you clicked "football match goal number0".'),
+        (("en",), 'Close to what you engaged with: you clicked "football match goal number0".'),
+        (("xx",), 'Close to what you engaged with: you clicked "football match goal number0".'),
+        (("pt-BR",), 'Parecido com o que lhe interessou: você clicou em "football'),
+        (("xx", "ZH-Hant"), "与您关注过的内容相近：您点击了“football match goal number0”。"),
+        (("zh", "pt"), "与您关注过的内容相近：您点击了“football match goal number0”。"),
+    ],
+)
+def test_a_lists_reasons_are_told_in_the_first_of_the_readers_languages_that_we_write(
+    site, languages, told
+):
+    for language in languages:
+        site.put(
+            *(
+                {**one, "id": f"{language}{one['id']}", "language": language}
+                for one in stories("sport", SPORT, 8)
+            )
+        )
+    site.did("ada", "sport0")
+
+    answer = site.ask("ada", languages=languages)
+
+    near = [one.reason.text for one in answer.items if one.reason.because]
+    assert near
+    assert all(text.startswith(told) for text in near)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", 'People who watched "A film", which you liked, went on to this.'),
+        ("zh", "您喜欢“A film”；看过它的人接着打开了本条。"),
+        ("pt", 'Você gostou de "A film"; quem assistiu a esse conteúdo seguiu para este.'),
+    ],
+)
+def test_what_others_went_on_to_is_told_in_every_language(language, told):
+    liked = Because(type=EventType.LIKE, item=ItemId("f"), title="A film", time=NOW)
+
+    said = reason(
+        code="co_clicked", events=[(liked, ItemKind.VIDEO)], topics=(), followed=None,
+        language=language,
+    )  # fmt: skip
+
+    assert said.text == told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "code", ["interest", "co_clicked", "topic", "trending", "fresh", "exploration"]
+)
+def test_no_reason_is_in_another_language(code, language):
+    said = reason(code=code, events=(), topics=("t",), followed=None, language=language).text
+
+    others = [
+        reason(code=code, events=(), topics=("t",), followed=None, language=other).text
+        for other in LANGUAGES
+        if other != language
+    ]
+    assert said
+    assert said not in others
 
 
 def test_what_is_followed_in_several_kinds_is_neither_read_nor_watched(site):

@@ -1,5 +1,6 @@
 """Lists over HTTP: paging, filters, refusals, exposures."""
 
+import json
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -215,6 +216,36 @@ async def test_a_list_that_was_logged_says_why(client: httpx.AsyncClient) -> Non
     assert (why["request_id"], why["user"]) == (answer["request_id"], "ann")
     assert [one["item"] for one in why["items"]] == ["c", "b", "a"]
     assert {one["text"] for one in why["items"]} == {"pt"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ("", "en"),
+        ("?language=xx", "en"),
+        ("?language=pt-BR", "pt"),
+        ("?language=xx&language=ZH", "zh"),
+    ],
+)
+async def test_why_is_told_in_the_language_of_the_list_unless_asked_otherwise(
+    client: httpx.AsyncClient, site: MemorySite, asked: str, language: str
+) -> None:
+    for item, tongue in zip("abc", ("xx", "pt-BR", "ZH"), strict=True):
+        site.items.items[ItemId(item)] = msgspec.structs.replace(
+            site.items.items[ItemId(item)], language=tongue
+        )
+    answer = (await client.get(f"{PATH}{asked}")).json()
+    address = f"/v1/recommendations/{answer['request_id']}/why"
+
+    of_the_list = (await client.get(address)).json()
+    in_english = (await client.get(f"{address}?language=en")).json()
+
+    assert {one["text"] for one in of_the_list["items"]} == {language}
+    assert {one["text"] for one in in_english["items"]} == {"en"}
+    (exposure,) = site.exposures.exposures
+    # What earlier programs wrote has no such field: neither has a list in English.
+    assert json.loads(exposure.body).get("language", "en") == language
+    assert (b'"language":' in exposure.body) == (language != "en")
 
 
 async def test_a_list_that_is_not_in_the_log_is_not_found(client: httpx.AsyncClient) -> None:
