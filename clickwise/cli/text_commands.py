@@ -16,7 +16,10 @@ FieldOption = Annotated[
     str, typer.Option("--field", help="title, summary or key_points. Missing: all.")
 ]
 SegmentOption = Annotated[
-    str, typer.Option("--segment", help="Readers, as `texts list` names them. Missing: all.")
+    str,
+    typer.Option(
+        "--segment", help="Readers, as `texts list` names them: own:00000000. Missing: all."
+    ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")]
 

@@ -12,6 +12,7 @@ from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.homes import need_home
 from clickwise.cli.output import console, plain, print_json, print_table
+from clickwise.cli.text_readers import check_segment, is_of_nobody
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
 from clickwise.errors import InvalidInputError, NotFoundError
@@ -61,7 +62,8 @@ def _row(state: SqlState, one: StoredText | Decision) -> tuple[str, ...]:
         words, topic, at = "written", one.topic, one.made
     else:
         stale = one.action == "edit" and _title(state, one.item) != one.title
-        words = f"{one.action} (not shown)" if stale else one.action
+        unheld = " (of no reader)" if is_of_nobody(one.segment) else ""
+        words = f"{one.action} (not shown)" if stale else f"{one.action}{unheld}"
         topic, at = "", one.at
     place = one.field or "all", one.segment or "all", topic
     when = at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
@@ -113,7 +115,12 @@ def show_item(settings: Settings, item: str, *, json: bool) -> int:
 
 
 def block(settings: Settings, item: str, *, field: str, segment: str) -> int:
-    """Show the item's own words, and write none."""
+    """Show the item's own words, and write none.
+
+    Raises:
+        InvalidInputError: no field or segment of that name.
+        NotFoundError: there is no such item.
+    """
     return _decide(settings, item, "block", field=field, segment=segment)
 
 
@@ -121,8 +128,11 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
     """Take back what was decided (block, edit or pin) for these.
 
     Raises:
+        InvalidInputError: no field or segment of that name.
         NotFoundError: nothing was.
     """
+    if field:
+        _field(field)
     with ExitStack() as stack, audited(settings, "texts unblock"):
         state = _state(settings, stack)
         found = [
@@ -131,6 +141,7 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
             if field in (ALL, one.field) and segment in (ALL, one.segment)
         ]
         if not found:
+            check_segment(segment)
             raise NotFoundError(f"nothing is decided for {item}")
         now = SystemClock().now()
         state.texts.decide([replace(one, action="none", at=now) for one in found])
@@ -141,10 +152,11 @@ def edit(settings: Settings, item: str, *, field: str, segment: str, text: str) 
     """Show these words as long as the item has the title that it has now; says what the gate does.
 
     Raises:
-        InvalidInputError: no field of that name, or words that cannot be shown at all.
+        InvalidInputError: no field or segment of that name, or words that cannot be shown at all.
         NotFoundError: there is no such item.
     """
     name = _field(field)
+    check_segment(segment)
     words = check_text(text.strip(), "text", limit=LONGEST[name])
     if not words:
         raise InvalidInputError("expected some words", field="text")
@@ -168,8 +180,12 @@ def pin(settings: Settings, item: str, *, field: str, segment: str) -> int:
     """Keep what is written now, whatever becomes of the item, the prompts or the model.
 
     Raises:
+        InvalidInputError: no field or segment of that name.
         NotFoundError: there is no such item, or nothing is written for it.
     """
+    if field:
+        _field(field)
+    check_segment(segment)
     with ExitStack() as stack, audited(settings, "texts pin"):
         state = _state(settings, stack)
         own = _item(state, item)
@@ -210,6 +226,7 @@ def _refused_row(one: Rejection) -> tuple[str, ...]:
 def _decide(settings: Settings, item: str, action: Action, *, field: str, segment: str) -> int:
     if field:
         _field(field)
+    check_segment(segment)
     with ExitStack() as stack, audited(settings, f"texts {action}"):
         state = _state(settings, stack)
         _store(state, _item(state, item), action, field=field, segment=segment, text="")

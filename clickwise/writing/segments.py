@@ -10,16 +10,19 @@ Which segments an item is worth writing for follows from who reads: its readers'
 the share of readers in each.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from clickwise.limits import shown
 from clickwise.types import topic_code
 
 EVERYBODY = 0
 OWN = "own"  # as a language: the item's
 # Weight of the main topic, to all that is positive, from which on a reader is said to have one.
 MAIN_SHARE = 0.2
+_KEY = re.compile("[a-z]{2,8}:[0-7][0-9a-f]{7}")  # a topic's code has 31 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class Segment:
         """The segment of a key.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is none, or one that no reader is ever in.
         """
-        language, colon, topic = key.rpartition(":")
-        if not colon or len(topic) != 8:
-            raise ValueError(f"expected a segment such as en:00000000, got {key!r}")
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"expected a segment such as own:00000000, got {shown(key)}")
+        language, _, topic = key.partition(":")
         return cls(language, int(topic, 16))
 
 

@@ -14,7 +14,7 @@ from clickwise.codec import encode
 from clickwise.recommend.exposures import ExposureMessage, ShownItem
 from clickwise.state.port import EventRow, ItemWrite
 from clickwise.state.sql import open_state
-from clickwise.state.text_port import Attempt, Rejection, StoredText
+from clickwise.state.text_port import Attempt, Decision, Rejection, StoredText
 from clickwise.types import (
     EventId,
     ItemId,
@@ -155,6 +155,8 @@ def test_a_pin_keeps_what_is_written(capsys):
         ["pin", "nobody"],
         ["unblock", "a"],
         ["block", "a", "--field", "headline"],
+        ["pin", "a", "--field", "headline"],
+        ["unblock", "a", "--field", "headline"],
         ["edit", "a", " "],
         ["edit", "a", "two\nlines"],
         ["edit", "a", "x" * 400],
@@ -165,6 +167,37 @@ def test_what_cannot_be_done_is_said_in_one_line(capsys, arguments):
 
     assert code == 1
     assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["block", "a"], ["edit", "a", "By hand"], ["pin", "a"], ["unblock", "a"]]
+)
+@pytest.mark.parametrize("segment", ["all", "own", "own:0", "en-US:00000000", "own:0000000O"])
+def test_a_segment_that_no_reader_is_in_is_refused_by_name(capsys, arguments, segment):
+    code, told = said(capsys, *arguments, "--segment", segment)
+
+    assert code == 1
+    assert "segment" in told.err
+    assert segment in told.err
+    assert len(told.err.splitlines()) == 1
+    assert [
+        one for one in json.loads(said(capsys, "list", "--json")[1].out) if "action" in one
+    ] == []
+
+
+def test_what_an_earlier_program_stored_for_nobody_is_listed_so_and_can_be_taken_back(home, capsys):
+    state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
+    state.texts.decide(
+        [Decision(item_key("a"), "everyone", "", ItemId("a"), "block", "", "Own title", 0, NOW)]
+    )
+    state.close()
+
+    listed = said(capsys, "list")[1].out
+    code, _ = said(capsys, "unblock", "a", "--segment", "everyone")
+
+    assert "block (of no reader)" in listed
+    assert code == 0
+    assert "block" not in said(capsys, "list")[1].out.replace("pins and blocks", "")
 
 
 def test_an_edit_that_the_gate_would_refuse_is_stored_and_said(capsys):

@@ -242,9 +242,15 @@ class TestSegments:
 
         assert Segment.parse(segment.key) == segment
 
-    @pytest.mark.parametrize("key", ["", "en", "en:12", "en:zzzzzzzz"])
-    def test_what_is_no_key_is_refused(self, key):
-        with pytest.raises(ValueError, match=r"segment|invalid"):
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "", "en", "en:12", "en:zzzzzzzz", ":00000000", "en-US:00000000", "EN:00000000",
+            "en:0000_001", "en:ffffffff", "en:5F3A0C11", " en:00000000", "en:00000000\n",
+        ],
+    )  # fmt: skip
+    def test_what_no_reader_is_in_is_refused(self, key):
+        with pytest.raises(ValueError, match="segment such as own:00000000"):
             Segment.parse(key)
 
     def test_a_reader_is_looked_up_from_the_nearest_to_everybody(self):
