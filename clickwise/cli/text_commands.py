@@ -45,7 +45,7 @@ def block(
     item: ItemArgument, field: FieldOption = "", segment: SegmentOption = "", home: Home = None
 ) -> int:
     """Show an item in its own words, and write none."""
-    from clickwise.cli.texts import block as run
+    from clickwise.cli.text_decisions import block as run
 
     return run(settings_from(home=home), item, field=field, segment=segment)
 
@@ -59,7 +59,7 @@ def edit(
     home: Home = None,
 ) -> int:
     """Show these words as long as the item has the title that it has now."""
-    from clickwise.cli.texts import edit as run
+    from clickwise.cli.text_decisions import edit as run
 
     return run(settings_from(home=home), item, field=field, segment=segment, text=text)
 
@@ -69,7 +69,7 @@ def pin(
     item: ItemArgument, field: FieldOption = "", segment: SegmentOption = "", home: Home = None
 ) -> int:
     """Keep what is written now, whatever becomes of the item."""
-    from clickwise.cli.texts import pin as run
+    from clickwise.cli.text_decisions import pin as run
 
     return run(settings_from(home=home), item, field=field, segment=segment)
 
@@ -79,7 +79,7 @@ def unblock(
     item: ItemArgument, field: FieldOption = "", segment: SegmentOption = "", home: Home = None
 ) -> int:
     """Take back what was decided: block, edit or pin."""
-    from clickwise.cli.texts import unblock as run
+    from clickwise.cli.text_decisions import unblock as run
 
     return run(settings_from(home=home), item, field=field, segment=segment)
 

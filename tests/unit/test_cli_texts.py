@@ -23,7 +23,9 @@ from clickwise.types import (
     UserId,
     event_key,
     item_key,
+    topic_code,
 )
+from clickwise.writing.segments import OWN, Segment
 from streams.archive import Archiver
 from streams.archive_log import DatabaseLog
 from tests.writing import NOW, Kept
@@ -32,7 +34,7 @@ from tests.writing import NOW, Kept
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     kept = Kept(tmp_path)
-    kept.put("a", body="A tram line.", title="Own title")
+    kept.put("a", body="A tram line.", title="Own title", topics=("sport",))
     change = kept.state.newest_change()
     kept.texts.record(
         Attempt(item_key("a"), "own:00000000", change, "d", "r", 1, 1, NOW),
@@ -198,6 +200,70 @@ def test_what_an_earlier_program_stored_for_nobody_is_listed_so_and_can_be_taken
     assert "block (of no reader)" in listed
     assert code == 0
     assert "block" not in said(capsys, "list")[1].out.replace("pins and blocks", "")
+
+
+SPORT = Segment(OWN, topic_code("sport")).key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "holds"),
+    [
+        (["block", "a"], "its own words from now on, and none are written: every field, for all"),
+        (["block", "a", "--segment", SPORT], "every field, for readers of sport in the item's"),
+        (
+            ["block", "a", "--segment", "pt:00000007"],
+            "a topic that the item lacks (00000007) in pt",
+        ),
+        (["pin", "a"], "whatever becomes of the item: title, for readers in the item's language"),
+        (["edit", "a", "By hand", "--segment", SPORT], "Own title (title, for readers of sport"),
+    ],
+)
+def test_what_holds_from_now_on_is_said_in_one_line(capsys, arguments, holds):
+    code, told = said(capsys, *arguments)
+
+    first, *more = told.out.splitlines()
+    assert code == 0
+    assert holds in first
+    assert "from now on" in first
+    assert all(line.startswith("the gate would") for line in more)
+
+
+def test_a_block_says_which_earlier_word_still_goes_before_it(capsys):
+    said(capsys, "edit", "a", "By hand", "--field", "title")
+    said(capsys, "edit", "a", "A summary by hand.", "--field", "summary")
+
+    _, told = said(capsys, "block", "a")
+    _, of_a_field = said(capsys, "block", "a", "--field", "key_points")
+
+    (line,) = told.out.splitlines()
+    assert "but where this stands: edit of summary, for all readers; edit of title, for all" in line
+    assert "stands" not in of_a_field.out
+
+
+def test_taking_back_says_what_was_and_that_another_word_stands(capsys, monkeypatch):
+    said(capsys, "block", "a")
+    said(capsys, "edit", "a", "By hand", "--segment", SPORT)
+
+    _, blocked = said(capsys, "unblock", "a", "--segment", SPORT)
+    monkeypatch.setenv("CLICKWISE_TEXTS", "embedded")
+    _, last = said(capsys, "unblock", "a")
+
+    assert blocked.out == (
+        "taken back: edit of title, for readers of sport in the item's language: its own words from"
+        " now on, but where another decision stands (1)\n"
+    )
+    assert last.out == (
+        "taken back: block of every field, for all readers: what is written, else its own words,"
+        " from now on\n"
+    )
+
+
+def test_a_decision_is_listed_with_the_name_of_its_topic(capsys):
+    said(capsys, "block", "a", "--segment", SPORT)
+
+    _, told = said(capsys, "list")
+
+    assert told.out.splitlines()[1].split()[:5] == ["a", "block", "all", SPORT, "sport"]
 
 
 def test_an_edit_that_the_gate_would_refuse_is_stored_and_said(capsys):
