@@ -37,7 +37,6 @@ _STATUS_TEXTS = {
     307: "Elsewhere.",
     401: "No API key and no token, or one that does not open.",
     403: "The key or token lacks the scope; or no key is set, and this machine did not ask.",
-    404: "No such item or user.",
     408: "The body did not arrive in time.",
     409: "Somebody else wrote first, or the id's key is taken.",
     413: "Over a limit; the message names it.",
@@ -46,6 +45,12 @@ _STATUS_TEXTS = {
     429: "Too many requests, of all or of this key; come back after Retry-After seconds.",
     500: "This server failed; its log has the request id.",
     503: "A service behind (an issuer of tokens too) does not answer.",
+}
+# A 404 is of what the path begins with.
+_MISSING = {
+    "items": "No such item.",
+    "users": "No such user.",
+    "recommendations": "No such list in the log of exposures.",
 }
 
 
@@ -166,7 +171,7 @@ def _responses(operation: Operation, named: dict[type, Schema]) -> dict[str, Sch
         if status in (429, 503):
             more = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
         responses[str(status)] = {
-            "description": _STATUS_TEXTS[status],
+            "description": _fault_text(status, operation),
             "headers": {**headers, **more},
             "content": {"application/json": {"schema": named[ErrorBody]}},
         }
@@ -178,6 +183,10 @@ def _responses(operation: Operation, named: dict[type, Schema]) -> dict[str, Sch
             described["content"] = {answer: {"schema": _PLAIN.get(answer, {"type": "string"})}}
         responses[str(status)] = described
     return dict(sorted(responses.items()))
+
+
+def _fault_text(status: int, operation: Operation) -> str:
+    return _MISSING[operation.path.split("/")[2]] if status == 404 else _STATUS_TEXTS[status]
 
 
 def _fault_statuses(operation: Operation) -> set[int]:

@@ -118,6 +118,20 @@ def test_each_operation_says_which_faults_it_can_have() -> None:
             assert {"413", "415", "422", "429", "503"} <= set(responses), operation.label
 
 
+def test_what_is_not_found_is_what_the_address_is_of() -> None:
+    told = {
+        path: operation["responses"]["404"]["description"]
+        for path, methods in DOCUMENT["paths"].items()
+        for operation in methods.values()
+        if "404" in operation["responses"]
+    }
+
+    assert told["/v1/recommendations/{id}/why"] == "No such list in the log of exposures."
+    assert told["/v1/users/{id}/profile"] == told["/v1/users/{id}/export"] == "No such user."
+    assert told["/v1/items/{id}"] == told["/v1/items/{id}/understanding"] == "No such item."
+    assert all(text.startswith("No such ") for text in told.values())
+
+
 def test_operation_ids_are_unique() -> None:
     ids = [o["operationId"] for methods in DOCUMENT["paths"].values() for o in methods.values()]
 
