@@ -144,7 +144,7 @@ def _store(
     )  # fmt: skip
     before = [
         f"{one.action} of {place(one.segment, one.field, one.item, names)}"
-        for one in narrower(state.texts.decisions_of(key), segment, field)
+        for one in narrower(state.texts.decisions_of(key), segment, field, title=own.title)
     ]
     told = place(segment, field, own.id, names)
     return f"{told}, but where this stands: {'; '.join(before)}" if before else told

@@ -45,9 +45,12 @@ def place(segment: str, field: str, item: ItemId, names: TopicNames) -> str:
     return f"{field or 'every field'}, for {_readers(segment, item, names)}"
 
 
-def narrower(decisions: Sequence[Decision], segment: str, field: str) -> list[Decision]:
+def narrower(
+    decisions: Sequence[Decision], segment: str, field: str, *, title: str
+) -> list[Decision]:
     """Those that hold in part of a place, whatever is decided for all of it.
 
+    An edit holds as long as the item has its title; `title` is what it has.
     What is for a segment goes before what is for all, then what is for a field before all fields.
     """
     return [
@@ -56,6 +59,7 @@ def narrower(decisions: Sequence[Decision], segment: str, field: str) -> list[De
         if (segment == ALL != one.segment and not is_of_nobody(one.segment))
         or (segment == one.segment and field == ALL != one.field)
         if field == one.field or ALL in (field, one.field)
+        if one.action != "edit" or one.title == title
     ]
 
 

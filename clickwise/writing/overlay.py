@@ -91,10 +91,10 @@ def words_of(entry: Entry, title: str, segments: Sequence[str], *, held: bool) -
 
 
 def _found(entry: Entry, title: str, segments: Sequence[str], of: str) -> _Found | None:
-    decided = _decided(entry, segments, of)
+    decided = _decided(entry, title, segments, of)
     if decided is not None and decided.action == "block":
         return None
-    if decided is not None and (decided.action == "pin" or decided.title == title):
+    if decided is not None:
         return _Found(decided.text, "edited", decided.segment, decided.number)
     for segment in segments:
         text = entry.texts.get((segment, of))
@@ -103,8 +103,10 @@ def _found(entry: Entry, title: str, segments: Sequence[str], of: str) -> _Found
     return None
 
 
-def _decided(entry: Entry, segments: Sequence[str], of: str) -> Decision | None:
+def _decided(entry: Entry, title: str, segments: Sequence[str], of: str) -> Decision | None:
+    """What holds of it: an edit of another title hides nothing, least of all a block."""
     if not entry.decisions:
         return None
     places = [(segment, name) for segment in (*segments, ALL) for name in (of, ALL)]
-    return next((entry.decisions[place] for place in places if place in entry.decisions), None)
+    found = (entry.decisions[place] for place in places if place in entry.decisions)
+    return next((one for one in found if one.action != "edit" or one.title == title), None)

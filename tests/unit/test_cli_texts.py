@@ -94,6 +94,25 @@ def test_that_no_model_writes_is_said_and_what_readers_see_all_the_same(capsys):
 
 def test_an_edit_that_its_items_new_title_ends_is_listed_as_not_shown(home, capsys):
     said(capsys, "edit", "a", "By hand")
+    give_new_title(home)
+
+    _, told = said(capsys, "list")
+
+    assert "edit (not shown)" in told.out
+
+
+def test_an_edit_that_its_items_new_title_ended_goes_before_no_block(home, capsys):
+    said(capsys, "edit", "a", "By hand")
+    give_new_title(home)
+
+    _, told = said(capsys, "block", "a")
+
+    assert told.out == (
+        "its own words from now on, and none are written: every field, for all readers\n"
+    )
+
+
+def give_new_title(home):
     state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
     row = state.item(ItemId("a"))
     body = row.body.replace(b"Own title", b"New title")
@@ -103,10 +122,6 @@ def test_an_edit_that_its_items_new_title_ends_is_listed_as_not_shown(home, caps
     with state.write() as write:
         write.put_items([item])
     state.close()
-
-    _, told = said(capsys, "list")
-
-    assert "edit (not shown)" in told.out
 
 
 @pytest.mark.parametrize("command", ["list", "rejections", "compare"])

@@ -104,6 +104,11 @@ class TestDecisions:
         assert edited.shown == "own"
         assert (pinned.shown, pinned.title) == ("edited", "By hand")
 
+    def test_an_edit_that_has_ended_does_not_hide_a_block_of_all_fields(self):
+        decisions = [decision("edit", field="title", title="Before"), decision("block")]
+
+        assert words([text()], decisions).shown == "own"
+
     def test_what_is_taken_back_has_no_effect(self):
         assert words([text()], [decision("block"), decision("none")]).shown == "written"
 
