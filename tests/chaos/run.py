@@ -27,7 +27,8 @@ from tests.chaos.usage import Watcher
 START_SECONDS = 120.0
 RECOVERY_SECONDS = 120.0
 SETTLE_SECONDS = 300.0
-STILL_SECONDS = 6.0
+# Longer than a worker waits at most before it tries a list again that came out degraded.
+STILL_SECONDS = 35.0
 PROBES = 8  # users, so that every partition has one in all likelihood
 ENDING = ("kill", "kill-group", "terminate")
 
