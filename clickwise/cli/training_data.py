@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 from clickwise.archive import open_archive
 from clickwise.cli import homes
 from clickwise.cli.archiving import archiver_of
+from clickwise.cli.encoders import open_for
 from clickwise.cli.opener import bundle_folder, open_bundle
 from clickwise.cli.training import Follow, TrainCommand
 from clickwise.cli.wiring import bundle_of, encoder_of, name_first, state_of
@@ -60,8 +61,9 @@ def source_of(
         ConfigurationError: no such data set, or its times only give the order.
         ClickwiseError: database, archive or encoder cannot be had.
     """
-    encoder = encoder_of(settings, progress=lambda stage, done: follow(f"encoder: {stage}", done))
-    live = live_model(settings, encoder)
+    own = encoder_of(settings, progress=lambda stage, done: follow(f"encoder: {stage}", done))
+    live = live_model(settings, own)
+    encoder = _read_with(settings, live, own)
     if command.dataset:
         follow(f"reading {command.dataset}", 0.0)
         data = load_dataset(command.dataset, folder=command.data)
@@ -104,7 +106,10 @@ def source_of(
             write_sheet(folder, sheet)  # what the next training's drift is measured against
         drop()
 
-    data = _with_text(prepared.dataset, encoder, settings, follow)
+    data = prepared.dataset
+    if encoder is not own:  # the archive has the vectors of the setting's encoder
+        data = replace(data, items=replace(data.items, text_ID=None))
+    data = _with_text(data, encoder, settings, follow)
     return Source(data, live, markdown(sheet), done, drop)
 
 
@@ -117,6 +122,21 @@ def live_model(settings: Settings, encoder: TextEncoder) -> Live:
         named = state.pointer().role("live")
     assert named is not None  # noqa: S101  # just named
     return Live(open_bundle(settings, named), bundle_folder(settings, named))
+
+
+def _read_with(settings: Settings, live: Live, own: TextEncoder) -> TextEncoder:
+    """The encoder of the live model's text vectors: `own`, the setting's, or the one that the model
+    was promoted with.
+
+    Raises:
+        BundleError: what it was promoted with gives other vectors by now.
+    """
+    manifest = live.bundle.manifest
+    if manifest.encoder == own.version:
+        return own
+    with ExitStack() as stack:
+        named = state_of(settings, stack).pointer().role("live")
+    return open_for(settings, "" if named is None else named.encoder, manifest)
 
 
 def _begin(path: Path, command: TrainCommand, live: Live) -> None:
@@ -141,7 +161,7 @@ def _begin(path: Path, command: TrainCommand, live: Live) -> None:
 
 
 def _with_text(data: Dataset, encoder: TextEncoder, settings: Settings, follow: Follow) -> Dataset:
-    """Text vectors of the site's encoder, kept in the home from one run to the next."""
+    """Text vectors of the live model's encoder, kept in the home from one run to the next."""
     if data.items.text_ID is not None:
         return data
     return with_text_vectors(
