@@ -254,18 +254,21 @@ async def test_streams_wait_in_a_line_of_their_own_and_take_every_second_turn(
     assert told[:7] == ["held", "s0", "r0", "s1", "r1", "s2", "r2"]
 
 
-async def test_streams_that_wait_turn_nobody_away(worker: Worker) -> None:
+@pytest.mark.parametrize(("number", "most"), [(0, 11), (2, 9), (100, ALWAYS)])
+async def test_streams_that_wait_cost_requests_one_list_each_at_most(
+    worker: Worker, number: int, most: int
+) -> None:
     await worker.admission.stream_turn("stream", lambda: worker.pass_by(TURN))
     await worker.held()
     streams = [
         asyncio.create_task(worker.admission.stream_turn("stream", lambda: None))
-        for _ in range(100)
+        for _ in range(number)
     ]
     await asyncio.sleep(0)
-    await worker.arrive(*names(ALWAYS))
+    await worker.arrive(*names(30))
 
-    assert let_in(await worker.end()) == ["held", *names(ALWAYS)]
-    await asyncio.wait(streams)
+    assert let_in(await worker.end()) == ["held", *names(most)]
+    await asyncio.gather(*streams)
 
 
 async def test_at_the_end_who_waits_is_refused_and_what_has_begun_is_not(worker: Worker) -> None:

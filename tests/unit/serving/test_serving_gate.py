@@ -396,7 +396,8 @@ async def test_what_reads_or_parses_waits_for_its_turn_beside_the_loop(
     path: str,
     body: dict[str, object] | None,
 ) -> None:
-    async with client_of(app_of()) as client:
+    app = app_of()
+    async with client_of(app) as client:
         for item in ("a", "b"):
             event = {"id": item, "user": "ann", "item": item, "type": "click"}
             await client.post("/v1/events", json=event)
@@ -407,7 +408,8 @@ async def test_what_reads_or_parses_waits_for_its_turn_beside_the_loop(
         asked = asyncio.create_task(client.request(method, path, json=body))
         for _ in range(50):
             await asyncio.sleep(0)
-        before = asked.done()
+        turns = app.state.turns
+        waiting = (turns.requests.waiting, turns.streams.waiting)
         site.recommender.free.set()
         assert (await hanging).status_code == 200
         if path.endswith("/stream"):
@@ -415,7 +417,7 @@ async def test_what_reads_or_parses_waits_for_its_turn_beside_the_loop(
         else:
             assert (await asked).status_code < 300
 
-    assert before is False
+    assert waiting == ((0, 1) if path.endswith("/stream") else (1, 0))
 
 
 async def test_many_bodies_at_once_do_not_pass_the_bound_on_waiting(
