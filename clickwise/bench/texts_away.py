@@ -38,7 +38,7 @@ MODES: dict[str, Mode] = {"hangs": "hung", "talks nonsense": "nonsense"}
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
     """Lists by what the language model does, over all rounds; `p99_ratios`: to those while it
-    answers. `opened`, `recovered`: what the metric said of the breaker.
+    answers. `opened`, `recovered`: whether the breaker did so each time, by its metric.
     """
 
     rounds: int
@@ -54,7 +54,7 @@ def measure_quiet(home: Path, *, rounds: int, bar: Progress) -> Quiet:
     Beside it, and asked in turns with it, the same site with texts off.
     """
     latencies: dict[str, list[Float64Array]] = {state: [] for state in STATES}
-    opened = True
+    opened = recovered = True
     with ExitStack() as stack:
         model = stack.enter_context(LanguageModel())
         link = stack.enter_context(TcpProxy())
@@ -73,15 +73,15 @@ def measure_quiet(home: Path, *, rounds: int, bar: Progress) -> Quiet:
         _wait(lambda: model.calls > 0)
         for _ in range(rounds):
             for state, found in latencies.items():
+                # Each begins with a breaker that lets calls through, so that it is this state's.
+                recovered = _wait(lambda: _breaker(port) == 0) and recovered
                 _put(model, link, state)
-                if state == "answers":
-                    _wait(lambda: _breaker(port) == 0)
                 found.append(_measured(plain if state == "off" else port))
                 if state not in ("off", "answers"):
-                    opened = opened and _wait(lambda: _breaker(port) > 0)
+                    opened = _wait(lambda: _breaker(port) > 0) and opened
+                    _put(model, link, "answers")
                 bar.advance(task)
-        _put(model, link, "answers")
-        recovered = _wait(lambda: _breaker(port) == 0)
+        recovered = _wait(lambda: _breaker(port) == 0) and recovered
         bar.remove_task(task)
     seconds = {state: percentiles(np.concatenate(found)) for state, found in latencies.items()}
     well = seconds["answers"].p99
