@@ -56,7 +56,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """That a segment's texts were tried: for what the item said (`digest`), by which `recipe`."""
+    """That a segment's texts were tried: for what the item said (`digest`), by which `recipe`
+    (empty: a decision was taken back since, and they are to be tried again).
+    """
 
     key: ItemKey
     segment: str
@@ -162,7 +164,9 @@ class Texts(Protocol):
         ...
 
     def decide(self, decisions: Sequence[Decision]) -> None:
-        """Put decisions in place of earlier ones."""
+        """Put decisions in place of earlier ones. Where one is taken back, texts are due again;
+        what is written stays until then.
+        """
         ...
 
     def newest_number(self) -> int:

@@ -38,6 +38,7 @@ from clickwise.state.tables import (
     understandings,
 )
 from clickwise.state.text_port import (
+    ALL,
     Attempt,
     Candidate,
     Decision,
@@ -212,6 +213,8 @@ class SqlTexts:
             number = _next_number(connection)
             for decision in decisions:
                 self._put(connection, _dated(decision, number), "text_decisions")
+                if decision.action == "none":
+                    _make_due(connection, decision.key, decision.segment)
 
     def newest_number(self) -> int:
         """See Texts."""
@@ -398,6 +401,14 @@ def _withdraw(connection: Connection, key: ItemKey, segment: str, number: int) -
         .where(texts.c.key == key, texts.c.segment == segment, texts.c.text.is_not(None))
         .values(text=None, number=number)
     )
+
+
+def _make_due(connection: Connection, key: ItemKey, segment: str) -> None:
+    """Have it tried again. The attempts stay, so that the texts go if the item changes before."""
+    tried = update(text_attempts).where(text_attempts.c.key == key).values(recipe="")
+    if segment != ALL:
+        tried = tried.where(text_attempts.c.segment == segment)
+    connection.execute(tried)
 
 
 def _note_published(connection: Connection, number: int) -> None:

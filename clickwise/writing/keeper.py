@@ -165,16 +165,22 @@ class TextKeeper:
         written: list[Written] = []
         if is_shown(pair.item, now=self._clock.now()):
             brief = Brief(pair.item.kind, source, pair.chosen.topic)
-            decided = self._texts.decisions_of(pair.candidate.key)
-            for field in fields_of(source):
-                if not _is_decided(decided, pair.chosen.segment.key, field):
-                    others = self._recorder.others(pair.candidate.key, field)
-                    written.append(
-                        write_field(self._calls, self._judge, brief, field, others=others)
-                    )
+            while field := self._undecided(pair, source, [one.field for one in written]):
+                others = self._recorder.others(pair.candidate.key, field)
+                written.append(write_field(self._calls, self._judge, brief, field, others=others))
         if written:
             self._suspects.clear(pair.place)
         self._recorder.record(pair, source, written, guessed=guessed)
+
+    def _undecided(self, pair: Pair, source: Source, written: Sequence[Field]) -> Field | None:
+        """The next field to write. Asked anew for each: people decide while the model is at work,
+        and what they take back then would be stored as tried.
+        """
+        decided = self._texts.decisions_of(pair.candidate.key)
+        for field in fields_of(source):
+            if field not in written and not _is_decided(decided, pair, field):
+                return field
+        return None
 
     def _was_guessed_well(self, pair: Pair, source: Source) -> bool:
         """Whether what was written before anybody understood the item can stay; then it does."""
@@ -218,8 +224,10 @@ def run(keeper: TextKeeper, pause: Callable[[float], bool]) -> None:
             wait = LONGEST_WAIT_SECONDS
 
 
-def _is_decided(decisions: Sequence[Decision], segment: str, field: Field) -> bool:
-    """Whether a person's word stands where a text would."""
+def _is_decided(decisions: Sequence[Decision], pair: Pair, field: Field) -> bool:
+    """Whether a person's word stands where a text would: an edit of another title has ended."""
     return any(
-        one.segment in (ALL, segment) and one.field in (ALL, field.value) for one in decisions
+        one.segment in (ALL, pair.chosen.segment.key) and one.field in (ALL, field.value)
+        for one in decisions
+        if one.action != "edit" or one.title == pair.item.title
     )

@@ -74,9 +74,9 @@ def understood(name: str, change: int) -> StoredUnderstanding:
     )  # fmt: skip
 
 
-def decision(name: str, action: str = "block") -> Decision:
+def decision(name: str, action: str = "block", *, segment: str = ALL) -> Decision:
     return Decision(
-        key=item_key(name), segment=ALL, field=ALL, item=ItemId(name), action=action, text="",
+        key=item_key(name), segment=segment, field=ALL, item=ItemId(name), action=action, text="",
         title="", number=0, at=NOW,
     )  # fmt: skip
 
@@ -248,6 +248,53 @@ class TestPeople:
         assert state.texts.decisions_of(item_key("a")) == []
         changed = state.texts.decisions_changed(after=seen, limit=5)
         assert [one.action for one in changed] == ["none"]
+
+    @pytest.mark.parametrize("segment", [ALL, SEGMENT])
+    def test_where_a_decision_is_taken_back_texts_are_due_again(
+        self, state: SqlState, segment
+    ) -> None:
+        change = put(state, "a")
+        state.texts.decide([decision("a", segment=segment)])
+        state.texts.record(attempt("a", change), [], [])
+        before = state.texts.count_due(SEGMENT, RECIPE, guessed=GUESSED)
+
+        state.texts.decide([decision("a", "none", segment=segment)])
+
+        due = state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5)
+        assert (before, [one.item for one in due]) == (0, ["a"])
+
+    def test_texts_of_others_are_not_due_where_a_decision_is_taken_back(
+        self, state: SqlState
+    ) -> None:
+        change = put(state, "a", "b")
+        state.texts.record(attempt("a", change - 1), [], [])
+        state.texts.record(attempt("b", change), [], [])
+
+        state.texts.decide([decision("a", "none", segment="own:00000007")])
+        state.texts.decide([decision("c", "none")])
+
+        assert state.texts.due(SEGMENT, RECIPE, guessed=GUESSED, limit=5) == []
+
+    def test_what_is_written_stays_where_a_decision_is_taken_back(self, state: SqlState) -> None:
+        change = put(state, "a")
+        state.texts.record(attempt("a", change), [text("a", change)], [])
+
+        state.texts.decide([decision("a", "none")])
+
+        assert [one.text for one in state.texts.texts_of(item_key("a"))] == ["title of a"]
+
+    def test_where_a_decision_is_taken_back_texts_still_go_with_the_items_change(
+        self, state: SqlState
+    ) -> None:
+        change = put(state, "a")
+        state.texts.record(attempt("a", change), [text("a", change)], [])
+        state.texts.decide([decision("a", "none")])
+        put(state, "a", body=b'{"new": 1}')
+
+        ((_, tried),) = state.texts.outdated(after=change, limit=5)
+        state.texts.withdraw(tried)
+
+        assert state.texts.texts_of(item_key("a")) == []
 
     def test_what_stands_decided_is_listed_newest_first(self, state: SqlState) -> None:
         for name in ("a", "b", "c"):

@@ -410,6 +410,51 @@ class TestPeople:
 
         assert {field for _, field in kept.of("a")} == {"summary", "key_points"}
 
+    def test_a_field_is_written_once_the_items_new_title_ends_its_edit(self, kept):
+        kept.put("a")
+        self.decide(kept, "edit", "title")
+        kept.work()
+
+        kept.put("a", title="Another title")
+        kept.work()
+
+        assert (EVERYBODY, "title") in kept.of("a")
+
+    def test_an_edit_that_has_ended_has_nothing_written_for_a_blocked_item(self, kept):
+        kept.put("a", title="Another title")
+        self.decide(kept, "edit", "title")
+        self.decide(kept, "block")
+
+        kept.work()
+
+        assert kept.writer.asked == []
+
+    def test_an_item_is_written_about_once_its_block_is_taken_back(self, kept):
+        kept.put("a")
+        self.decide(kept, "block")
+        kept.work()
+
+        self.decide(kept, "none")
+        kept.clock.advance(seconds=LOOK_ANYWAY_SECONDS)
+        kept.work()
+
+        assert {field for _, field in kept.of("a")} == {"title", "summary", "key_points"}
+
+    def test_a_block_that_is_taken_back_while_the_model_is_at_work_leaves_nothing_out(self, kept):
+        kept.put("a")
+        self.decide(kept, "block", "title")
+        whole = kept.writer.complete
+
+        def slow(messages, **bounds):
+            self.decide(kept, "none", "title")
+            return whole(messages, **bounds)
+
+        kept.writer.complete = slow
+
+        kept.keeper.step()
+
+        assert {field for _, field in kept.of("a")} == {"title", "summary", "key_points"}
+
 
 class TestBudget:
     def test_nothing_is_asked_beyond_the_days_tokens_and_the_next_day_goes_on(self, tmp_path):
