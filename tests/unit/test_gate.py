@@ -471,6 +471,28 @@ def test_a_copy_of_another_items_text_is_refused():
     assert reason(other, others=["Something else entirely", other]) == Reason.COPY
 
 
+@pytest.mark.parametrize(
+    ("text", "other", "source"),
+    [
+        ("图书馆夜开放", "快讯：图书馆夜开放引热议", XINWEN),
+        ("Library plan", "A library plan that nobody likes", NEWS),
+    ],
+)
+def test_a_short_title_that_another_items_title_contains_is_no_copy(text, other, source):
+    assert judged(text, source, Field.TITLE, others=[other]).accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "source"),
+    [
+        ("图书馆夜开放", "图书馆夜开放！", XINWEN),
+        ("Library plan", "LIBRARY PLAN", NEWS),
+    ],
+)
+def test_a_short_title_that_is_all_of_another_items_title_is_a_copy(text, other, source):
+    assert reason(text, source, Field.TITLE, others=["Something else", other]) == Reason.COPY
+
+
 def test_what_this_item_says_too_is_no_copy():
     sentence = "It does not lend films."
 

@@ -18,7 +18,9 @@ _LOOP = re.compile(r"\b(\w[^\n]{1,60}?)(?:[\W_]+\1\b){2}|([\u3400-\u9fff]{2,12}?
 
 
 def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
-    """Whether `text` (folded) stands in one of `others` and not in `source` (folded)."""
+    """Whether `text` (folded) stands in one of `others` and not in `source` (folded). One shorter
+    than a gram must be all of the other: items about one story have a few characters in common.
+    """
     if not others:
         return None
     bare = _LOOSE.sub("", text)
@@ -31,7 +33,7 @@ def check(text: str, source: str, others: Sequence[str]) -> Finding | None:
         return None
     for other in others[:MAX_OTHERS]:
         theirs = _LOOSE.sub("", fold(other[:MAX_OTHER_CHARACTERS]))
-        if _share(grams, theirs) >= _COPIED:
+        if bare == theirs or (len(bare) >= _GRAM and _share(grams, theirs) >= _COPIED):
             return Finding(Reason.COPY, "another item's title or text")
     return None
 
