@@ -72,9 +72,11 @@ def fields_of(source: Source) -> tuple[Field, ...]:
 
 
 def digest_of(item: Item, source: Source) -> str:
-    """The same for items that are written about alike, whatever else of them changed."""
+    """The same for items that are written about alike, whatever else of them changed. Marks in a
+    title count: texts and edits hold as long as the title is what it was, to the letter.
+    """
     shown = (str(item.hidden), str(item.expires))
-    said = "\0".join((item.kind, source.title, source.body, source.language, *shown, *item.topics))
+    said = "\0".join((item.kind, item.title, source.body, source.language, *shown, *item.topics))
     return blake2b(said.encode(errors="replace"), digest_size=16).hexdigest()
 
 

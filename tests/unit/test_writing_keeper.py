@@ -267,6 +267,18 @@ class TestChanges:
         assert kept.of("a") == before
         assert metric("clickwise_text_cache_hits_total") == hits + 1
 
+    def test_an_item_whose_title_has_other_marks_is_written_anew_since_texts_hold_for_a_title(
+        self, kept
+    ):
+        kept.put("a", body="short")
+        kept.work()
+
+        kept.put("a", body="short", title="<b>Title of a</b>")
+        kept.work()
+
+        texts = kept.texts.texts_of(item_key("a"))
+        assert [one.title for one in texts] == ["<b>Title of a</b>"]
+
     def test_texts_of_a_changed_item_go_before_new_ones_come(self, kept):
         kept.put("a", body="The tram is new.")
         kept.work()
