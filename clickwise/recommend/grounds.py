@@ -117,6 +117,7 @@ class Grounds:
                 shown.reason,
                 influences,
                 tuple(topics),
+                score=0.0 if row is None else float(effects.scores_N[row]),
                 language=language,
                 kinds=_kinds(events, labels),
                 followed=followed,

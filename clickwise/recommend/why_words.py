@@ -171,6 +171,7 @@ _PORTUGUESE = Words(
 _LANGUAGES = {"en": ENGLISH, "zh": _CHINESE, "pt": _PORTUGUESE}
 LANGUAGES = tuple(_LANGUAGES)
 DEFAULT = "en"
+TOLD_SHARE = 0.1  # of the score, from which on an event is said to be why
 
 
 def told_in(languages: Sequence[str]) -> str:
@@ -189,17 +190,24 @@ def sentence(
     influences: Sequence[Influence],
     topics: Sequence[str],
     *,
+    score: float,
     language: str,
     kinds: Mapping[ItemId, ItemKind],
     followed: ItemKind | None,
 ) -> str:
-    """Why, in one or two sentences: the events that raised the score, else what the code says.
+    """Why, in one or two sentences: the events that raised the `score`, else what the code says.
 
+    What raised it by less than a tenth is no "because"; it stands among the influences.
     `language` is a BCP 47 tag, of which the first part counts. `kinds` are of the influences'
     items, `followed` is what the user's items of these topics are: None for several kinds.
     """
     words = words_in(language)
-    raised = [one for one in influences if one.effect > 0.0 and _is_told(one, words)]
+    least = TOLD_SHARE * abs(score)
+    raised = [
+        one
+        for one in influences
+        if one.effect > 0.0 and one.effect >= least and _is_told(one, words)
+    ]
     parts = []
     if raised and code != "exploration":
         did = [

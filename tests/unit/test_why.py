@@ -1,6 +1,7 @@
 """Why a list was as it was: measured on the events of then, told in words."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from clickwise.recommend.exposures import ExposureMessage, exposure_of
 from clickwise.recommend.grounds import Grounds
 from clickwise.recommend.leaving_out import LeavingOut
 from clickwise.recommend.reasons import reason
+from clickwise.recommend.why import Influence
 from clickwise.recommend.why_words import LANGUAGES, sentence
 from clickwise.types import EventType, ItemId, ItemKind, item_key
 from tests.site import FILM, MONEY, NOW, SPORT, Site, stories
@@ -230,6 +232,19 @@ def test_every_code_has_a_sentence_in_every_language(site, language):
 
     assert all(texts)
     for code in ("interest", "co_clicked", "topic", "trending", "fresh", "exploration"):
-        assert sentence(code, (), ("sport",), language=language, kinds={}, followed=None)
+        assert sentence(code, (), ("sport",), score=1.0, language=language, kinds={}, followed=None)
     if language.startswith("zh"):
         assert any("因为您点击了" in text for text in texts)
+
+
+@pytest.mark.parametrize(("effect", "because"), [(0.099, False), (0.101, True)])
+def test_what_hardly_moved_the_score_is_no_because(effect, because):
+    event = Influence(
+        type=EventType.CLICK, item="a", title="Bread", time=datetime(2026, 11, 25, tzinfo=UTC),
+        effect=effect,
+    )  # fmt: skip
+
+    text = sentence("trending", (event,), (), score=1.0, language="en", kinds={}, followed=None)
+
+    assert ("Because" in text) is because
+    assert ("Opened often" in text) is not because
