@@ -55,7 +55,10 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items in columns. `published_I` is 0 where it is not known, `languages` and `kinds` ""."""
+    """Items in columns. `published_I` is 0 where it is not known, `languages` and `kinds` "".
+
+    `text_model` is the version of the encoder that `text_ID` is of, "" where nobody asks.
+    """
 
     ids: tuple[str, ...]
     titles: tuple[str, ...]
@@ -65,6 +68,7 @@ class Items:
     published_I: Float64Array
     texts: tuple[str, ...]  # what the encoder reads (`clickwise.text.item_text`); "" for none
     text_ID: Float32Array | None = None  # unit vectors; zero rows where there is no text
+    text_model: str = ""
     pictures: Pictures | None = None
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,10 +106,7 @@ def source_of(
             write_sheet(folder, sheet)  # what the next training's drift is measured against
         drop()
 
-    data = prepared.dataset
-    if encoder is not own:  # the archive has the vectors of the setting's encoder
-        data = replace(data, items=replace(data.items, text_ID=None))
-    data = _with_text(data, encoder, settings, follow)
+    data = _with_text(prepared.dataset, encoder, settings, follow)
     return Source(data, live, markdown(sheet), done, drop)
 
 
@@ -161,9 +158,9 @@ def _begin(path: Path, command: TrainCommand, live: Live) -> None:
 
 
 def _with_text(data: Dataset, encoder: TextEncoder, settings: Settings, follow: Follow) -> Dataset:
-    """Text vectors of the live model's encoder, kept in the home from one run to the next."""
-    if data.items.text_ID is not None:
-        return data
+    """Text vectors of the live model's encoder: the archive's where they are of it, the others
+    kept in the home from one run to the next.
+    """
     return with_text_vectors(
         data,
         encoder,

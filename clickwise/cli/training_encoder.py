@@ -65,9 +65,8 @@ def text_of(
         raise ConflictError(
             f"{live.bundle.version} was trained with another text encoder: train in full"
         )
-    without = replace(data, items=replace(data.items, text_ID=None))
     learned = with_text_vectors(
-        without,
+        data,
         opened,
         homes.encoder_folder(settings) / "text-vectors",
         progress=lambda done, total: follow("encoding texts", done / total),

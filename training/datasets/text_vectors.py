@@ -1,12 +1,13 @@
-"""Text vectors of a data set's items, encoded once and kept in a file.
+"""Text vectors of a data set's items, each text encoded once and kept in a file.
 
-The file's name holds the encoder's version and a hash of the texts, so another encoder or
-another catalogue never meets the wrong vectors.
+A file is of one encoder and one data set by name, its rows are found by their texts: of a catalog
+that has grown only the new texts are encoded, and another encoder never meets the wrong vectors.
 """
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 
 from clickwise.encoder.port import TextEncoder
 from clickwise.vectors.port import Float32Array
-from training.data import Dataset
+from training.data import Dataset, Items
 
 BATCH = 64
+_KEY_BYTES = 16
+_FORMER = "*-" + "[0-9a-f]" * 16 + ".npy"  # a file for each catalog that there ever was
 
 
 def with_text_vectors(
@@ -27,25 +30,51 @@ def with_text_vectors(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """`dataset` with `items.text_ID`: unit vectors, zero rows where there is no text.
+    """`dataset` with `items.text_ID` of `encoder`: unit vectors, zero rows where there is no text.
 
-    Equal texts are encoded once. `progress(done, total)` counts texts; it is not called when
-    the vectors lie in `cache`, a folder that is made if need be.
+    Vectors of this encoder that the items have stay. The others come out of `cache`, a folder that
+    is made if need be, or are encoded, equal texts once. `progress(done, total)` counts the texts
+    that are encoded; it is not called when there are none.
     """
-    texts = dataset.items.texts
-    distinct = sorted(set(texts) - {""}, key=lambda text: (len(text), text))
-    file = cache / f"{_plain(encoder.version)}-{_digest(distinct)}.npy"
-    if file.exists():
-        vectors_ND = np.load(file, allow_pickle=False)
-    else:
-        vectors_ND = _encoded(distinct, encoder, progress)
-        _save(file, vectors_ND)
-    rows = {text: row for row, text in enumerate(distinct)}
-    text_ID = np.zeros((len(texts), encoder.dimension), np.float32)
-    for place, text in enumerate(texts):
-        if text:
-            text_ID[place] = vectors_ND[rows[text]]
-    return replace(dataset, items=replace(dataset.items, text_ID=text_ID))
+    items = dataset.items
+    text_ID = _own(items, encoder)
+    lacking = [p for p, text in enumerate(items.texts) if text and not text_ID[p].any()]
+    distinct = sorted({items.texts[p] for p in lacking}, key=lambda text: (len(text), text))
+    if distinct:
+        file = cache / _name(encoder.version, dataset.name)
+        vectors_ND = _vectors(distinct, encoder, file, progress)
+        rows = {text: row for row, text in enumerate(distinct)}
+        text_ID[lacking] = vectors_ND[[rows[items.texts[p]] for p in lacking]]
+    return replace(dataset, items=replace(items, text_ID=text_ID, text_model=encoder.version))
+
+
+def _own(items: Items, encoder: TextEncoder) -> Float32Array:
+    """The vectors (I, D) that the items have of this encoder, zero rows for all others."""
+    if items.text_ID is not None and items.text_model == encoder.version:
+        return items.text_ID.copy()
+    return np.zeros((len(items), encoder.dimension), np.float32)
+
+
+def _vectors(
+    texts: Sequence[str],
+    encoder: TextEncoder,
+    file: Path,
+    progress: Callable[[int, int], None] | None,
+) -> Float32Array:
+    """Vectors (N, D) by `file`, which has them all afterwards, and no others if any was missing:
+    texts that the catalog has no more go.
+    """
+    kept = _kept(file)
+    keys = [_key(text) for text in texts]
+    vectors_ND = np.zeros((len(texts), encoder.dimension), np.float32)
+    new = [row for row, key in enumerate(keys) if key not in kept]
+    for row, key in enumerate(keys):
+        if key in kept:
+            vectors_ND[row] = kept[key]
+    if new:
+        vectors_ND[new] = _encoded([texts[row] for row in new], encoder, progress)
+        _save(file, keys, vectors_ND)
+    return vectors_ND
 
 
 def _encoded(
@@ -61,21 +90,33 @@ def _encoded(
     return vectors_ND
 
 
-def _save(file: Path, vectors_ND: Float32Array) -> None:
+def _kept(file: Path) -> Mapping[bytes, Float32Array]:
+    """The vectors of a file by the keys of their texts; none where it cannot be read."""
+    try:
+        with file.open("rb") as source, np.load(source, allow_pickle=False) as stored:
+            keys, vectors_ND = stored["keys"], stored["vectors"]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return {}
+    return {key.tobytes(): vector_D for key, vector_D in zip(keys, vectors_ND, strict=True)}
+
+
+def _save(file: Path, keys: Sequence[bytes], vectors_ND: Float32Array) -> None:
     """Under its name only when whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    keys_NK = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), _KEY_BYTES)
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-        np.save(part, vectors_ND)
+        np.savez(part, keys=keys_NK, vectors=vectors_ND)
     Path(part.name).replace(file)
+    for former in file.parent.glob(_FORMER):
+        former.unlink(missing_ok=True)
 
 
-def _plain(version: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", version)
+def _name(version: str, dataset: str) -> str:
+    """A file's name: the encoder's, and a hash of it and the data set's that tells all apart."""
+    digest = blake2b(f"{version}\0{dataset}".encode("utf-8", "surrogatepass"), digest_size=8)
+    plain = re.sub(r"[^\w.-]+", "-", version)
+    return f"{plain}-{digest.hexdigest()}.npz"
 
 
-def _digest(texts: Sequence[str]) -> str:
-    digest = blake2b(digest_size=8)
-    for text in texts:
-        encoded = text.encode(errors="replace")
-        digest.update(len(encoded).to_bytes(8) + encoded)
-    return digest.hexdigest()
+def _key(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES).digest()

@@ -57,6 +57,7 @@ def read_items(files: Sequence[pl.LazyFrame], *, mentioned: Collection[str]) -> 
             published_I=np.array([_published(item) for item in items], np.float64),
             texts=tuple(item_text(item) if item else "" for item in items),
             text_ID=found_text[1] if found_text is not None else None,
+            text_model=found_text[0] if found_text is not None else "",
             pictures=Pictures(*found_pictures) if found_pictures is not None else None,
         ),
         unknown=frozenset(name for name, item in zip(ids, items, strict=True) if item is None),

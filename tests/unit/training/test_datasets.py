@@ -3,6 +3,7 @@
 import gzip
 import json
 import pickle
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -303,15 +304,79 @@ def test_texts_are_encoded_once_for_an_encoder(tmp_path):
     assert np.array_equal(first.items.text_ID, second.items.text_ID)
 
 
-def test_other_texts_do_not_meet_the_vectors_of_these(tmp_path):
-    data = load_dataset(str(deskdrop(tmp_path)))
-    with_text_vectors(data, CountingEncoder(), tmp_path / "cache")
-    (tmp_path / "article_text_370.jsonl.gz").unlink()
+def titled(*titles, name="x"):
+    """A data set of items that have nothing but a title."""
+    rows = [Row("f", {"id": str(n), "kind": "ad", "title": t}) for n, t in enumerate(titles)]
+    return read_rows(name, items=rows, events=[])
+
+
+def encoded(*titles):
+    return HashingEncoder(dimension=16).encode(titles)
+
+
+def test_of_a_catalog_that_has_changed_only_the_new_texts_are_encoded(tmp_path):
+    with_text_vectors(titled("one", "three", "four"), CountingEncoder(), tmp_path)
     encoder = CountingEncoder()
 
-    with_text_vectors(load_dataset(str(tmp_path)), encoder, tmp_path / "cache")
+    text_ID = with_text_vectors(titled("four", "two", "one"), encoder, tmp_path).items.text_ID
 
-    assert encoder.texts == 2
+    assert encoder.texts == 1
+    assert np.array_equal(text_ID, encoded("four", "two", "one"))
+
+
+def test_texts_that_a_catalog_has_no_more_leave_nothing_behind(tmp_path):
+    former, foreign = tmp_path / "v-1-0123456789abcdef.npy", tmp_path / "v-1.npy"
+    former.touch()
+    foreign.touch()
+    with_text_vectors(titled("one", "two"), CountingEncoder(), tmp_path)
+    with_text_vectors(titled("two", "three"), CountingEncoder(), tmp_path)
+    encoder = CountingEncoder()
+
+    with_text_vectors(titled("one", "two", "three"), encoder, tmp_path)
+
+    assert encoder.texts == 1
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    assert (former.exists(), foreign.exists()) == (False, True)
+
+
+def test_data_sets_and_encoders_of_like_names_keep_their_vectors_apart(tmp_path):
+    with_text_vectors(titled("one"), CountingEncoder(), tmp_path)
+    with_text_vectors(titled("two", name="y"), CountingEncoder(), tmp_path)
+    again, other = CountingEncoder(), CountingEncoder("v-1")
+
+    with_text_vectors(titled("one"), again, tmp_path)
+    with_text_vectors(titled("one"), other, tmp_path)
+
+    assert (again.texts, other.texts) == (0, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"PK\3\4junk"])
+def test_a_file_of_vectors_that_cannot_be_read_is_made_again(tmp_path, content):
+    with_text_vectors(titled("one"), CountingEncoder(), tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(content)
+    again, later = CountingEncoder(), CountingEncoder()
+
+    text_ID = with_text_vectors(titled("one"), again, tmp_path).items.text_ID
+    with_text_vectors(titled("one"), later, tmp_path)
+
+    assert (again.texts, later.texts) == (1, 0)
+    assert np.array_equal(text_ID, encoded("one"))
+
+
+@pytest.mark.parametrize(("model", "number"), [("v/1", 1), ("v/2", 2), ("", 2)])
+def test_only_vectors_of_the_encoder_that_is_asked_for_stay(tmp_path, model, number):
+    data, encoder = titled("one", "two"), CountingEncoder()
+    had_ID = np.zeros((2, 16), np.float32)
+    had_ID[0] = encoded("one")[0] if model == "v/1" else encoded("other")[0]
+    items = replace(data.items, text_ID=had_ID, text_model=model)
+
+    found = with_text_vectors(replace(data, items=items), encoder, tmp_path).items
+
+    assert encoder.texts == number
+    assert found.text_model == "v/1"
+    assert np.array_equal(found.text_ID, encoded("one", "two"))
+    assert not had_ID[1].any()
 
 
 def test_progress_of_encoding_ends_at_the_number_of_distinct_texts(tmp_path):

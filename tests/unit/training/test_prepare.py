@@ -17,7 +17,7 @@ from clickwise.errors import NotFoundError
 from clickwise.events import Event
 from clickwise.profile import weight_of
 from clickwise.types import EVENT_CODES, EventId, EventType, ItemId, UserId
-from tests.unit.training.archives import START, Log
+from tests.unit.training.archives import MODEL, START, Log
 from training.prepare import prepare
 from training.prepare.events import read_events, weights_of
 
@@ -223,6 +223,7 @@ def test_text_vectors_come_from_the_archive_and_are_zero_where_there_are_none(lo
 
     assert items.ids == ("i1", "i2", "unknown")
     assert items.text_ID.tolist() == [[1.0], [1.0], [0.0]]
+    assert items.text_model == MODEL
 
 
 def test_an_empty_archive_is_an_empty_data_set(log, tmp_path):
