@@ -33,10 +33,13 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What serves now; `folder` of its bundle."""
+    """What serves now; `folder` of its bundle. `encoder` is what the text encoder was named by when
+    it was promoted (empty: what the setting names).
+    """
 
     bundle: Bundle
     folder: Path
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

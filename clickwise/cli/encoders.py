@@ -86,9 +86,10 @@ def open_for(settings: Settings, source: str, manifest: Manifest) -> TextEncoder
     chosen = source or settings.encoder_model
     opened = encoder_of(msgspec.structs.replace(settings, encoder_model=chosen))
     if opened.version != manifest.encoder:
+        back = "" if source else "set CLICKWISE_ENCODER_MODEL back, or "
         raise BundleError(
             f"{manifest.version} was made for the text encoder {manifest.encoder}, and"
-            f" {chosen} is {opened.version}: name the right one with --encoder"
+            f" {chosen} is {opened.version}: {back}promote it with the right --encoder"
         )
     if opened.dimension != manifest.text_dimension:
         raise BundleError(

@@ -63,7 +63,7 @@ def source_of(
     """
     own = encoder_of(settings, progress=lambda stage, done: follow(f"encoder: {stage}", done))
     live = live_model(settings, own)
-    encoder = _read_with(settings, live, own)
+    encoder = read_with(settings, live, own)
     if command.dataset:
         follow(f"reading {command.dataset}", 0.0)
         data = load_dataset(command.dataset, folder=command.data)
@@ -118,22 +118,21 @@ def live_model(settings: Settings, encoder: TextEncoder) -> Live:
         name_first(state, bundle_of(settings, encoder), clock=SystemClock())
         named = state.pointer().role("live")
     assert named is not None  # noqa: S101  # just named
-    return Live(open_bundle(settings, named), bundle_folder(settings, named))
+    return Live(open_bundle(settings, named), bundle_folder(settings, named), named.encoder)
 
 
-def _read_with(settings: Settings, live: Live, own: TextEncoder) -> TextEncoder:
+def read_with(settings: Settings, live: Live, own: TextEncoder) -> TextEncoder:
     """The encoder of the live model's text vectors: `own`, the setting's, or the one that the model
     was promoted with.
 
     Raises:
         BundleError: what it was promoted with gives other vectors by now.
+        ClickwiseError: it cannot be had.
     """
     manifest = live.bundle.manifest
     if manifest.encoder == own.version:
         return own
-    with ExitStack() as stack:
-        named = state_of(settings, stack).pointer().role("live")
-    return open_for(settings, "" if named is None else named.encoder, manifest)
+    return open_for(settings, live.encoder, manifest)
 
 
 def _begin(path: Path, command: TrainCommand, live: Live) -> None:

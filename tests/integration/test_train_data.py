@@ -1,6 +1,7 @@
 """What a training reads where text encoders change: each item's vector is of the live model's."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from clickwise.bundle import day0_bundle
 from clickwise.cli import releasing, run
 from clickwise.cli.training import TrainCommand
-from clickwise.cli.training_data import source_of
+from clickwise.cli.training_data import live_model, read_with, source_of
+from clickwise.cli.wiring import encoder_of
+from clickwise.errors import BundleError
 from clickwise.profile import Rules
 from clickwise.settings import load
 from clickwise.testing.encoder import HashingEncoder
@@ -83,3 +86,33 @@ def test_items_are_read_with_the_live_models_encoder_while_the_setting_names_ano
     items = read(home, OLD)
 
     assert np.array_equal(items.text_ID, HashingEncoder(dimension=NEW).encode(items.texts))
+
+
+def test_a_model_that_goes_live_while_a_training_begins_does_not_change_what_it_reads_with(home):
+    promoted(home, NEW, encoder=f"hashing:{NEW}")
+    settings = settings_of(home, OLD)
+    own = encoder_of(settings)
+    live = live_model(settings, own)
+
+    releasing.rollback(settings)
+
+    assert read_with(settings, live, own).version == live.bundle.manifest.encoder
+
+
+def test_a_live_model_of_no_named_encoder_says_to_set_it_back(home):
+    promoted(home, OLD)
+
+    with pytest.raises(
+        BundleError, match=r"set CLICKWISE_ENCODER_MODEL back, or promote it with the right --enc"
+    ):
+        read(home, NEW)
+
+
+def test_a_live_model_whose_encoder_has_become_another_says_to_promote_it_anew(home):
+    settings = settings_of(home, NEW)
+    promoted(home, OLD)
+    own = encoder_of(settings)
+    live = replace(live_model(settings, own), encoder="hashing:32")
+
+    with pytest.raises(BundleError, match=r"is hashing-32: promote it with the right --encoder"):
+        read_with(settings, live, own)
