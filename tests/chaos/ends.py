@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clickwise.cli.exits import Exit
+from clickwise.settings import Settings
 from streams.continuity import NotDeliveredError
 from streams.exits import EX_SOFTWARE
 from tests.chaos.schedule import Fault
@@ -20,6 +21,11 @@ from tests.chaos.troubles import Trouble, away
 # What a fault causes may come that much after all was whole: a rebalance waits for the session of
 # whoever is missing, and for the members to join.
 AFTER_SECONDS = 15.0
+# A process that starts waits a minute for its services; so does each worker of a server after it.
+# The rest is for a busy machine: imports, a freeze.
+STARTING_SECONDS = 2 * Settings().startup_timeout_seconds + 120.0
+# What a stream worker logs that begins anew in the same process, and what once it is at work.
+ANEW, AT_WORK = '"event": "starting anew"', '"event": "partitions assigned"'
 NUM_LINES = 3
 LINE_CHARACTERS = 300
 
@@ -73,8 +79,11 @@ def _end(
 
 def reason(process: str, life: Life, troubles: Sequence[Trouble]) -> str | None:
     """Why a life that is over ended with its code; None: nothing explains it."""
-    if life.code in (0, -signal.SIGTERM):  # the signal itself ends one that has just begun
+    if life.code == 0:
         return "told to stop" if signal.SIGTERM in life.signals else None
+    if life.code == -signal.SIGTERM:  # the signal itself ends one that does not listen yet
+        told = signal.SIGTERM in life.signals and _was_starting(life)
+        return "told to stop as it started" if told else None
     if life.code == -signal.SIGKILL:
         return "killed" if signal.SIGKILL in life.signals else None
     if life.code == Exit.UNAVAILABLE:
@@ -87,12 +96,22 @@ def reason(process: str, life: Life, troubles: Sequence[Trouble]) -> str | None:
 
 
 def _service_was_away(process: str, life: Life, troubles: Sequence[Trouble]) -> str | None:
-    """It waits a while, when it starts, and says so."""
-    for fault in _faults(troubles, life.began, life.ended):
+    """It waits a while, when it starts, and says so; what is at work waits as long as it takes."""
+    if life.ended is None or not _was_starting(life):
+        return None
+    since = max(life.began, life.ended - STARTING_SECONDS)
+    for fault in _faults(troubles, since, life.ended):
         for service in ("kafka", "database"):
             if away(fault, service, process):
                 return f"{service} was struck when it started"
     return None
+
+
+def _was_starting(life: Life) -> bool:
+    """Whether it ended at its start, or as it began anew."""
+    if life.ended is not None and life.ended - life.began <= STARTING_SECONDS:
+        return True
+    return life.said.rfind(ANEW) > life.said.rfind(AT_WORK)
 
 
 def _part_was_killed(process: str, life: Life, troubles: Sequence[Trouble]) -> str | None:

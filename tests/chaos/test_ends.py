@@ -14,8 +14,12 @@ BEGAN, ENDED = 100.0, 200.0
 NOT_DELIVERED = '{"event": "a batch failed", "exception": "... NotDeliveredError: 3 to 4"}'
 
 
-def life(code, *signals, said=""):
-    return Life(pid=7, began=BEGAN, ended=ENDED, code=code, signals=list(signals), said=said)
+ANEW = '{"why": "...", "event": "starting anew"}'
+AT_WORK = '{"partitions": [1], "event": "partitions assigned"}'
+
+
+def life(code, *signals, said="", ended=ENDED):
+    return Life(pid=7, began=BEGAN, ended=ended, code=code, signals=list(signals), said=said)
 
 
 def trouble(kind, target, *, began=ENDED - 5.0, over=ENDED + 5.0):
@@ -62,6 +66,34 @@ def test_who_begins_while_a_service_is_struck_may_end_with_the_code_that_says_so
 
     assert reason("serve-b", life(3), [struck]) is not None
     assert reason("stream-a", life(1), [struck]) is None
+
+
+@pytest.mark.parametrize("at", [BEGAN + 100.0, BEGAN + 2_990.0])
+def test_who_is_at_work_waits_for_a_service_and_ends_for_none(at):
+    struck = trouble("freeze-service", "kafka", began=at, over=at + 20.0)
+    long = life(3, said=f"{ANEW}\n{AT_WORK}", ended=BEGAN + 3_000.0)
+
+    assert reason("stream-b", long, [struck]) is None
+    assert reason("serve-b", life(3, ended=BEGAN + 3_000.0), [struck]) is None
+
+
+def test_a_worker_that_begins_anew_may_end_as_one_that_begins():
+    struck = trouble("freeze-service", "kafka", began=BEGAN + 2_930.0, over=BEGAN + 2_950.0)
+    earlier = trouble("freeze-service", "kafka", began=BEGAN + 100.0, over=BEGAN + 120.0)
+    away = life(3, said=f"{AT_WORK}\n{ANEW}", ended=BEGAN + 3_000.0)
+    stopped = life(-15, signal.SIGTERM, said=f"{AT_WORK}\n{ANEW}", ended=BEGAN + 3_000.0)
+
+    assert reason("stream-b", away, [struck]) is not None
+    assert reason("stream-b", away, [earlier]) is None
+    assert reason("stream-b", stopped, []) is not None
+
+
+def test_who_is_at_work_ends_in_order_when_it_is_told_to():
+    ended = BEGAN + 3_000.0
+
+    assert reason("serve-b", life(0, signal.SIGTERM, ended=ended), []) is not None
+    assert reason("serve-b", life(-15, signal.SIGTERM, ended=ended), []) is None
+    assert reason("stream-b", life(-15, signal.SIGTERM, said=AT_WORK, ended=ended), []) is None
 
 
 def test_a_service_that_another_machine_alone_cannot_reach_is_no_reason():
