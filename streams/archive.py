@@ -62,11 +62,14 @@ class Archiver:
         stopped: Callable[[], bool] = lambda: False,
         forgotten: Forgotten = lambda _: {},
         kept: timedelta | None = None,
+        trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         """`names` stand for people in what is written; `progress` is told after every commit;
         `stopped` asked whether to end early; `forgotten` up to when some of these users are:
         nothing of theirs that is as old is written. `kept`: how long days are; None: for ever.
+        `trusted`: whether files may go by their age, since the clocks agree.
         """
+        self.trusted = trusted
         self._archive = archive
         self._sources = sources
         self._names = names
@@ -111,9 +114,12 @@ class Archiver:
 
     def clean(self) -> int:
         """Delete files that nobody can need any more; how many (see `clickwise.archive.commits`).
+        While a clock is wrong it deletes nothing: what readers are at work with would seem old.
 
         It reads every manifest that is kept: once an hour is often enough.
         """
+        if not self.trusted():
+            return 0
         return self._archive.clean(now=self._clock.now())
 
     def _drain(self, source: Source, summary: Summary) -> None:

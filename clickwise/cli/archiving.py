@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cache
 from threading import Event
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -92,6 +93,7 @@ def archiver_of(
     homes.make_home(settings)
     state = state_of(settings, stack)
     state.migrate()
+    trusted = cache(lambda: clocks_agree(state))  # once, so that one line says it
     sources: list[Source] = []
     if settings.embedded:
         sources += [DatabaseLog(state, "events"), DatabaseLog(state, "exposures")]
@@ -110,18 +112,24 @@ def archiver_of(
         progress=progress,
         stopped=stopped,
         forgotten=state.people.forgotten,
-        kept=kept_days(settings, state),
+        kept=kept_days(settings, trusted),
+        trusted=trusted,
     )
 
 
-def kept_days(settings: Settings, state: State) -> timedelta | None:
-    """How long days are kept; None: for ever, or for this time, since a clock is wrong."""
-    if not settings.archive_days:
-        return None
+def clocks_agree(state: State) -> bool:
+    """Whether anything may go by age this time; a line says so where not."""
     try:
         check_clocks(state)
     except UnavailableError as error:
         log.warning("expiry_put_off", kind=error.kind, reason=str(error))
+        return False
+    return True
+
+
+def kept_days(settings: Settings, trusted: Callable[[], bool]) -> timedelta | None:
+    """How long days are kept; None: for ever, or for this time, since a clock is wrong."""
+    if not settings.archive_days or not trusted():
         return None
     return timedelta(days=settings.archive_days)
 
@@ -130,7 +138,7 @@ def _clean(settings: Settings, archiver: Archiver) -> None:
     """Delete what nobody can need any more, here too where a training of this home has copies."""
     archiver.clean()
     copies = homes.archive_copies(settings)
-    if copies.is_dir():
+    if copies.is_dir() and archiver.trusted():
         archive = open_archive(settings.archive_url, home=settings.folder)
         drop_copies(copies, archive.newest(), SystemClock().now())
 

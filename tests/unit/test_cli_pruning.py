@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clickwise.cli.archiving import kept_days
+from clickwise.cli.archiving import clocks_agree, kept_days
 from clickwise.cli.pruning import prune_once
 from clickwise.errors import UnavailableError
 from clickwise.settings import Settings, load
@@ -64,7 +64,9 @@ def test_nothing_goes_by_a_clock_that_the_database_contradicts(tmp_path):
         prune_once(Settings(), state, clock=StoppedClock(NOW + timedelta(days=400)))
 
     assert len(state.events()) == 1
-    assert kept_days(load({"CLICKWISE_ARCHIVE_DAYS": "7"}), state) is None
+    assert not clocks_agree(state)
+    assert kept_days(load({"CLICKWISE_ARCHIVE_DAYS": "7"}), lambda: False) is None
     state.__class__ = SqlState
-    assert kept_days(load({"CLICKWISE_ARCHIVE_DAYS": "7"}), state) == timedelta(days=7)
+    assert clocks_agree(state)
+    assert kept_days(load({"CLICKWISE_ARCHIVE_DAYS": "7"}), lambda: True) == timedelta(days=7)
     state.close()

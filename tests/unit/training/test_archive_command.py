@@ -9,6 +9,7 @@ import pytest
 
 from clickwise.cli import run
 from clickwise.cli.exits import Exit
+from clickwise.state.sql import SqlState
 from clickwise.testing.processes import wait_until
 from tests.unit.training.archives import Log
 
@@ -69,6 +70,30 @@ def test_a_trainings_copies_of_what_went_go_too(tmp_path):
     run(["archive", "--once"])
 
     assert not copy.exists()
+
+
+@pytest.mark.usefixtures("log")
+def test_no_file_goes_by_a_clock_that_the_database_contradicts(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("CLICKWISE_ARCHIVE_DAYS", "7")
+    day = "events/date=2020-01-01/part-x-0-1-2.parquet"
+    replaced = tmp_path / "home" / "archive" / day
+    copy = tmp_path / "home" / "training" / "archive-cache" / day
+    for path in (replaced, copy):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        os.utime(path, (0, 0))
+
+    with monkeypatch.context() as apart:
+        apart.setattr(SqlState, "clock_skew_seconds", lambda _: 4_000.0)
+        code = run(["archive", "--once"])
+    there = replaced.exists(), copy.exists()
+    said = capsys.readouterr().err
+    run(["archive", "--once"])
+
+    assert code == Exit.DONE
+    assert there == (True, True)
+    assert said.count("expiry_put_off") == 1
+    assert (replaced.exists(), copy.exists()) == (False, False)
 
 
 def test_a_url_says_where(log, monkeypatch, tmp_path):
