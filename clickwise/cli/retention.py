@@ -3,8 +3,9 @@
 Kept is whatever somebody may need: what a role names, what the profiles are being rebuilt for,
 what a process of this home's server has open, what the registry gives an alias, what the home made
 for itself (day 0, a few kilobytes); and the newest of the rest. The registry's own copy of a bundle
-stays, so that a removed one can be promoted from it. An index goes only where the space of all that
-roles name is known here: a Qdrant server has the index of models whose bundles other homes hold.
+stays, so that a removed one can be promoted from it. A Qdrant server has the index of models whose
+bundles other homes hold, too: there an index goes only where the space of all that roles name is
+known here. A bundle goes with its index or after it, since nothing else tells of the index.
 
 Two locks make that hold while everything runs: nobody names a bundle of this home meanwhile
 (`homes.naming_turn`), and no trainer of this home is at work.
@@ -105,16 +106,19 @@ def prune(settings: Settings, *, keep: int) -> Pruned:
         staying = [one for one in stored if one not in going]
         spaces = {one.vectors for one in going} - {one.vectors for one in staying}
         # First the vectors: a removal that was killed in between finds the bundle again.
-        unseen = _unseen(pointer, stored)
+        unseen = _unseen(pointer, stored) if settings.qdrant_url else ""
         left = [Kept(name=space, reason=unseen) for space in sorted(spaces) if unseen]
         gone = [] if unseen else sorted(spaces)
         indexes, busy = _remove_indexes(settings, state, pointer, gone)
-        bundles = _remove_bundles(homes.bundles_folder(settings), going)
+        held = _held(going, (*left, *busy))
+        bundles = _remove_bundles(
+            homes.bundles_folder(settings), (one for one in going if one.version not in held)
+        )
         newest = [Kept(name=one.version, reason=_reason(one, needed, keep)) for one in staying]
         return Pruned(
             bundles=tuple(bundles),
             indexes=tuple(indexes),
-            kept=(*newest, *strange, *left, *busy),
+            kept=(*newest, *held.values(), *strange, *left, *busy),
             size_bytes=sum(one.size_bytes for one in bundles)
             + sum(one.size_bytes or 0 for one in indexes),
         )
@@ -178,6 +182,16 @@ def _unseen(pointer: Pointer, stored: Sequence[Stored]) -> str:
     if not unseen:
         return ""
     return f"its index may be that of {', '.join(unseen)}, whose bundle is not in this home"
+
+
+def _held(going: Iterable[Stored], left: Iterable[Kept]) -> dict[ModelVersion, Kept]:
+    """By version, the bundles whose index is `left`: a later prune finds it by them alone."""
+    spaces = {one.name for one in left}
+    return {
+        one.version: Kept(name=one.version, reason=f"its index {one.vectors} stays")
+        for one in going
+        if one.vectors in spaces
+    }
 
 
 def _remove_bundles(folder: Path, going: Iterable[Stored]) -> list[RemovedBundle]:

@@ -25,7 +25,7 @@ from clickwise.items import parse_item
 from clickwise.profile import Rules
 from clickwise.settings import Settings
 from clickwise.testing.bundles import random_bundle
-from clickwise.vectors.generations import stored_models
+from clickwise.vectors.generations import Generations, stored_models
 from training.lease import lease
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,6 +53,11 @@ def store(settings, version, *, age_days=0, vectors=""):
     )  # fmt: skip
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     (folder / "weights").write_bytes(bytes(1_000))
+
+
+def index(settings, space):
+    """The folder of an index of this home, with nothing in it."""
+    Generations(homes.vectors_folder(settings), space).folder.mkdir(parents=True)
 
 
 def bundle(settings, version, dimension):
@@ -267,7 +272,7 @@ def test_collections_of_a_qdrant_server_go_unless_a_bundle_that_stays_has_them(s
     assert [(one.space, one.size_bytes) for one in pruned.indexes] == [("alone", None)]
 
 
-def test_no_index_goes_where_a_model_in_use_may_have_it(settings):
+def test_no_index_of_a_server_goes_where_a_model_in_use_may_have_it(settings):
     releasing.promote(settings, bundle(settings, "m1", 32))
     shutil.rmtree(homes.bundles_folder(settings) / "m1")  # as in a home that did not train it
     store(settings, "same-space", vectors="m1-items")
@@ -275,10 +280,53 @@ def test_no_index_goes_where_a_model_in_use_may_have_it(settings):
     with qdrant("clickwise@m1-items") as (url, there):
         pruned = prune(msgspec.structs.replace(settings, qdrant_url=url), keep=0)
 
-    assert bundles(settings) == set()
     assert there == {"clickwise@m1-items"}
     assert pruned.indexes == ()
     assert "that of m1 (live), whose bundle is not in this home" in reasons(pruned)["m1-items"]
+
+
+def test_a_bundle_stays_with_its_index_and_both_go_once_nothing_is_in_doubt(settings):
+    releasing.promote(settings, bundle(settings, "m1", 32))
+    folder = homes.bundles_folder(settings) / "m1"
+    folder.rename(settings.folder / "m1")
+    store(settings, "old", vectors="alone")
+
+    with qdrant("clickwise@alone") as (url, there):
+        shared = msgspec.structs.replace(settings, qdrant_url=url)
+        in_doubt = prune(shared, keep=0)
+        bundles_in_doubt, there_in_doubt = bundles(settings), set(there)
+        (settings.folder / "m1").rename(folder)
+        prune(shared, keep=0)
+
+    assert in_doubt.bundles == ()
+    assert reasons(in_doubt)["old"] == "its index alone stays"
+    assert (bundles_in_doubt, there_in_doubt) == ({"old"}, {"clickwise@alone"})
+    assert (bundles(settings), there) == ({"m1"}, set())
+
+
+def test_an_index_of_this_home_is_nobody_elses(settings):
+    releasing.promote(settings, bundle(settings, "m1", 32))
+    shutil.rmtree(homes.bundles_folder(settings) / "m1")  # as in a home that did not train it
+    store(settings, "old", vectors="alone")
+    index(settings, "alone")
+
+    pruned = prune(settings, keep=0)
+
+    assert bundles(settings) == set()
+    assert [one.space for one in pruned.indexes] == ["alone"]
+
+
+def test_a_bundle_stays_while_its_index_is_being_built(settings):
+    store(settings, "old", vectors="alone")
+    index(settings, "alone")
+
+    with Generations(homes.vectors_folder(settings), "alone").building():
+        pruned = prune(settings, keep=0)
+
+    assert bundles(settings) == {"old"}
+    assert "is building" in reasons(pruned)["alone"]
+    assert reasons(pruned)["old"] == "its index alone stays"
+    assert [one.version for one in prune(settings, keep=0).bundles] == ["old"]
 
 
 def test_the_command_says_what_it_removed_and_how_many_bytes(settings, monkeypatch, capsys):
