@@ -8,8 +8,8 @@ notes is erased again, from it and from the archive.
 """
 
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -49,8 +49,8 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
     Raises:
         InvalidInputError: the backup is not whole, or a file of it is not what it was; nothing
             is left. Or a receipt is none of this site.
-        UnavailableError: a file cannot be written. What was copied to an archive elsewhere is
-            deleted again; where that cannot be, a line says so.
+        UnavailableError: a file cannot be written. What was copied is deleted again, from an
+            archive elsewhere too; where that cannot be, a line says so.
         ConflictError: there is something already where it would go.
         ConfigurationError: a newer program made the backup.
     """
@@ -144,24 +144,38 @@ def _beside(database: Path) -> Path:
 
 
 def _take_back(settings: Settings, backup: Backup, database: Path) -> None:
-    """Delete what was copied: the next try wants every place empty, as this one found it."""
-    for path in settings.folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Delete what was copied: the next try wants every place empty, as this one found it.
+
+    What cannot be deleted is said; the fault that made the restore fail is the one that is raised.
+    """
+    if settings.archive_url:  # first: what is left elsewhere is the least likely to be seen
+        with _said("CLICKWISE_ARCHIVE_URL"):
+            store = open_store(settings.archive_url)
+            for file in store.files(""):
+                if f"{backups.ARCHIVE}/{file.name}" in backup.files:
+                    store.delete(file.name)
+    beside = _beside(database)
     for ending in ("", "-wal", "-shm"):
-        beside = _beside(database)
-        beside.with_name(f"{beside.name}{ending}").unlink(missing_ok=True)
-    if not settings.archive_url:
-        return
+        path = beside.with_name(f"{beside.name}{ending}")
+        with _said(str(path)):
+            path.unlink(missing_ok=True)
+    with _said(str(settings.folder)):
+        for path in settings.folder.iterdir():
+            with _said(str(path)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def _said(place: str) -> Iterator[None]:
+    """One line where what was copied to this place cannot be deleted."""
     try:
-        store = open_store(settings.archive_url)
-        for file in store.files(""):
-            if f"{backups.ARCHIVE}/{file.name}" in backup.files:
-                store.delete(file.name)
-    except ClickwiseError as error:
-        complain(
-            "what was copied to CLICKWISE_ARCHIVE_URL is there still, since it cannot be deleted"
-            f" ({error}): events are in it, and the next restore wants that place empty"
-        )
+        yield
+    except (OSError, ClickwiseError) as error:
+        with suppress(OSError):  # of standard error, which may be a file on the same disk
+            complain(
+                f"what was copied to {place} is there still, since it cannot be deleted ({error}):"
+                " it is as secret as the site, and the next restore wants that place empty"
+            )
 
 
 def _compare(path: Path, found: backups.Copied, noted: backups.Copied) -> None:

@@ -1,8 +1,10 @@
 """A restore that fails: what it leaves, what it says, and what the next one finds."""
 
+import errno
 import json
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -113,3 +115,25 @@ def test_what_cannot_be_deleted_elsewhere_is_said(tmp_path, monkeypatch, capsys)
     said = capsys.readouterr().err
     assert failed == Exit.UNAVAILABLE
     assert "what was copied to CLICKWISE_ARCHIVE_URL is there still" in said
+
+
+def test_a_home_that_cannot_be_deleted_is_said_and_hides_neither_fault_nor_archive(
+    tmp_path, monkeypatch, capsys
+):
+    elsewhere = tmp_path / "elsewhere"
+    put_a_name_in_the_way(tmp_path / "copy")
+
+    def refuse(path, *_, **__):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("shutil.rmtree", refuse)
+        failed = restore(monkeypatch, str(elsewhere))
+
+    said = capsys.readouterr().err
+    assert failed == Exit.UNAVAILABLE
+    assert endings(said) == [("restore", "failed", "unavailable")]
+    assert f"what was copied to {Path('other/models')} is there still" in said
+    assert "cannot be written: File exists" in said
+    assert files(elsewhere) == []
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["models"]
