@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clickwise import installing
+from clickwise.testing.kafka import free_ports
 
 ROOT = Path(__file__).parents[2]
 BLOCKED = """
@@ -81,6 +82,7 @@ def test_what_needs_kafkas_client_names_the_extra(tmp_path):
             print(line, run(line.split()))
         """,
         tmp_path,
+        CLICKWISE_PORT=str(free_ports(1)[0]),
         **KAFKA,
     )
 
@@ -109,6 +111,7 @@ def test_what_writes_texts_names_the_extra(tmp_path):
         print(run(["up", "--home", "site"]))
         """,
         tmp_path,
+        CLICKWISE_PORT=str(free_ports(1)[0]),
         CLICKWISE_TEXTS="embedded",
     )
 
