@@ -79,7 +79,7 @@ def create_app(parts: Parts, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) ->
         routes=[Route(path, Gate(door, operations)) for path, operations in by_path.items()],
         lifespan=lambda _: _lifespan(door),
     )
-    app.state.turns = door.admission.turns
+    app.state.turns = door.admission.turns  # for who wants to see what waits
     app.router.redirect_slashes = False
     app.router.default = Gate(door, {})
     app.add_middleware(AsSent)
