@@ -28,7 +28,7 @@ class Health:
 
 
 class RecommenderPort(Protocol):
-    """Answers in the one thread that asks it (`serving.admission`).
+    """Answers in the one thread that asks it (`serving.turns`).
 
     Calls raise the errors of `clickwise.errors`.
     """
