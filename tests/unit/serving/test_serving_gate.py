@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 
+from clickwise import logs
 from clickwise.errors import BundleError
 from clickwise.testing.doors import MemorySite
 from serving.admission import ALWAYS
@@ -94,6 +95,7 @@ async def test_an_unexpected_fault_is_counted_logged_once_and_tells_nothing(
     requests = sample("clickwise_requests_total", route=route, status="500")
     errors = sample("clickwise_errors_total", kind="internal", where=route)
     site.recommender.fault = RuntimeError("the password is hunter2")
+    logs.configure(level="info", output="json")  # to the stream that is looked at here
 
     response = await client.get("/v1/users/ann/recommendations")
 
