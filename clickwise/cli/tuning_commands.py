@@ -51,6 +51,7 @@ WeightDecay = Annotated[float, typer.Option(min=0.0, max=1.0, help="Of matrices 
 Warmup = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of all steps in which the rates rise.")
 ]
+Batch = Annotated[int, typer.Option(min=1, max=4_096, help="Texts a step.")]
 Epochs = Annotated[int, typer.Option(min=1, max=1_000)]
 Patience = Annotated[int, typer.Option(min=1, help="Epochs without a better dev macro F1.")]
 Tokens = Annotated[int, typer.Option(min=8, max=512, help="Longer texts are cut.")]
@@ -83,6 +84,7 @@ def classify(
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -102,8 +104,8 @@ def classify(
             matrices=matrices, augment=augment, attack=attack, attack_steps=attack_steps,
             optimizer=optimizer, schedule=schedule, rate=rate, head_rate=head_rate,
             dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-            epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision,
-            json=json,
+            batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
+            precision=precision, json=json,
         ),
     )  # fmt: skip
 
@@ -113,15 +115,23 @@ def compare(
     texts: Texts,
     test: Annotated[Path, typer.Option(help="Labelled texts that are only asked about.")],
     out: Annotated[Path, typer.Option(help="Rows as JSON lines; those in it are not made again.")],
-    rows: Annotated[str, typer.Option(help="Names with commas between; all if none.")] = "",
+    rows: Annotated[
+        str, typer.Option(help="Names with commas between; all if none. lora@2: with the seed 2.")
+    ] = "",
     dev: Dev = None,
     held: Held = 0,
+    rank: Rank = 16,
+    matrices: Matrices = "attention",
+    attack: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of the rows that have one; 0: 0.03.")
+    ] = 0.0,
     rate: Rate = 0.0,
     head_rate: HeadRate = 3e-4,
     dropout: Dropout = 0.2,
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -135,9 +145,11 @@ def compare(
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
-        texts=texts, out=out, test=test, dev=dev, held=held, rate=rate, head_rate=head_rate,
+        texts=texts, out=out, test=test, dev=dev, held=held, rank=rank, matrices=matrices,
+        attack=attack, rate=rate, head_rate=head_rate,
         dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-        epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision, png=png,
+        batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
+        precision=precision, png=png,
     )  # fmt: skip
     return run(settings_from(home=home), command, rows=rows)
 
@@ -152,12 +164,19 @@ def distill(
     teachers: Annotated[
         str, typer.Option(help="Ways, with commas between, as `tune compare` names them.")
     ] = "lora,lora+fgm,lora+span",
+    rank: Rank = 16,
+    matrices: Matrices = "attention",
+    attack: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Of teachers with one (0: 0.03), and of the student."),
+    ] = 0.0,
     rate: Rate = 0.0,
     head_rate: HeadRate = 3e-4,
     dropout: Dropout = 0.2,
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
     tokens: Tokens = 32,
@@ -171,9 +190,11 @@ def distill(
     from clickwise.cli.tuning_course import TuneCommand
 
     command = TuneCommand(
-        texts=texts, out=out, test=test, dev=dev, held=held, rate=rate, head_rate=head_rate,
+        texts=texts, out=out, test=test, dev=dev, held=held, rank=rank, matrices=matrices,
+        attack=attack, rate=rate, head_rate=head_rate,
         dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-        epochs=epochs, patience=patience, tokens=tokens, seed=seed, precision=precision, json=json,
+        batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
+        precision=precision, json=json,
     )  # fmt: skip
     return run(settings_from(home=home), command, teachers=teachers)
 

@@ -36,12 +36,15 @@ def compare(settings: Settings, command: TuneCommand, *, rows: str) -> int:
     """Make the rows that the file does not have yet, and print them all."""
     begin(settings, command)
     with train_extra(), signals_unwind(), bar() as follow:
-        from training.tune.ways import ROWS
+        from training.tune.ways import ROWS, is_row
 
         names = [name.strip() for name in rows.split(",") if name.strip()] or list(ROWS)
-        strange = next((name for name in names if name not in ROWS), None)
+        strange = next((name for name in names if not is_row(name)), None)
         if strange is not None:
-            raise ConfigurationError(f"--rows: no row {strange!r}, only {', '.join(ROWS)}")
+            raise ConfigurationError(
+                f"--rows: no row {strange!r}, only {', '.join(ROWS)}, and a way"
+                " with a seed of its own, such as lora@2"
+            )
         check_writable(command.out)
         parts, weights = read_parts(command, follow), weights_of(settings)
 

@@ -41,6 +41,7 @@ class TuneCommand:
     weight_decay: float = 0.01
     smoothing: float = 0.1
     warmup: float = 0.1
+    batch: int = 32
     epochs: int = 4
     patience: int = 3
     tokens: int = 32
@@ -70,6 +71,7 @@ def course_of(command: TuneCommand) -> "Course":
         attack=command.attack,
         attack_steps=command.attack_steps,
         augmentation=Augmentation(command.augment),
+        batch=command.batch,
         epochs=command.epochs,
         patience=command.patience,
         max_tokens=command.tokens,

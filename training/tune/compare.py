@@ -18,7 +18,6 @@ import numpy as np
 import torch
 
 from clickwise.errors import ConfigurationError
-from clickwise.vectors.port import Float32Array
 from training.tune.baselines import nearest, tfidf
 from training.tune.classify import Epoch, Tuned, casting, network_for, one_hot, tune
 from training.tune.course import Course
@@ -29,14 +28,14 @@ from training.tune.network import logits
 from training.tune.probe import probe
 from training.tune.report import Scores, macro_f1, scores_of
 from training.tune.task import Task, untuned
-from training.tune.ways import MEMBERS, Attack, Method, way_named
+from training.tune.voices import Voice, Voices
+from training.tune.ways import MEMBERS, Attack, Method, is_member, way_named
 
 ATTACK = 0.03
 ATTACK_STEPS = 3  # FreeLB's
 # Beside all six matrices of a layer, with a rank that learns about as much as beside two.
 _WIDE_RANK = 5
 _MLM_RATE = 5e-5  # bolder than of `tune mlm`: no int8 form is made of it, and classes alone count
-_VOICES = "voices"
 
 
 class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +65,9 @@ Keep = Callable[[ComparedRow], None]
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a way thinks, (N, C), and what it took."""
+    """What a way thinks, and what it took."""
 
-    dev_NC: Float32Array
-    test_NC: Float32Array
-    train_NC: Float32Array | None
+    voice: Voice
     trained: int
     seconds: float
     epochs: int = 0
@@ -92,7 +89,7 @@ def compare(
     Rows of another task in the file (other texts, encoder or course) are not taken for these.
     """
     mark = mark_of(task, course)
-    voices = file.with_suffix(f".{mark[:12]}.{_VOICES}")
+    voices = Voices(file.with_suffix(f".{mark[:12]}.voices"))
     done = {row.name: row for row in read_rows(file) if row.task == mark}
     for name in rows:
         if name in done:
@@ -144,7 +141,7 @@ def _made(
     name: str,
     task: Task,
     course: Course,
-    voices: Path,
+    voices: Voices,
     done: Mapping[str, ComparedRow],
     watch: Watch,
 ) -> _Made:
@@ -156,11 +153,11 @@ def _made(
         case "probe":
             return _probed(task, course)
         case "ensemble":
-            return _ensemble(MEMBERS, voices, done)
+            return _ensemble(voices.members(done), done)
         case "ensemble+tfidf":
-            return _ensemble((*MEMBERS, "tfidf"), voices, done)
+            return _ensemble(voices.members(done, counted=True), done)
         case "distilled":
-            return _distilled(task, course, voices, watch)
+            return _distilled(task, course, voices.members(done), watch)
         case "mlm+lora":
             return _after_mlm(task, course, watch)
         case _:
@@ -175,7 +172,8 @@ def way(name: str, course: Course) -> Course:
         ValueError: there is no such way.
     """
     named = way_named(name)
-    changed = replace(course, method=named.method, attack=0.0, attack_steps=1)
+    seed = course.seed if named.seed is None else named.seed
+    changed = replace(course, method=named.method, attack=0.0, attack_steps=1, seed=seed)
     if named.matrices is not None:
         changed = replace(
             changed, sizes=replace(course.sizes, rank=_WIDE_RANK, matrices=named.matrices)
@@ -188,13 +186,13 @@ def way(name: str, course: Course) -> Course:
     return changed
 
 
-def _tuned(name: str, task: Task, course: Course, voices: Path, watch: Watch) -> _Made:
+def _tuned(name: str, task: Task, course: Course, voices: Voices, watch: Watch) -> _Made:
     own = way(name, course)
-    work = voices / f"{name}.work"
+    work = voices.folder / f"{name}.work"
     tuned = tune(task.base, task.lessons(), own, watch=lambda epoch: watch(name, epoch), work=work)
-    made = _asked(task, tuned, with_train=name in MEMBERS)
-    if name in MEMBERS:
-        _keep(voices, name, made)
+    made = _asked(task, tuned, with_train=is_member(name))
+    if is_member(name):
+        voices.keep(name, made.voice)
     for leftover in work.glob("*"):
         leftover.unlink()
     return made
@@ -203,23 +201,25 @@ def _tuned(name: str, task: Task, course: Course, voices: Path, watch: Watch) ->
 def _asked(task: Task, tuned: Tuned, *, with_train: bool) -> _Made:
     with casting(tuned.course, tuned.network):
         return _Made(
-            dev_NC=logits(tuned.network, task.dev_rows),
-            test_NC=logits(tuned.network, task.test_rows),
-            train_NC=logits(tuned.network, task.train_rows) if with_train else None,
+            Voice(
+                dev_NC=logits(tuned.network, task.dev_rows),
+                test_NC=logits(tuned.network, task.test_rows),
+                train_NC=logits(tuned.network, task.train_rows) if with_train else None,
+            ),
             trained=tuned.num_trained,
             seconds=tuned.seconds,
             epochs=len(tuned.epochs),
         )
 
 
-def _counted(task: Task, voices: Path) -> _Made:
+def _counted(task: Task, voices: Voices) -> _Made:
     train, dev, test = task.parts.train, task.parts.dev, task.parts.test
     begun = time.process_time()
     asked = (*dev.texts, *test.texts)
     found_NC, number = tfidf(train.texts, train.labels_N, (dev.texts, dev.labels_N), asked)
     seconds = time.process_time() - begun
-    made = _Made(found_NC[: len(dev)], found_NC[len(dev) :], None, number, seconds)
-    _keep(voices, "tfidf", made)
+    made = _Made(Voice(found_NC[: len(dev)], found_NC[len(dev) :]), number, seconds)
+    voices.keep("tfidf", made.voice)
     return made
 
 
@@ -230,19 +230,7 @@ def _nearest(task: Task) -> _Made:
     found_N = nearest(task.train_ND, train.labels_N, (task.dev_ND, dev.labels_N), asked_MD)
     said_NC = one_hot(found_N, len(train.classes))
     seconds = time.process_time() - begun
-    return _Made(said_NC[: len(dev)], said_NC[len(dev) :], None, 0, seconds)
-
-
-def _keep(voices: Path, name: str, made: _Made) -> None:
-    """What a member of an ensemble thinks, for when its turn comes."""
-    parts = {"dev": made.dev_NC, "test": made.test_NC}
-    if made.train_NC is not None:
-        parts["train"] = made.train_NC
-    voices.mkdir(parents=True, exist_ok=True)
-    part = voices / f"{name}.part"
-    with part.open("wb") as file:
-        np.savez(file, **parts)  # type: ignore[arg-type]
-    part.replace(voices / f"{name}.npz")
+    return _Made(Voice(said_NC[: len(dev)], said_NC[len(dev) :]), 0, seconds)
 
 
 def _probed(task: Task, course: Course) -> _Made:
@@ -259,39 +247,35 @@ def _probed(task: Task, course: Course) -> _Made:
         for side in (task.dev_ND, task.test_ND)
     ]
     learns = network.head.weight.numel() + network.head.bias.numel()
-    return _Made(found[0], found[1], None, learns, time.process_time() - begun)
+    return _Made(Voice(found[0], found[1]), learns, time.process_time() - begun)
 
 
-def _ensemble(members: Sequence[str], voices: Path, done: Mapping[str, ComparedRow]) -> _Made:
+def _ensemble(members: Mapping[str, Voice], done: Mapping[str, ComparedRow]) -> _Made:
     """All members that were made: to choose among them by a small dev part would fit its chance."""
-    kept = {name: _voice(voices, name) for name in members if (voices / f"{name}.npz").exists()}
-    if not kept:
+    if not members:
         raise ConfigurationError(
-            f"none of {', '.join(members)} was made: there is nothing to average"
+            f"none of {', '.join(MEMBERS)}, nor a way with a seed such as lora@2, was made:"
+            " there is nothing to average"
         )
-    names = list(kept)
     return _Made(
-        dev_NC=averaged([kept[name]["dev"] for name in names]),
-        test_NC=averaged([kept[name]["test"] for name in names]),
-        train_NC=None,
-        trained=sum(done[name].trained for name in names if name in done),
-        seconds=sum(done[name].seconds for name in names if name in done),
-        note=", ".join(names),
+        Voice(
+            dev_NC=averaged([one.dev_NC for one in members.values()]),
+            test_NC=averaged([one.test_NC for one in members.values()]),
+        ),
+        trained=sum(done[name].trained for name in members),
+        seconds=sum(done[name].seconds for name in members),
+        note=", ".join(members),
     )
 
 
-def _voice(voices: Path, name: str) -> dict[str, Float32Array]:
-    with np.load(voices / f"{name}.npz") as kept:
-        return {part: kept[part] for part in kept.files}
-
-
-def _distilled(task: Task, course: Course, voices: Path, watch: Watch) -> _Made:
-    kept = [_voice(voices, name) for name in MEMBERS if (voices / f"{name}.npz").exists()]
-    if not kept:
+def _distilled(task: Task, course: Course, members: Mapping[str, Voice], watch: Watch) -> _Made:
+    thought = [one.train_NC for one in members.values() if one.train_NC is not None]
+    if not thought:
         raise ConfigurationError(
-            f"none of {', '.join(MEMBERS)} was made: there is nobody to learn from"
+            f"none of {', '.join(MEMBERS)}, nor a way with a seed such as lora@2, was made:"
+            " there is nobody to learn from"
         )
-    teacher_NC = averaged([one["train"] for one in kept])
+    teacher_NC = averaged(thought)
     lessons = task.lessons(lessons_from(teacher_NC, task.lessons().targets_NC))
     own = replace(course, method=Method.LORA)
     tuned = tune(task.base, lessons, own, watch=lambda epoch: watch("distilled", epoch))
@@ -325,8 +309,10 @@ def _row(name: str, task: Task, made: _Made, *, wall: float) -> ComparedRow:
     layers = whole - task.base.weights.tensors["words"].size
     return ComparedRow(
         name=name,
-        test=scores_of(test.labels_N, made.test_NC.argmax(axis=1), test.classes),
-        dev_macro_f1=macro_f1(dev.labels_N, made.dev_NC.argmax(axis=1), classes=len(dev.classes)),
+        test=scores_of(test.labels_N, made.voice.test_NC.argmax(axis=1), test.classes),
+        dev_macro_f1=macro_f1(
+            dev.labels_N, made.voice.dev_NC.argmax(axis=1), classes=len(dev.classes)
+        ),
         trained=made.trained,
         share=made.trained / whole,
         layer_share=made.trained / layers,

@@ -1,7 +1,8 @@
 """Ways of tuning by name, known without torch: what cannot be is refused before it is loaded.
 
-A way is a method, `-all` behind it for LoRA beside all matrices, and `+fgm`, `+freelb` or an
-augmentation. Beside ways, a comparison has rows that need no tuning and rows made of others.
+A way is a method, `-all` behind it for LoRA beside all matrices, `+fgm`, `+freelb` or an
+augmentation, and `@2` for a seed of its own. Beside ways, a comparison has rows that need no tuning
+and rows made of others.
 """
 
 import enum
@@ -56,7 +57,9 @@ ROWS = (
     "adalora", "full", "ensemble", "ensemble+tfidf", "distilled", "mlm+lora", "lora-all",
 )  # fmt: skip
 MEMBERS = ("lora", "lora+fgm", "lora+span", "adapter")
+_NO_WAYS = {"tfidf", "knn", "probe", "ensemble", "ensemble+tfidf", "distilled", "mlm+lora"}
 _WIDE = "-all"
+_SEED = "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,18 @@ class Way:
     matrices: Matrices | None
     attack: Attack | None
     augmentation: Augmentation | None
+    seed: int | None = None
+
+
+def is_row(name: str) -> bool:
+    """Whether a comparison has such a row: one of `ROWS`, and a way also with a seed."""
+    way, at, seed = name.partition(_SEED)
+    return way in ROWS and (not at or (seed.isdecimal() and way not in _NO_WAYS))
+
+
+def is_member(name: str) -> bool:
+    """Whether an ensemble has this row's network in it: some ways, and all with a seed."""
+    return name in MEMBERS or _SEED in name
 
 
 def way_named(name: str) -> Way:
@@ -75,11 +90,15 @@ def way_named(name: str) -> Way:
     Raises:
         ValueError: there is no such way.
     """
-    method, _, extra = name.partition("+")
+    way, at, seed = name.partition(_SEED)
+    if at and not seed.isdecimal():
+        raise ValueError(f"{name!r}: expected a number behind {_SEED}, such as lora{_SEED}2")
+    method, _, extra = way.partition("+")
     attacked = extra in set(Attack)
     return Way(
         method=Method(method.removesuffix(_WIDE)),
         matrices=Matrices.ALL if method.endswith(_WIDE) else None,
         attack=Attack(extra) if attacked else None,
         augmentation=Augmentation(extra) if extra and not attacked else None,
+        seed=int(seed) if at else None,
     )

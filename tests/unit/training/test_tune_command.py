@@ -397,6 +397,8 @@ def test_what_cannot_be_is_told_before_torch_is_loaded(tmp_path):
         "classify a.tsv --out o --attack-steps 3": "--attack-steps needs",
         "compare nowhere.tsv --test a.tsv --out r": "nowhere.tsv cannot be read",
         "compare a.tsv --test a.tsv --out r --rows x": "no row 'x'",
+        "compare a.tsv --test a.tsv --out r --rows knn@2": "no row 'knn@2'",
+        "distill a.tsv --out o --teachers lora,lora@two": "no way 'lora@two'",
         "distill nowhere.tsv --out o": "nowhere.tsv cannot be read",
         "distill a.tsv --out o --teachers lora,magic": "no way 'magic'",
         "search a.tsv --dev nowhere.tsv": "nowhere.tsv cannot be read",

@@ -10,13 +10,15 @@ from clickwise.encoder.weights import Pooling
 from tests.unit.training.tuning import QUICK, clicked, task, weights
 from training.tune.base import base_for, token_ids
 from training.tune.baselines import nearest, tfidf
-from training.tune.compare import compare, read_rows
+from training.tune.compare import compare, read_rows, way
 from training.tune.contrast import ContrastCourse, contrasted, pair_loss, pairs_of, without_newest
 from training.tune.ensemble import averaged, lessons_from
 from training.tune.mlm import Hider, MlmCourse, pretrained
 from training.tune.network import TextNetwork
 from training.tune.report import scores_of
 from training.tune.search import best_of, searched
+from training.tune.voices import Voices
+from training.tune.ways import ROWS, is_row, way_named
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +208,34 @@ def test_an_ensemble_hears_its_members_and_a_student_learns_from_them(ready, tmp
     assert by_name["ensemble"].note == "lora, adapter"
     assert by_name["ensemble"].trained == by_name["lora"].trained + by_name["adapter"].trained
     assert by_name["distilled"].trained == by_name["lora"].trained
+
+
+def test_an_ensemble_hears_one_way_with_several_seeds(ready, tmp_path):
+    rows = ("tfidf", "lora+fgm", "lora+fgm@2", "full@2", "full", "ensemble", "ensemble+tfidf")
+    file = tmp_path / "rows.jsonl"
+
+    found = {row.name: row for row in compare(ready, QUICK, rows=rows, file=file)}
+
+    heard = ("lora+fgm", "lora+fgm@2", "full@2")
+    assert found["ensemble"].note == ", ".join(heard)
+    assert found["ensemble"].trained == sum(found[name].trained for name in heard)
+    assert found["ensemble+tfidf"].note == ", ".join(("tfidf", *heard))
+    (folder,) = tmp_path.glob("rows.*.voices")
+    kept = [Voices(folder).members([name])[name] for name in heard]
+    assert not np.array_equal(kept[0].test_NC, kept[1].test_NC)  # each drew its own
+    average_NC = averaged([one.test_NC for one in kept])
+    right = float((average_NC.argmax(axis=1) == ready.parts.test.labels_N).mean())
+    assert found["ensemble"].test.accuracy == pytest.approx(right)
+    assert way("lora+fgm@2", QUICK) == replace(way("lora+fgm", QUICK), seed=2)
+
+
+def test_a_row_with_a_seed_is_a_way():
+    assert all(is_row(name) for name in (*ROWS, "lora@2", "lora-all@12", "lora+freelb@3"))
+    assert not any(
+        is_row(name) for name in ("lora@", "lora@x", "lora@-1", "@2", "knn@2", "ensemble@2", "x@2")
+    )
+    with pytest.raises(ValueError, match="expected a number behind @"):
+        way_named("lora@x")
 
 
 def test_a_search_begins_with_the_values_that_it_is_to_beat(ready):
