@@ -119,6 +119,9 @@ def try_(
     material: Annotated[
         str, typer.Option(help="What the model is shown: the item, or its body without the title.")
     ] = "item",
+    readers: Annotated[
+        str, typer.Option(help="As for readers of this topic, by its name. Empty: for everybody.")
+    ] = "",
     json: Annotated[
         Path | None,
         typer.Option(
@@ -137,6 +140,7 @@ def try_(
         limit=limit,
         fields=fields,
         material=material,
+        readers=readers,
         rows=json,
         show=show,
     )

@@ -41,6 +41,7 @@ class TryOptions:
     limit: int
     fields: str
     material: str
+    readers: str
     rows: Path | None
     show: bool
 
@@ -71,7 +72,7 @@ def try_texts(settings: Settings, options: TryOptions, *, writer: Writer | None 
             writer = writer_of(settings)
             stack.callback(writer.close)
         trial = Trial(
-            writer, material=material, clock=SystemClock(),
+            writer, material=material, topic=options.readers.strip(), clock=SystemClock(),
             deadline_seconds=settings.texts_deadline_seconds,
         )  # fmt: skip
         run = Run(trial, kept, fields, material)

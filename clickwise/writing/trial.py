@@ -48,9 +48,10 @@ class Sample:
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """One draft. `reason`: empty, the gate's code, or `nonsense`. `recipe` tells what it was made
-    of, `gate` by which rules it was judged. `rouge_1` and `rouge_l` of titles, against the item's
-    own. `numbers`, `names` and `openings` are what the independent check did not find in the item.
-    `said`: the model's answer as it came, and `unfinished` whether the bound on tokens ended it.
+    of, `gate` by which rules it was judged, `readers` the topic of whom it was written for (empty:
+    everybody). `rouge_1` and `rouge_l` of titles, against the item's own. `numbers`, `names` and
+    `openings` are what the independent check did not find in the item. `said`: the model's answer
+    as it came, and `unfinished` whether the bound on tokens ended it.
     """
 
     item: str
@@ -64,6 +65,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     gate: str
     material: str
     own_title: str
+    readers: str = ""
     text: str
     accepted: bool
     reason: str
@@ -85,10 +87,13 @@ class Trial:
     """Writes with one model; owned by one thread."""
 
     def __init__(
-        self, writer: Writer, *, material: Material, clock: Clock, deadline_seconds: float
-    ) -> None:
+        self, writer: Writer, *, material: Material, topic: str = "", clock: Clock,
+        deadline_seconds: float,
+    ) -> None:  # fmt: skip
+        """`topic`: of the readers, as the site names it; empty: for everybody."""
         self._writer = writer
         self._material = material
+        self._topic = topic
         self._clock = clock
         self._deadline_seconds = deadline_seconds
         self._gate = TextGate()
@@ -103,7 +108,7 @@ class Trial:
         source = sample.source
         said = (
             self._writer.model, prompt_of(sample.kind, field).name, self._material.value,
-            source.language, source.title, source.body,
+            source.language, source.title, source.body, *([self._topic] if self._topic else []),
         )  # fmt: skip
         return blake2b("\0".join(said).encode(errors="replace"), digest_size=8).hexdigest()
 
@@ -145,7 +150,9 @@ class Trial:
     def _draft(self, sample: Sample, prompt: Prompt, *, attempt: int, temperature: float) -> Tried:
         source, fence = sample.source, new_fence()
         shown = source if self._material is Material.ITEM else replace(source, title="")
-        messages = messages_of(prompt, shown, language=source.language, topic="", fence=fence)
+        messages = messages_of(
+            prompt, shown, language=source.language, topic=self._topic, fence=fence
+        )
         started = self._clock.monotonic()
         answer = self._writer.complete(
             messages,
@@ -183,6 +190,7 @@ class Trial:
             gate=METHOD,
             material=self._material.value,
             own_title=source.title,
+            readers=self._topic,
             text=text,
             accepted=judgement.accepted,
             reason=judgement.reason,

@@ -30,7 +30,7 @@ def file(tmp_path):
 def options(file: Path, **changes) -> TryOptions:
     given = {
         "path": file, "layout": "auto", "texts": True, "limit": 0, "fields": "title",
-        "material": "item", "rows": None, "show": False, **changes,
+        "material": "item", "readers": "", "rows": None, "show": False, **changes,
     }  # fmt: skip
     return TryOptions(**given)
 
@@ -66,6 +66,19 @@ def test_each_draft_is_a_line_that_says_how_it_was_made(file, tmp_path):
     assert {one["model"] for one in made} == {"scripted-1"}
     assert made[0]["rouge_l"] > 0
     assert made[1]["rouge_l"] is None
+
+
+def test_drafts_for_readers_of_a_topic_are_asked_for_and_kept_apart(file, tmp_path):
+    out, writer = tmp_path / "rows.jsonl", ScriptedWriter()
+
+    tried(file, writer, limit=1, rows=out)
+    tried(file, writer, limit=1, rows=out, readers=" trams ")
+    tried(file, writer, limit=1, rows=out, readers="trams")
+
+    assert [one["readers"] for one in rows(out)] == ["", "trams"]
+    assert len({one["recipe"] for one in rows(out)}) == 2
+    told = [" ".join(part.content for part in asked) for asked in writer.asked]
+    assert ["READERS LIKE" in one for one in told] == [False, True]
 
 
 def test_items_without_enough_text_get_a_title_alone(file, tmp_path):
