@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 
+from clickwise.bench import texts_away
+from clickwise.bench.site import Shape
 from clickwise.testing.kafka import KafkaMissingError, libraries
 from clickwise.testing.postgres import PostgresMissingError, PostgresServer
 from clickwise.testing.services import missing
@@ -153,3 +156,19 @@ def test_elastic_loses_and_repeats_nothing_as_workers_join_and_leave(tmp_path):
     assert report["longest_gap_seconds"] in {
         phase[name] for phase in report["phases"] for name in ("gap_seconds", "change_gap_seconds")
     }
+
+
+@pytest.mark.case(19)
+def test_lists_are_made_whatever_the_language_model_does(tmp_path, monkeypatch):
+    small = Shape(items=300, users=20, events_per_user=5, dimension=32)
+    for name, value in (("SHAPE", small), ("SECONDS", 0.5), ("WARMUP_SECONDS", 0.1)):
+        monkeypatch.setattr(texts_away, name, value)
+
+    with Progress(disable=True) as bar:
+        quiet = texts_away.measure_quiet(tmp_path, rounds=1, bar=bar)
+
+    assert quiet.opened  # each time, as the process of words says in its metrics
+    assert quiet.recovered
+    assert set(quiet.seconds) == set(texts_away.STATES)
+    assert all(found.num_samples > 0 for found in quiet.seconds.values())
+    assert set(quiet.p99_ratios) == set(texts_away.STATES) - {"answers"}
