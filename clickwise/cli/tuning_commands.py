@@ -51,6 +51,12 @@ WeightDecay = Annotated[float, typer.Option(min=0.0, max=1.0, help="Of matrices 
 Warmup = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of all steps in which the rates rise.")
 ]
+Average = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=0.9999, help="Of the running mean of weights, a step; 0: the last weights."
+    ),
+]
 Batch = Annotated[int, typer.Option(min=1, max=4_096, help="Texts a step.")]
 Epochs = Annotated[int, typer.Option(min=1, max=1_000)]
 Patience = Annotated[int, typer.Option(min=1, help="Epochs without a better dev macro F1.")]
@@ -84,6 +90,7 @@ def classify(
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    average: Average = 0.997,
     batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
@@ -104,8 +111,8 @@ def classify(
             matrices=matrices, augment=augment, attack=attack, attack_steps=attack_steps,
             optimizer=optimizer, schedule=schedule, rate=rate, head_rate=head_rate,
             dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-            batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
-            precision=precision, json=json,
+            average=average, batch=batch, epochs=epochs, patience=patience, tokens=tokens,
+            seed=seed, precision=precision, json=json,
         ),
     )  # fmt: skip
 
@@ -131,6 +138,7 @@ def compare(
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    average: Average = 0.997,
     batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
@@ -148,8 +156,8 @@ def compare(
         texts=texts, out=out, test=test, dev=dev, held=held, rank=rank, matrices=matrices,
         attack=attack, rate=rate, head_rate=head_rate,
         dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-        batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
-        precision=precision, png=png,
+        average=average, batch=batch, epochs=epochs, patience=patience, tokens=tokens,
+        seed=seed, precision=precision, png=png,
     )  # fmt: skip
     return run(settings_from(home=home), command, rows=rows)
 
@@ -176,6 +184,7 @@ def distill(
     weight_decay: WeightDecay = 0.01,
     smoothing: Smoothing = 0.1,
     warmup: Warmup = 0.1,
+    average: Average = 0.997,
     batch: Batch = 32,
     epochs: Epochs = 4,
     patience: Patience = 3,
@@ -193,8 +202,8 @@ def distill(
         texts=texts, out=out, test=test, dev=dev, held=held, rank=rank, matrices=matrices,
         attack=attack, rate=rate, head_rate=head_rate,
         dropout=dropout, weight_decay=weight_decay, smoothing=smoothing, warmup=warmup,
-        batch=batch, epochs=epochs, patience=patience, tokens=tokens, seed=seed,
-        precision=precision, json=json,
+        average=average, batch=batch, epochs=epochs, patience=patience, tokens=tokens,
+        seed=seed, precision=precision, json=json,
     )  # fmt: skip
     return run(settings_from(home=home), command, teachers=teachers)
 

@@ -41,6 +41,7 @@ class TuneCommand:
     weight_decay: float = 0.01
     smoothing: float = 0.1
     warmup: float = 0.1
+    average: float = 0.997
     batch: int = 32
     epochs: int = 4
     patience: int = 3
@@ -71,6 +72,7 @@ def course_of(command: TuneCommand) -> "Course":
         attack=command.attack,
         attack_steps=command.attack_steps,
         augmentation=Augmentation(command.augment),
+        average=command.average,
         batch=command.batch,
         epochs=command.epochs,
         patience=command.patience,

@@ -21,6 +21,7 @@ from clickwise.vectors.port import Float32Array, Int64Array
 from training.devices import auto_device, seeded
 from training.tune.adversarial import backward_on_the_way, backward_with_attack
 from training.tune.augment import changed, cut_off, mixed
+from training.tune.averages import averaged, take_step
 from training.tune.base import Base
 from training.tune.batches import Row, lengths, padded, shuffled
 from training.tune.course import Course, optimizer_of, rate_at
@@ -154,12 +155,13 @@ def _epochs(
         held.epoch += 1
         loss = _epoch(network, optimizer, lessons, course, held, steps)
         seconds = time.process_time() - begun
-        with casting(course, network):
+        with averaged(held.averages, network), casting(course, network):
             found_NC = logits(network, lessons.dev_rows)
-        quality = macro_f1(lessons.dev_labels_N, found_NC.argmax(axis=1), classes=len(found_NC[0]))
-        if quality > held.best + _SMALLEST_GAIN:
-            held.best, held.best_epoch = quality, held.epoch
-            held.best_weights = trained(network)
+            labels_N, said_N = lessons.dev_labels_N, found_NC.argmax(axis=1)
+            quality = macro_f1(labels_N, said_N, classes=len(found_NC[0]))
+            if quality > held.best + _SMALLEST_GAIN:
+                held.best, held.best_epoch = quality, held.epoch
+                held.best_weights = trained(network)
         held.done = held.epoch - held.best_epoch >= course.patience
         stop = held.done or held.epoch == course.epochs
         held.note(
@@ -194,8 +196,10 @@ def _epoch(
             torch.nn.utils.clip_grad_norm_(network.parameters(), course.clip)
             optimizer.step()
             held.steps += 1
-            if course.method is Method.ADALORA:
+            if course.method is Method.ADALORA:  # the mean of ranks that come and go has them all
                 share_out(network.encoder, held.steps)
+            elif course.average:
+                take_step(held.averages, network, decay=course.average, step=held.steps)
             optimizer.zero_grad()
     return float(np.mean(losses))
 

@@ -41,6 +41,9 @@ class Course:
     """One tuning. `rate` 0: the method's own. `warmup` is a share of all steps; `smoothing` of a
     label goes to all classes alike; `patience` in epochs without a better dev macro F1.
 
+    `average` is how much the running mean of the weights keeps of itself in a step: about
+    1 / (1 - average) steps count, the mean is what is kept, and 0 keeps the last weights.
+
     `attack` is the length of FGM's step against the word vectors, of their own; 0: none. With
     `attack_steps` above 1 it is the radius of FreeLB's ball, in which so many are taken.
     `bf16`: frozen weights in bfloat16, the rest computed in it: twice as fast where the processor
@@ -62,6 +65,7 @@ class Course:
     attack: float = 0.0
     attack_steps: int = 1
     augmentation: Augmentation = Augmentation.NONE
+    average: float = 0.997
     batch: int = 32
     epochs: int = 4
     patience: int = 3

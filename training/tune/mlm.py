@@ -26,6 +26,7 @@ from torch.nn import functional
 from clickwise.encoder.weights import EncoderWeights
 from clickwise.vectors.port import Int64Array
 from training.devices import auto_device, seeded
+from training.tune.anchors import Anchors
 from training.tune.base import Base
 from training.tune.batches import Row, by_length, lengths, padded, shuffled
 
@@ -44,6 +45,7 @@ class MlmCourse:
     """
 
     epochs: int = 2
+    anchor: float = 0.0
     head_epochs: int = 1
     rate: float = 2e-5
     head_rate: float = 2e-3
@@ -100,8 +102,10 @@ class Guesser(nn.Module):
         nn.init.eye_(self.layer.weight)
         nn.init.zeros_(self.layer.bias)
 
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor, chosen_BL: Tensor) -> Tensor:
-        """Logits (M, V) of the chosen places; these may come from another device."""
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor, chosen_BL: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (M, V) of the chosen places, and the last layer (B, L, D). What is given may come
+        from another device.
+        """
         ids_BL, mask_BL = ids_BL.to(self.bias_V.device), mask_BL.to(self.bias_V.device)
         hidden_BLD = self.model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         guessed_MD = self.norm(
@@ -109,7 +113,7 @@ class Guesser(nn.Module):
         )
         words_VD = self.model.get_input_embeddings().weight  # type: ignore[operator]
         found: Tensor = guessed_MD @ words_VD.T + self.bias_V
-        return found.float()
+        return found.float(), hidden_BLD
 
 
 def pretrained(
@@ -132,6 +136,7 @@ def pretrained(
     with seeded(course.seed, device):
         model = base.model()
         guesser = Guesser(model, base.weights.architecture.hidden, len(base.kept_V)).to(device)
+    anchors = Anchors.of(base, model, rows) if course.anchor else None
     words = model.get_input_embeddings()
     hider = Hider.of(base, course, fixed=fixed)
     held = _hidden(hider, held_rows, base.pad, course, np.random.default_rng((course.seed, 0)))
@@ -148,7 +153,8 @@ def pretrained(
             begun = {name: value.clone() for name, value in guesser.state_dict().items()}
         elif stage == "encoder":
             guesser.load_state_dict(begun)
-        epochs += _learn(guesser, hider, rows, held, base.pad, course, stage, number, watch)
+        kept = anchors if stage == "encoder" else None
+        epochs += _learn(guesser, hider, rows, kept, held, base.pad, course, stage, number, watch)
     before = [epoch.held_loss for epoch in epochs if epoch.stage == "control"]
     return MlmStory(
         weights=base.tuned(model, name=f"{base.weights.name}-mlm"),
@@ -229,7 +235,7 @@ def _held_loss(guesser: Guesser, held: Sequence[Batch], course: MlmCourse) -> fl
     total, count = 0.0, 0
     for ids_BL, mask_BL, chosen_BL, wanted_M in held:
         with casting(guesser, course):
-            found_MV = guesser(ids_BL, mask_BL, chosen_BL)
+            found_MV, _ = guesser(ids_BL, mask_BL, chosen_BL)
         found_MV = found_MV.cpu()
         total += float(functional.cross_entropy(found_MV, wanted_M, reduction="sum"))
         count += len(wanted_M)
@@ -240,6 +246,7 @@ def _learn(
     guesser: Guesser,
     hider: Hider,
     rows: Sequence[Row],
+    anchors: Anchors | None,
     held: Sequence[Batch],
     pad: int,
     course: MlmCourse,
@@ -264,9 +271,12 @@ def _learn(
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
             with casting(guesser, course):
-                found_MV = guesser(ids_BL, mask_BL, chosen_BL)
+                found_MV, hidden_BLD = guesser(ids_BL, mask_BL, chosen_BL)
             loss = functional.cross_entropy(found_MV, wanted_M.to(found_MV.device))
-            loss.backward()  # type: ignore[no-untyped-call]
+            whole = loss
+            if anchors is not None:
+                whole = loss + course.anchor * anchors.strayed(hidden_BLD, mask_BL, chosen)
+            whole.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(guesser.parameters(), course.clip)
             optimizer.step()
             optimizer.zero_grad()

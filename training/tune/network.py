@@ -58,12 +58,8 @@ class TextNetwork(nn.Module):
         """Unit vectors (B, D), float32; `words_BLD` stands for the word vectors of `ids_BL`."""
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         given = {"input_ids": ids_BL} if words_BLD is None else {"inputs_embeds": words_BLD}
-        hidden_BLD = self.encoder(**given, attention_mask=mask_BL).last_hidden_state.float()
-        if self._pooling is Pooling.CLS:
-            return functional.normalize(hidden_BLD[:, 0], dim=1)
-        mask_BL1 = mask_BL[:, :, None].float()
-        total_BD = (hidden_BLD * mask_BL1).sum(dim=1)
-        return functional.normalize(total_BD / mask_BL1.sum(dim=1), dim=1)
+        hidden_BLD = self.encoder(**given, attention_mask=mask_BL).last_hidden_state
+        return pooled(hidden_BLD, mask_BL, self._pooling)
 
     def classify(self, pooled_BD: Tensor) -> Tensor:
         """Logits (B, C) of pooled vectors."""
@@ -80,6 +76,16 @@ class TextNetwork(nn.Module):
         given = torch.from_numpy(pooled_ND).to(self.device)
         self.mean_D.copy_(given.mean(dim=0))
         self.scale_D.copy_(given.std(dim=0).clamp_min(1e-6))
+
+
+def pooled(hidden_BLD: Tensor, mask_BL: Tensor, pooling: Pooling) -> Tensor:
+    """Unit vectors (B, D), float32, of a last layer's."""
+    hidden_BLD = hidden_BLD.float()
+    if pooling is Pooling.CLS:
+        return functional.normalize(hidden_BLD[:, 0], dim=1)
+    mask_BL1 = mask_BL[:, :, None].float()
+    total_BD = (hidden_BLD * mask_BL1).sum(dim=1)
+    return functional.normalize(total_BD / mask_BL1.sum(dim=1), dim=1)
 
 
 @torch.inference_mode()

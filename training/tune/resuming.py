@@ -16,7 +16,7 @@ from training.tune.methods import trained
 from training.tune.network import TextNetwork
 from training.tune.ranks import shares_of, take_shares
 
-_FORMAT = 2  # 1 had no shares of AdaLoRA's ranks
+_FORMAT = 3  # 2 had no averages, 1 no shares of AdaLoRA's ranks
 _NAME = "tuning.pt"
 
 
@@ -42,6 +42,7 @@ class Held:
     done: bool = False
     rates: list[float] = field(default_factory=list)
     epochs: list[Noted] = field(default_factory=list)
+    averages: dict[str, Tensor] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def note(

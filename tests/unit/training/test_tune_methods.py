@@ -10,6 +10,7 @@ import torch
 from clickwise.errors import ConfigurationError
 from clickwise.testing.tiny_bert import FEED_FORWARD, HIDDEN, LAYERS
 from tests.unit.training.tuning import QUICK, task
+from training.tune import classify
 from training.tune.adversarial import backward_on_the_way, backward_with_attack, moved
 from training.tune.augment import changed, cut_off, mixed
 from training.tune.batches import padded, shuffled
@@ -19,7 +20,6 @@ from training.tune.course import Course, Optimizer, Schedule, optimizer_of, rate
 from training.tune.methods import Sizes, folded, num_trained, trained
 from training.tune.network import logits, vectors
 from training.tune.ranks import orthogonality
-from training.tune.report import macro_f1
 from training.tune.ways import Augmentation, Matrices, Method
 
 SIZES = Sizes(rank=4, width=6, prefix=5)
@@ -194,17 +194,22 @@ def test_it_stops_when_dev_stops_getting_better(ready):
     assert tuned.epochs[-1].stop
 
 
-def test_the_best_weights_are_kept_and_not_the_last(ready):
-    seen = []
-    # Warming up all the way to a rate that throws everything over.
-    wild = course("full", rate=0.3, epochs=12, patience=12, warmup=1.0)
-    labels_N, lessons = ready.parts.dev.labels_N, ready.lessons()
+def test_the_best_weights_are_kept_and_not_the_last(ready, monkeypatch):
+    def kept(*qualities):
+        found = iter(qualities)
+        monkeypatch.setattr(classify, "macro_f1", lambda *_, **__: next(found))
+        tuned = tune(ready.base, ready.lessons(), course("lora", epochs=len(qualities)))
+        assert [one.quality for one in tuned.epochs] == list(qualities)
+        return trained(tuned.network)
 
-    tuned = tune(ready.base, lessons, wild, watch=seen.append)
+    def same(one, other):
+        return all(torch.equal(value, other[name]) for name, value in one.items())
 
-    found_N = logits(tuned.network, ready.dev_rows).argmax(axis=1)
-    assert seen[-1].quality < seen[-1].best
-    assert macro_f1(labels_N, found_N, classes=2) == pytest.approx(seen[-1].best)
+    second = kept(0.5, 0.9, 0.6)
+
+    assert same(second, kept(0.1, 0.2, 0.0))
+    assert not same(second, kept(0.9, 0.5, 0.6))
+    assert not same(second, kept(0.5, 0.9, 0.95))
 
 
 def test_an_attack_adds_to_the_gradient_and_leaves_the_word_vectors(ready):
