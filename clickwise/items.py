@@ -1,5 +1,6 @@
 """Items: what can be recommended, as feeds send it. `parse_item` is the only way in."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from clickwise.types import ItemId, ItemKind
 Address = Annotated[str, Meta(max_length=MAX_URL_CHARACTERS)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Label = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_CHARACTERS)]
+_LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,7 +51,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         str, Meta(max_length=MAX_BODY_CHARACTERS, description="Text or description.")
     ] = ""
     language: Annotated[
-        Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None,
+        Annotated[str, Meta(pattern=f"^{_LANGUAGE}$")] | None,
         Meta(description="BCP 47 tag: zh, en-GB."),
     ] = None
     topics: Annotated[
@@ -145,6 +147,7 @@ def parse_item(
     _check_labels(data, "tags", MAX_TAGS)
     for name in ("url", "image"):
         _check_url(data.get(name), name)
+    _check_language(data.get("language"))
     published = data.get("published")
     times = {
         "published": received if published is None else parse_time(published, "published"),
@@ -164,6 +167,16 @@ def _check_url(value: object, field: str) -> None:
     if isinstance(value, str) and not value.lower().startswith(("http://", "https://")):
         raise InvalidInputError(
             f"expected an http or https address, got {shown(value)}", field=field
+        )
+
+
+def _check_language(value: object) -> None:
+    """The whole of it: the `$` of the field's pattern, which is that of JSON Schema, would let a
+    line break at the end through here.
+    """
+    if isinstance(value, str) and not re.fullmatch(_LANGUAGE, value):
+        raise InvalidInputError(
+            f"expected a BCP 47 tag such as zh or en-GB, got {shown(value)}", field="language"
         )
 
 

@@ -40,7 +40,7 @@ class EncoderNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     channel; `output` names the graph's output of `dimension` numbers.
     """
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
     size: Annotated[int, Meta(ge=8, le=1_024)]
     mean: Channels
     std: tuple[Deviation, Deviation, Deviation]

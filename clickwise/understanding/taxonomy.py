@@ -20,7 +20,7 @@ from clickwise.limits import MAX_LABEL_CHARACTERS
 MAX_TOPICS = 1_000
 MAX_EXAMPLES = 200
 _Text = Annotated[str, Meta(min_length=1, max_length=2_000)]
-_ByLanguage = dict[Annotated[str, Meta(pattern="^[a-z]{2,3}$")], _Text]
+_ByLanguage = dict[Annotated[str, Meta(pattern=r"^[a-z]{2,3}\Z")], _Text]
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -192,6 +192,7 @@ def test_every_type_of_event_is_taken():
         ({"topics": ["x" * 129]}, "topics[0]"),
         ({"topics": "sport"}, "topics"),
         ({"language": "not a tag"}, "language"),
+        ({"language": "en\n"}, "language"),
         ({"url": "javascript:alert(1)"}, "url"),
         ({"image": "data:text/html,x"}, "image"),
         ({"published": "2026-01-01"}, "published"),

@@ -246,6 +246,7 @@ def test_a_folder_without_an_encoder_is_refused_with_what_is_missing(tmp_path):
         ({"size": "large"}, "size"),
         ({"std": [0, 1, 1]}, "std"),
         ({"colour": "rgb"}, "colour"),
+        ({"name": "colors\n"}, "name"),
     ],
 )
 def test_a_note_that_does_not_fit_its_graph_is_refused(tmp_path, changes, reason):

@@ -234,6 +234,7 @@ class TestTopics:
             ("", "topic"),
             ("[[topic]]\nname = 'x'", "id"),
             ("[[topic]]\nid = 'x'\nnmae = 'y'", "nmae"),
+            ('[[topic]]\nid = "x"\nname = {"en\\n" = "y"}', "name"),
             ("[[topic]]\nid = 'x'\n[[topic]]\nid = 'x'", "'x' is there twice"),
         ],
     )
