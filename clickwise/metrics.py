@@ -63,7 +63,9 @@ masked = Counter(
     ["kind"],
 )
 unknown_fields = Counter(
-    "clickwise_unknown_fields_total", "Fields that no schema knows, ignored.", ["message"]
+    "clickwise_unknown_fields_total",
+    "Fields of messages that no schema knows, ignored.",
+    ["message"],
 )
 event_to_profile = Histogram(
     "clickwise_event_to_profile_seconds",

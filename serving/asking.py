@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from clickwise import metrics
 from clickwise.codec import JsonObject, convert
 from clickwise.errors import InvalidInputError
 from clickwise.limits import check_id, parse_event_time
-from clickwise.recommend.answers import RecommendRequest
+from clickwise.recommend.answers import ContextEvent, RecommendRequest
+from serving.fields import refuse_unknown
 from serving.query import Parameter, flag, plain, whole
 
 PARAMETERS = {
@@ -23,7 +23,8 @@ PARAMETERS = {
     )
 }
 _NAMES = {parameter.field: parameter.name for parameter in PARAMETERS.values()}
-_FIELDS = frozenset(RecommendRequest.__struct_fields__)
+_FIELDS = RecommendRequest.__struct_fields__
+_OF_CONTEXT = ContextEvent.__struct_fields__
 
 
 def request_from_query(user: str, values: dict[str, object]) -> RecommendRequest:
@@ -44,11 +45,9 @@ def request_from_body(data: JsonObject, *, now: datetime) -> RecommendRequest:
     """The request in a body; times of its context are checked like an event's.
 
     Raises:
-        InvalidInputError: with the path of the field.
+        InvalidInputError: with the path of the field, an unknown one too.
     """
-    unknown = len(data.keys() - _FIELDS)
-    if unknown:
-        metrics.unknown_fields.labels("recommend_request").inc(unknown)
+    refuse_unknown(data, _FIELDS)
     context = data.get("context")
     if isinstance(context, list):
         data = {**data, "context": [_timed(entry, i, now) for i, entry in enumerate(context)]}
@@ -56,7 +55,10 @@ def request_from_body(data: JsonObject, *, now: datetime) -> RecommendRequest:
 
 
 def _timed(entry: object, index: int, now: datetime) -> object:
-    if not isinstance(entry, dict) or entry.get("time") is None:
+    if not isinstance(entry, dict):
+        return entry
+    refuse_unknown(entry, _OF_CONTEXT, at=f"context[{index}].")
+    if entry.get("time") is None:
         return entry
     moment = parse_event_time(entry["time"], f"context[{index}].time", now=now)
     return {**entry, "time": moment}

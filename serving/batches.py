@@ -12,6 +12,7 @@ from clickwise.doors import Verdict
 from clickwise.errors import InvalidInputError, TooLargeError
 from clickwise.limits import check_id
 from serving.answers import JsonResponse
+from serving.fields import refuse_unknown
 from serving.schemas import Refusal, Result, Results
 
 
@@ -37,14 +38,15 @@ class Sorted(Generic[T]):
 
 
 def entries_of(data: JsonObject, field: str, *, limit: int) -> list[object]:
-    """The list `field` of a body.
+    """The list `field` of a body, which has nothing else.
 
     Raises:
-        InvalidInputError: missing, or not a list.
+        InvalidInputError: missing, not a list, or something beside it.
         TooLargeError: more than `limit` entries.
     """
     if field not in data:
         raise InvalidInputError("required field is missing", field=field)
+    refuse_unknown(data, (field,))
     entries = data[field]
     if not isinstance(entries, list):
         raise InvalidInputError(f"expected a list, got {type(entries).__name__}", field=field)

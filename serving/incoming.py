@@ -1,7 +1,8 @@
 """JSON Schemas of what clients send, where the door takes more than the stored type holds.
 
 An event may leave out its id and time, an item that is put by address its id, and instants
-may be numbers of seconds; the types of `clickwise` describe messages after that.
+may be numbers of seconds; the types of `clickwise` describe messages after that. What asks for
+something has no other fields (`serving.fields`); events and items may.
 """
 
 import copy
@@ -59,6 +60,9 @@ def incoming(components: Mapping[str, Schema]) -> dict[str, Schema]:
         ID_SCHEMA if option["type"] == "string" else option for option in merge
     ]
 
+    for asking in (context, request, guest):
+        asking["additionalProperties"] = False
+
     return {
         "EventSent": event,
         "EventBatch": _batch("EventBatch", "events", "EventSent"),
@@ -99,6 +103,7 @@ def _batch(title: str, field: str, entry: str) -> Schema:
         "type": "object",
         "properties": {field: {"type": "array", "items": _reference(entry)}},
         "required": [field],
+        "additionalProperties": False,
     }
 
 

@@ -5,7 +5,7 @@ A misspelled filter that is ignored looks like a wrong answer, so nothing is ign
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -64,9 +64,7 @@ def read_query(raw: bytes, known: Mapping[str, Parameter]) -> dict[str, object]:
     for name, text in _pairs(raw):
         parameter = known.get(name)
         if parameter is None:
-            raise InvalidInputError(
-                f"unknown query parameter{_suggestion(name, known)}", field=name
-            )
+            raise InvalidInputError(f"unknown query parameter{suggestion(name, known)}", field=name)
         value = parameter.read(text, name)
         if parameter.repeats:
             repeated.setdefault(parameter.field, []).append(value)
@@ -91,7 +89,8 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
         raise TooLargeError(f"expected at most {MAX_PARAMETERS} query parameters") from error
 
 
-def _suggestion(name: str, known: Mapping[str, Parameter]) -> str:
+def suggestion(name: str, known: Collection[str]) -> str:
+    """What goes on behind "unknown ...": the name that was meant perhaps, else all there are."""
     close = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]}?"

@@ -33,8 +33,6 @@ async def post_events(call: Call) -> Response:
         entries: list[object] = [data]
         if "events" in data:
             entries = entries_of(data, "events", limit=parts.settings.max_batch_events)
-            if len(data) > 1:
-                metrics.unknown_fields.labels("events").inc(len(data) - 1)
         return sort_out(entries, parse, message="event")
 
     sorted_out = await call.turn(read)

@@ -78,8 +78,6 @@ async def post_items(call: Call) -> Response:
     def read() -> Sorted[Item]:
         data = call.decoded(raw)
         entries = entries_of(data, "items", limit=parts.settings.max_batch_events)
-        if len(data) > 1:
-            metrics.unknown_fields.labels("items").inc(len(data) - 1)
         return sort_out(entries, parse, message="item")
 
     sorted_out = await call.turn(read)

@@ -14,7 +14,8 @@ from clickwise.state.alias_port import Alias
 from clickwise.types import EventId, UserId
 from serving.answers import JsonResponse
 from serving.call import Call
-from serving.schemas import Merged
+from serving.fields import refuse_unknown
+from serving.schemas import Guest, Merged
 
 _NDJSON = (b"content-type", b"application/x-ndjson")
 _BUSY = "another person is being erased or told: ask again in a moment"
@@ -72,6 +73,7 @@ async def merge_user(call: Call) -> Response:
 
 def _alias(data: codec.JsonObject, user: UserId, call: Call) -> Alias:
     """What the body asks for."""
+    refuse_unknown(data, Guest.__struct_fields__)
     if "guest" not in data:
         raise InvalidInputError("required field is missing", field="guest")
     guest = UserId(check_id(data["guest"], "guest"))
@@ -79,7 +81,4 @@ def _alias(data: codec.JsonObject, user: UserId, call: Call) -> Alias:
     now = call.door.parts.clock.now()
     name = data.get("id")
     merge = time_ordered_id(now) if name is None else check_id(name, "id")
-    unknown = len(data.keys() - {"guest", "id"})
-    if unknown:
-        metrics.unknown_fields.labels("merge").inc(unknown)
     return Alias(guest, user, merge, now)

@@ -220,6 +220,16 @@ async def test_unknown_fields_are_ignored_and_counted(client: httpx.AsyncClient)
     assert sample("clickwise_unknown_fields_total", message="event") == before + 2
 
 
+@pytest.mark.parametrize("field", ["items", "event"])
+async def test_beside_a_list_of_events_there_is_nothing(
+    client: httpx.AsyncClient, site: MemorySite, field: str
+) -> None:
+    response = await client.post("/v1/events", json={"events": [click()], field: []})
+
+    assert (response.status_code, response.json()["field"]) == (422, field)
+    assert site.events.events == []
+
+
 async def test_more_events_than_the_limit_are_refused_whole(
     app_of: AppOf, client_of: ClientOf, site: MemorySite
 ) -> None:

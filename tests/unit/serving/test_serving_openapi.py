@@ -109,6 +109,24 @@ async def test_what_the_document_allows_is_taken(
     assert (await client.post("/v1/events", json=event)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "body"),
+    [
+        ("RecommendRequest", "/v1/recommendations", {"user": "ann", "exclud": ["a"]}),
+        ("RecommendRequest", "/v1/recommendations", {"context": [{"item": "a", "itm": "a"}]}),
+        ("Guest", "/v1/users/ann/merge", {"guest": "g", "idd": "m1"}),
+        ("EventBatch", "/v1/events", {"events": [CLICK], "items": []}),
+        ("ItemBatch", "/v1/items", {"items": [{**NEWS, "id": "n"}], "event": []}),
+    ],
+)
+async def test_an_unknown_field_of_a_request_is_refused_by_document_and_door(
+    client: httpx.AsyncClient, name: str, path: str, body: dict[str, object]
+) -> None:
+    assert not validator({"$ref": f"#/components/schemas/{name}"}).is_valid(body)
+
+    assert (await client.post(path, json=body)).status_code == 422
+
+
 def test_each_operation_says_which_faults_it_can_have() -> None:
     for operation in OPERATIONS:
         responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]

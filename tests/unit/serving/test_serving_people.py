@@ -125,6 +125,15 @@ async def test_a_merge_that_another_stands_against_is_refused_before_the_log(
     assert len(site.events.merges) == 1
 
 
+async def test_a_merge_with_an_unknown_field_is_refused(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    answer = await client.post("/v1/users/ann/merge", json={"guest": "g", "idd": "m1"})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "idd")
+    assert site.events.merges == []
+
+
 async def test_a_merge_that_the_log_did_not_take_can_be_asked_for_again(
     client: httpx.AsyncClient, site: MemorySite
 ) -> None:

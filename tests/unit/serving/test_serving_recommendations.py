@@ -153,6 +153,9 @@ async def test_a_guest_is_known_by_the_context(client: httpx.AsyncClient, site: 
         ({"context": [{}]}, "context[0].item"),
         ({"context": 3}, "context"),
         ({"limit": "ten"}, "limit"),
+        ({"user": "ann", "exclud": ["a"]}, "exclud"),
+        ({"context": [{"item": "a", "kind": "news"}]}, "context[0].kind"),
+        ({"a\n": 1}, "'a\\n'"),
     ],
 )
 async def test_a_wrong_body_names_its_field(
@@ -161,6 +164,18 @@ async def test_a_wrong_body_names_its_field(
     response = await client.post("/v1/recommendations", json=body)
 
     assert (response.status_code, response.json()["field"]) == (422, field)
+
+
+async def test_an_unknown_field_of_a_body_is_refused_with_a_suggestion(
+    client: httpx.AsyncClient, site: MemorySite
+) -> None:
+    close = await client.post("/v1/recommendations", json={"user": "ann", "language": ["en"]})
+    far = await client.post("/v1/recommendations", json={"user": "ann", "zzz": 1})
+
+    assert close.status_code == far.status_code == 422
+    assert close.json()["message"] == "unknown field; did you mean languages?"
+    assert "known: user, limit" in far.json()["message"]
+    assert site.recommender.asked == []
 
 
 async def test_what_was_shown_is_logged_with_propensities(
