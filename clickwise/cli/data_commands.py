@@ -100,7 +100,10 @@ def understand(
     json: Json = False,
     home: Home = None,
 ) -> int:
-    """Show what is understood of items in a file: to try a taxonomy, say. Stores nothing."""
+    """Show what is understood of items in a file: to try a taxonomy, say. Stores nothing of them.
+
+    The text encoder is that of the home, which keeps it; without a home it is made for this once.
+    """
     from clickwise.cli.understanding import UnderstandOptions
     from clickwise.cli.understanding import understand as run
 

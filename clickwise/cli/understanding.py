@@ -3,9 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -53,14 +55,27 @@ def understand(settings: Settings, options: UnderstandOptions) -> int:
     """
     lines: list[Line] = []
     items = items_of(options.path, options.layout, texts=options.texts, limit=options.limit)
-    for line in _lines(settings, items):
-        lines.append(line)
-        if options.json:
-            print_json_line(line)
+    with _with_a_home(settings) as there:
+        for line in _lines(there, items):
+            lines.append(line)
+            if options.json:
+                print_json_line(line)
     if not options.json:
         _show(lines)
     failed = items.refused or any(line.reason for line in lines)
     return Exit.FAILED if failed else Exit.DONE
+
+
+@contextmanager
+def _with_a_home(settings: Settings) -> Iterator[Settings]:
+    """The settings; where their home is not there, with one that goes with what is made in it: the
+    files of the text encoder.
+    """
+    if settings.folder.exists():
+        yield settings
+        return
+    with TemporaryDirectory(prefix="clickwise-") as folder:
+        yield msgspec.structs.replace(settings, home=folder)
 
 
 def _lines(settings: Settings, items: Iterable[Item]) -> Iterator[Line]:

@@ -6,6 +6,7 @@ import pytest
 
 from clickwise.cli import run
 from clickwise.cli.item_files import TOLD
+from clickwise.testing.tiny_bert import write_tiny_bert
 
 SENTENCE = "The city opened a new bridge over the river."
 ITEMS = (
@@ -111,3 +112,25 @@ def test_a_file_of_events_alone_has_nothing_to_understand(file, capsys):
 def test_an_unknown_format_is_told(file, capsys):
     assert run(["understand", str(file), "--format", "xml"]) != 0
     assert "expected one of auto" in capsys.readouterr().err
+
+
+def test_no_home_is_made_and_the_encoder_is_kept_in_one_that_is_there(
+    file, tmp_path, monkeypatch, capsys
+):
+    taxonomy = tmp_path / "taxonomy.toml"
+    taxonomy.write_text('[[topic]]\nid = "sport"\n[[topic]]\nid = "bridge"\n', encoding="utf-8")
+    monkeypatch.setenv("CLICKWISE_TAXONOMY", str(taxonomy))
+    monkeypatch.setenv("CLICKWISE_ENCODER_MODEL", str(write_tiny_bert(tmp_path / "tiny")))
+    home = tmp_path / "home"
+    before = set(tmp_path.iterdir())
+
+    def understood():
+        assert run(["understand", str(file), "--json", "--limit", "1"]) == 0
+        return json.loads(capsys.readouterr().out)["understanding"]["topics"]
+
+    without = understood()
+
+    assert set(tmp_path.iterdir()) == before
+    home.mkdir()
+    assert understood() == without
+    assert [path.name for path in home.iterdir()] == ["models"]
