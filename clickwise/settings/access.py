@@ -39,8 +39,10 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret,
         Meta(
             description=(
-                "Comma-separated keys, 16 characters or more each, with every scope but `admin`"
-                " (docs/access.md). Empty: those of `clickwise keys`, or no keys."
+                "For a server: comma-separated keys, 16 characters or more each, that it takes with"
+                " every scope but `admin`; empty: those of `clickwise keys`, or no keys. For a"
+                " command that asks a server (`import --url`): the first is the key that it"
+                " presents (docs/access.md)."
             )
         ),
     ] = Secret("")

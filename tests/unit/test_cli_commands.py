@@ -8,6 +8,7 @@ from importlib import metadata
 
 import pytest
 
+from clickwise.access import new_key
 from clickwise.cli import run
 from clickwise.cli.exits import Exit, exit_of
 from clickwise.cli.homes import ServerLock, make_home
@@ -199,6 +200,31 @@ class TestCheck:
         assert code == Exit.FAILED
         assert levels["vectors"] == "fail"
         assert levels["encoder"] == "warn"
+
+
+def test_a_key_to_present_to_another_site_is_told_from_one_that_servers_here_take(
+    capsys, monkeypatch, free_port
+):
+    def told():
+        assert run(["check", "--json", "--port", str(free_port)]) == Exit.DONE
+        found = json.loads(capsys.readouterr().out)["findings"]
+        return next((one["level"], one["text"]) for one in found if one["name"] == "keys")
+
+    key_id, key = new_key()
+    none = told()
+    monkeypatch.setenv("CLICKWISE_API_KEYS", f"a-word-of-some-length,{key.reveal()}")
+    strange = told()
+    run(["keys", "create", "shop", "--scope", "events"])
+    own = capsys.readouterr().out.strip()
+    monkeypatch.setenv("CLICKWISE_API_KEYS", own)
+    known = told()
+
+    assert none[0] == known[0] == "ok"
+    assert "not set" in none[1]
+    assert "holds 1 key:" in known[1]
+    assert strange[0] == "warn"
+    assert key_id in strange[1]
+    assert key.reveal() not in strange[1]
 
 
 @pytest.mark.parametrize(
