@@ -129,8 +129,9 @@ def _checked(answer: httpx.Response, path: str) -> JsonObject:
         raise NotFoundError(message)
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise UnauthorizedError(
-            f"{told}: set CLICKWISE_API_KEYS to a key of the server, for this command alone; an import needs the scopes"
-            " items and events (`clickwise keys create import --scope items --scope events`)"
+            f"{told}: set CLICKWISE_API_KEYS to a key of the server, for this command alone; an"
+            " import needs the scopes items and events (`clickwise keys create import --scope"
+            " items --scope events`)"
         )
     if answer.is_server_error:
         raise UnavailableError(told)

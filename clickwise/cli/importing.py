@@ -17,12 +17,8 @@ from clickwise.cli.audited import audited
 from clickwise.cli.exits import Exit
 from clickwise.cli.following import encoder_progress, lines_without_terminal
 from clickwise.cli.http import HttpSite
-from clickwise.cli.output import (
-    console,
-    plain,
-    print_json,
-    progress_console,
-)
+from clickwise.cli.named_items import NamedItems, Unknown, in_words
+from clickwise.cli.output import console, plain, print_json, progress_console
 from clickwise.cli.sinks import EVENTS_AT_ONCE, ITEMS_AT_ONCE, DirectSink, HttpSink, Result, Sink
 from clickwise.cli.wiring import open_core
 from clickwise.clock import SystemClock
@@ -65,6 +61,7 @@ class Summary:
     duplicates: int = 0
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    named: NamedItems = field(default_factory=NamedItems)
 
     def count(self, results: Sequence[Result], *, items: bool) -> None:
         """Add what became of a batch."""
@@ -92,7 +89,8 @@ def import_path(settings: Settings, options: ImportOptions) -> int:
         with audited(settings, "import") as ending:
             summary = run_import(feed, sink, aside)
             ending.fault = "refused_rows" if summary.refused else ""
-    _report(summary, feed, options, place=place, refused=aside.path)
+        unknown = summary.named.unknown(sink)
+    _report(summary, feed, options, place=place, refused=aside.path, unknown=unknown)
     return Exit.FAILED if summary.refused else Exit.DONE
 
 
@@ -176,6 +174,7 @@ def run_import(feed: Feed, sink: Sink, aside: RefusedFile) -> Summary:
                     if result.verdict == "refused":
                         aside.add(row, result.reason)
                 summary.count(results, items=name == "items")
+                summary.named.count(batch, results, items=name == "items")
                 done += len(batch)
                 told(f"importing {total:,} {name}", done / total)
                 speed = bar.tasks[task].speed
@@ -284,7 +283,13 @@ def _needs_url() -> str:
 
 
 def _report(
-    summary: Summary, feed: Feed, options: ImportOptions, *, place: str, refused: Path
+    summary: Summary,
+    feed: Feed,
+    options: ImportOptions,
+    *,
+    place: str,
+    refused: Path,
+    unknown: Unknown | None,
 ) -> None:
     if options.json:
         print_json(
@@ -297,6 +302,7 @@ def _report(
                 "refused": summary.refused,
                 "reasons": dict(summary.reasons.most_common(REASONS_SHOWN)),
                 "refused_file": str(refused) if summary.refused else None,
+                "unknown_items": unknown,
             }
         )
         return
@@ -316,3 +322,5 @@ def _report(
         )
     if summary.refused:
         out.print(Text(f"refused rows are in {refused}"))
+    if line := in_words(unknown):
+        out.print(Text(line), soft_wrap=True)

@@ -4,15 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import quote
 
 from clickwise.cli import handlers
 from clickwise.cli.http import HttpSite
 from clickwise.cli.wiring import Core
 from clickwise.codec import JsonObject, encode
-from clickwise.errors import InvalidInputError, TooLargeError
+from clickwise.errors import InvalidInputError, NotFoundError, TooLargeError
 from clickwise.events import Event, parse_event
 from clickwise.items import Item, parse_item
 from clickwise.masking import Masking, masking_of
+from clickwise.types import ItemId
 from streams.handlers import Arrival
 from streams.items import apply_each
 
@@ -41,12 +43,27 @@ class Sink(Protocol):
         """Post events."""
         ...
 
+    @property
+    def asked_at_most(self) -> int:
+        """How many items `unknown` looks for in about a second."""
+        ...
+
+    def unknown(self, items: Sequence[str]) -> list[str]:
+        """Those of these ids of which there is no item.
+
+        Raises:
+            ClickwiseError: it cannot be told.
+        """
+        ...
+
 
 class HttpSink:
     """Over the HTTP interface, in requests that its server's limit on bodies lets through.
 
     The limit is the server's own setting: what it finds too large is sent again in halves.
     """
+
+    asked_at_most = 100
 
     def __init__(self, site: HttpSite) -> None:
         self._site = site
@@ -58,6 +75,17 @@ class HttpSink:
     def events(self, rows: Sequence[JsonObject]) -> list[Result]:
         """See Sink."""
         return self._posted("/v1/events", "events", rows)
+
+    def unknown(self, items: Sequence[str]) -> list[str]:
+        """See Sink; the key needs the scope `read`."""
+        return [item for item in items if not self._has(item)]
+
+    def _has(self, item: str) -> bool:
+        try:
+            self._site.get(f"/v1/items/{quote(item, safe='')}")
+        except NotFoundError:
+            return False
+        return True
 
     def _posted(self, path: str, name: str, rows: Sequence[JsonObject]) -> list[Result]:
         return [
@@ -79,7 +107,10 @@ class HttpSink:
 class DirectSink:
     """In this process, with the handlers that a server would use."""
 
+    asked_at_most = 10_000
+
     def __init__(self, core: Core) -> None:
+        self._state = core.state
         self._clock = core.clock
         self._masking = masking_of(core.settings.mask)
         self._items = handlers.item_handler(core)
@@ -114,6 +145,11 @@ class DirectSink:
             else:
                 results.append(Result("refused", str(event)))
         return results
+
+    def unknown(self, items: Sequence[str]) -> list[str]:
+        """See Sink."""
+        rows = ((item, self._state.item(ItemId(item))) for item in items)
+        return [item for item, row in rows if row is None or row.body is None]
 
 
 def cut_by_bytes(rows: Sequence[JsonObject], limit: int) -> Iterator[Sequence[JsonObject]]:

@@ -344,6 +344,26 @@ class TestOnAHome:
         assert filled["duplicates"] == 1
         assert filled["refused"] == 0
 
+    def test_events_of_unknown_items_are_told_without_who_did_them(self, filled, tmp_path, capsys):
+        assert filled["unknown_items"]["events"] == 0
+        path = tmp_path / "more.jsonl"
+        events = [("e2", "a"), ("e3", "nowhere"), ("e4", "nowhere")]
+        path.write_text(
+            "".join(
+                json.dumps({"id": name, "user": "berta", "item": item, "type": "click"}) + "\n"
+                for name, item in events
+            )
+        )
+
+        assert run(["import", str(path)]) == Exit.DONE
+        told = capsys.readouterr().out
+        assert run(["import", str(path), "--json"]) == Exit.DONE
+
+        summary = json.loads(capsys.readouterr().out)["unknown_items"]
+        assert "2 events named 1 unknown item, such as nowhere: " in told
+        assert "berta" not in told
+        assert summary == {"events": 2, "items": 1, "examples": ["nowhere"], "complete": True}
+
     def test_refused_rows_are_told_kept_and_code_1(self, tmp_path, capsys):
         path, refused = tmp_path / "site.jsonl", tmp_path / "refused.jsonl"
         path.write_text(self.LINES + '{"id": "e2", "user": "ada", "type": "click"}\nnonsense\n')

@@ -10,6 +10,7 @@ import pytest
 
 from clickwise.cli.http import HttpSite
 from clickwise.cli.importing import RefusedFile
+from clickwise.cli.named_items import NamedItems, Unknown, in_words
 from clickwise.cli.sinks import HttpSink, Result, cut_by_bytes
 from clickwise.codec import encode
 from clickwise.errors import (
@@ -24,8 +25,10 @@ from clickwise.testing.kafka import free_ports
 
 
 @contextmanager
-def answering(reply):
-    """A server whose POST answers `reply(body)`, a status and an object; its address."""
+def answering(reply, has=None):
+    """A server whose POST answers `reply(body)`, a status and an object, and whose GET `has(path)`,
+    a status; its address.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -36,6 +39,12 @@ def answering(reply):
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def do_GET(self):
+            self.send_response(has(self.path))
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
 
         def log_message(self, *_):
             pass
@@ -66,6 +75,57 @@ def test_what_a_server_finds_too_large_is_halved_and_one_row_is_refused():
 
     refused = Result("refused", "expected a body of at most 300 bytes")
     assert results == [refused if n == 2 else Result("applied") for n in range(6)]
+
+
+def test_items_that_a_server_lacks_are_told_unless_it_does_not_say():
+    there = {"/v1/items/a%2Fb": 200, "/v1/items/c": 404}
+
+    with answering(None, there.get) as address, HttpSite(address, Settings()) as site:
+        assert HttpSink(site).unknown(["a/b", "c"]) == ["c"]
+    with answering(None, lambda _: 403) as address, HttpSite(address, Settings()) as site:
+        assert named([("e", "c", "applied")]).unknown(HttpSink(site)) is None
+
+
+class Shop:
+    """A sink with an item "old" and no other."""
+
+    asked_at_most = 2
+
+    def unknown(self, items):
+        assert len(items) <= self.asked_at_most
+        return [item for item in items if item != "old"]
+
+
+def named(events, items=()):
+    """Of events (id, item, verdict) after items (id, verdict)."""
+    counted = NamedItems()
+    for rows, of_items in ((items, True), (events, False)):
+        sent = [Row("f", {"id": row[0], "item": row[1], "user": "ann"}) for row in rows]
+        counted.count(sent, [Result(row[-1]) for row in rows], items=of_items)
+    return counted
+
+
+def test_events_of_items_that_are_nowhere_are_counted_with_examples():
+    items = [("new", "applied"), ("bad", "refused")]
+    events = [
+        ("1", "new", "applied"), ("2", "old", "applied"), ("3", "bad", "applied"),
+        ("4", "bad", "duplicate"), ("5", "gone", "refused"),
+    ]  # fmt: skip
+
+    found = named(events, items).unknown(Shop())
+
+    assert found == Unknown(events=2, items=1, examples=["bad"], complete=True)
+    assert in_words(found).startswith("2 events named 1 unknown item, such as bad: ")
+    assert in_words(named(events[:2], items).unknown(Shop())) == ""
+
+
+def test_where_too_many_are_named_those_named_most_are_looked_for():
+    events = [(str(n), f"i{n % 3}", "applied") for n in range(7)]
+
+    found = named(events).unknown(Shop())
+
+    assert found == Unknown(events=5, items=2, examples=["i0", "i1"], complete=False)
+    assert in_words(found).startswith("at least 5 events named 2 unknown items")
 
 
 def test_rows_are_cut_by_bytes_and_none_is_lost():
