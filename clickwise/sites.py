@@ -42,6 +42,11 @@ def share_of(settings: "Settings") -> "Settings":
     )
 
 
+def without_share(folder: str, site: str) -> str:
+    """The folder that all sites have a share of, from the share of one; without a site as it is."""
+    return folder.removesuffix(f"/{_FOLDER}/{site}") if site else folder
+
+
 def schema_of(site: str) -> str:
     """The PostgreSQL schema of a site; its name needs no quotes."""
     return f"site_{site.replace('-', '_')}"

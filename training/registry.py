@@ -170,7 +170,7 @@ class Registry:
             if wanted in {str(one.number), one.version, *one.aliases}:
                 return one
         if not models:
-            raise NotFoundError(f"no model {wanted!r}: none was trained yet: clickwise train once")
+            raise NotFoundError(f"no model {wanted!r}: none was trained yet")
         known = ", ".join(one.version for one in models[:3])
         raise NotFoundError(f"no model {wanted!r} in the registry (newest: {known})")
 

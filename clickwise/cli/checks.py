@@ -19,6 +19,7 @@ import msgspec
 from clickwise import installing
 from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
+from clickwise.cli.options import with_home
 from clickwise.cli.server import address_of, claimable_port
 from clickwise.cli.versions import versions
 from clickwise.cli.waiting import kafka_answers, qdrant_answers
@@ -147,7 +148,8 @@ def database(settings: Settings) -> Iterable[Seen]:
         pending = len(state.dead_letters(limit=1_000, pending_only=True))
     if pending:
         number = "1,000 or more" if pending == 1_000 else f"{pending:,}"
-        advice = "see `clickwise dead-letters list --pending`"
+        waiting = with_home("clickwise dead-letters list --pending", settings)
+        advice = f"see `{waiting}`"
         yield Seen("warn", f"{text}, {number} dead letters wait", advice)
     else:
         yield Seen("ok", text)

@@ -22,6 +22,7 @@ from clickwise.bundle import Manifest as BundleManifest
 from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
 from clickwise.cli.checks import MADE_LATER, Seen, stored
+from clickwise.cli.options import with_home
 from clickwise.cli.wiring import state_of
 from clickwise.errors import BundleError, ClickwiseError
 from clickwise.profile import from_stored
@@ -52,7 +53,7 @@ def schema(settings: Settings) -> Iterable[Seen]:
             yield Seen(
                 "fail",
                 f"the database has schema {found}, expected {SCHEMA_VERSION}",
-                "run `clickwise migrate`",
+                f"run `{with_home('clickwise migrate', settings)}`",
             )
             return
         for fault in state.damage():

@@ -20,6 +20,7 @@ from typing import IO
 
 from sqlalchemy import make_url
 
+from clickwise.cli.options import with_home
 from clickwise.errors import ConfigurationError, ConflictError, NotFoundError
 from clickwise.settings import Settings
 
@@ -109,7 +110,7 @@ def need_home(settings: Settings) -> None:
         return
     raise NotFoundError(
         f"there is no site in {settings.folder.absolute()}: name its folder with --home, or begin"
-        " one with `clickwise up`"
+        f" one with `{with_home('clickwise up', settings)}`"
     )
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from clickwise.access import digest_of, new_key, parse_scopes
 from clickwise.cli import audited, homes
 from clickwise.cli.exits import Exit
+from clickwise.cli.options import with_home
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
@@ -116,11 +117,7 @@ def rotate_key(settings: Settings, key_id: str, *, grace_hours: float, json: boo
     now = SystemClock().now()
     new_id, key = new_key()
     with _opened(settings) as keys:
-        old = next((one for one in keys.every() if one.id == key_id), None)
-        if old is None:
-            raise NotFoundError(
-                f"there is no key {shown(key_id, 80)}: `clickwise keys list` names them"
-            )
+        old = _known(settings, keys, key_id)
         stored = StoredKey(
             id=new_id,
             digest=digest_of(key.reveal()),
@@ -146,10 +143,21 @@ def revoke_key(settings: Settings, key_id: str) -> int:
     """
     homes.need_home(settings)
     with _opened(settings) as keys:
+        _known(settings, keys, key_id)
         keys.revoke(key_id, at=SystemClock().now())
     audited.note(settings, "keys revoke", "done", subject=key_id)
     console().print(Text(f"{key_id} is revoked; servers know within seconds"))
     return Exit.DONE
+
+
+def _known(settings: Settings, keys: KeyStore, key_id: str) -> StoredKey:
+    found = next((one for one in keys.every() if one.id == key_id), None)
+    if found is None:
+        raise NotFoundError(
+            f"there is no key {shown(key_id, 80)}:"
+            f" `{with_home('clickwise keys list', settings)}` names them"
+        )
+    return found
 
 
 @contextmanager

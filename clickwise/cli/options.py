@@ -1,12 +1,14 @@
 """Options that several commands share, and the settings that they override."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clickwise.settings import Settings, load
+from clickwise.settings import PREFIX, Settings, load
+from clickwise.sites import without_share
 
 Home = Annotated[
     Path | None,
@@ -48,3 +50,14 @@ def settings_from(
         port=port,
         workers=workers,
     )
+
+
+def with_home(command: str, settings: Settings) -> str:
+    """A command to run next, on the same home: with `--home` where this one was given another than
+    the environment names.
+    """
+    site = os.environ.get(f"{PREFIX}SITE", "").strip()
+    home = without_share(settings.home, site)
+    if home == (os.environ.get(f"{PREFIX}HOME", "").strip() or Settings().home):
+        return command
+    return f"{command} --home {shlex.quote(home)}"

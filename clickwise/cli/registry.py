@@ -10,8 +10,9 @@ from clickwise import logs
 from clickwise.cli import homes, release_status
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
+from clickwise.cli.options import with_home
 from clickwise.cli.output import console, plain, print_json, print_table
-from clickwise.errors import ClickwiseError
+from clickwise.errors import ClickwiseError, NotFoundError
 from clickwise.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def list_models(settings: Settings, *, json: bool) -> int:
         ],
     )
     if not models:
-        console().print(Text("no model was trained yet: clickwise train once"))
+        told = with_home("clickwise train once", settings)
+        console().print(Text(f"no model was trained yet: {told}"), soft_wrap=True)
     return Exit.DONE
 
 
@@ -175,6 +177,11 @@ def _shown(settings: Settings, wanted: str) -> Shown:
         from training.registry import BUNDLE, CARD
 
         registry = registry_of(settings)
+        if not registry.models():
+            raise NotFoundError(
+                f"no model {wanted!r}: none was trained yet:"
+                f" {with_home('clickwise train once', settings)}"
+            )
         model = registry.model(wanted)
         return Shown(
             number=model.number,

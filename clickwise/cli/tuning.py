@@ -61,7 +61,7 @@ def classify(settings: Settings, command: TuneCommand) -> int:
             )
             report = written(settings, command, task, tuned, follow)
             run.report(report, figures(report))
-    return finish(command, report)
+    return finish(settings, command, report)
 
 
 def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
@@ -107,7 +107,7 @@ def distill(settings: Settings, command: TuneCommand, *, teachers: str) -> int:
             )
             report = written(settings, command, task, tuned, follow)
             run.report(report, figures(report))
-    return finish(command, report)
+    return finish(settings, command, report)
 
 
 def _goes_on(command: TuneCommand) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 from clickwise.bench.report import check_writable, write_json
 from clickwise.cli.exits import Exit
 from clickwise.cli.extras import train_extra
+from clickwise.cli.options import with_home
 from clickwise.cli.output import console, print_table
 from clickwise.cli.stopping import signals_unwind
 from clickwise.cli.training import bar, be_quiet
@@ -131,7 +132,7 @@ def search(settings: Settings, command: TuneCommand, *, trials: int) -> int:
             for one in sorted(found, key=lambda one: -one.quality)
         ],
     )
-    _print_command(command, report.options)
+    _print_command(settings, command, report.options)
     return Exit.DONE
 
 
@@ -152,15 +153,16 @@ def _options(command: TuneCommand, best: "Trial") -> str:
     )
 
 
-def _print_command(command: TuneCommand, options: str) -> None:
+def _print_command(settings: Settings, command: TuneCommand, options: str) -> None:
     from training.tune.ways import Method
 
     texts = shlex.quote(str(command.texts))
     if Method(command.method).folds:
-        told = f"as the best: clickwise tune classify {texts} --out tuned {options}"
+        best = f"clickwise tune classify {texts} --out tuned {options}"
     else:
         rest = options.replace("--method", "--rows", 1)
-        told = f"as the best: clickwise tune compare {texts} --test TEST --out rows.jsonl {rest}"
+        best = f"clickwise tune compare {texts} --test TEST --out rows.jsonl {rest}"
+    told = f"as the best: {with_home(best, settings)}"
     console().print(Text(told), soft_wrap=True)  # a line that is copied has no breaks
 
 

@@ -107,7 +107,7 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
             f" ({report.held} texts, {report.seconds:.0f} s)"
         )
     )
-    print_way_to_serve(command.out)
+    print_way_to_serve(settings, command.out)
     return Exit.DONE
 
 
@@ -157,7 +157,7 @@ def contrast(settings: Settings, command: TuneCommand, *, dataset: str, data: Pa
     console().print(
         Text(f"{report.pairs} pairs, loss {report.losses[-1]:.4f} in {report.seconds:.0f} s")
     )
-    print_way_to_serve(command.out)
+    print_way_to_serve(settings, command.out)
     return Exit.DONE
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from clickwise.bench.report import write_json
 from clickwise.cli import homes
 from clickwise.cli.exits import Exit
+from clickwise.cli.options import with_home
 from clickwise.cli.output import console, print_table
 from clickwise.cli.training import Follow
 from clickwise.cli.tuning_course import TuneCommand
@@ -118,7 +119,7 @@ def figures(report: TuneReport) -> dict[str, float]:
     }
 
 
-def finish(command: TuneCommand, report: TuneReport) -> int:
+def finish(settings: Settings, command: TuneCommand, report: TuneReport) -> int:
     """Print how well classes are told apart, and write the report where it is asked for."""
     if command.json is not None:
         write_json(command.json, report)
@@ -150,7 +151,7 @@ def finish(command: TuneCommand, report: TuneReport) -> int:
                 f" macro F1 {served.macro_f1:.4f}"
             )
         )
-    print_way_to_serve(command.out)
+    print_way_to_serve(settings, command.out)
     if report.served is not None:
         out.print(
             Text(
@@ -161,11 +162,12 @@ def finish(command: TuneCommand, report: TuneReport) -> int:
     return Exit.DONE
 
 
-def print_way_to_serve(folder: Path) -> None:
+def print_way_to_serve(settings: Settings, folder: Path) -> None:
     """Say how the encoder in `folder` comes to serve: with a model, through the gate.
 
     The path is whole: it is kept with the model, and read where other processes run.
     """
     given = shlex.quote(str(folder.resolve()))
-    told = f"through the gate, with a model: clickwise train once --encoder {given}"
+    command = with_home(f"clickwise train once --encoder {given}", settings)
+    told = f"through the gate, with a model: {command}"
     console().print(Text(told), soft_wrap=True)  # a line that is copied has no breaks

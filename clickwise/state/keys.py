@@ -103,7 +103,7 @@ class SqlKeys:
 def _found(connection: Connection, key_id: str) -> StoredKey:
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
     if row is None:
-        raise NotFoundError(f"there is no key {key_id[:40]!a}: `clickwise keys list` names them")
+        raise NotFoundError(f"there is no key {key_id[:40]!a}")
     return _stored(row)
 
 

@@ -322,6 +322,29 @@ def test_who_only_looks_makes_no_home(capsys, tmp_path, arguments):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("site", ["", "blue"])
+def test_a_command_to_run_next_names_the_home_that_was_named(tmp_path, capsys, monkeypatch, site):
+    monkeypatch.setenv("CLICKWISE_SITE", site)
+    home = ("--home", str(tmp_path / "my site"))
+    named = f"--home '{tmp_path / 'my site'}'"
+
+    def told(*arguments):
+        assert run([*arguments]) != Exit.DONE
+        return capsys.readouterr().err
+
+    assert f"begin one with `clickwise up {named}`" in told("keys", "revoke", "none", *home)
+    run(["keys", "create", "shop", "--scope", "read", *home])
+    assert f"`clickwise keys list {named}` names them" in told("keys", "revoke", "none", *home)
+    assert f"yet: clickwise train once {named}\n" in told("models", "show", "3", *home)
+
+
+def test_a_command_to_run_next_names_no_home_that_the_environment_names(capsys):
+    run(["keys", "create", "shop", "--scope", "read"])
+    run(["keys", "revoke", "none"])
+
+    assert "`clickwise keys list` names them" in capsys.readouterr().err
+
+
 class TestOnAHome:
     LINES = (
         '{"id": "a", "kind": "news", "title": "robot factory"}\n'

@@ -180,7 +180,7 @@ def test_a_search_ends_with_the_command_that_does_what_its_best_trial_did(tmp_pa
     report = tmp_path / "report.json"
     found = ("--trials", "3", "--dev", dev, "--seed", "5", "--json", str(report))
 
-    code = run(["tune", "search", train, *found, *QUICK])
+    code = run(["tune", "search", train, *found, *QUICK, "--home", str(tmp_path / "site")])
 
     told = json.loads(report.read_text())
     (line,) = [
@@ -190,7 +190,8 @@ def test_a_search_ends_with_the_command_that_does_what_its_best_trial_did(tmp_pa
     ]
     _, _, command = line.partition("as the best: clickwise ")
     assert code == Exit.DONE
-    assert command == f"tune classify {shlex.quote(train)} --out tuned {told['options']}"
+    best = f"tune classify {shlex.quote(train)} --out tuned {told['options']}"
+    assert command == f"{best} --home {tmp_path / 'site'}"
     given = shlex.split(told["options"])
     named = dict(zip(given[::2], given[1::2], strict=True))
     same = {"--dev": dev, "--seed": "5", "--epochs": "1", "--method": "lora", "--precision": "fp32"}
@@ -324,10 +325,12 @@ def test_what_writes_an_encoder_ends_with_its_way_through_the_gate(
     site = clicks(tmp_path / "site.jsonl")
     read, *quick = (str(site), "--epochs", "1") if command == "contrast" else ("a.tsv", *QUICK)
 
-    code = run(["tune", command, read, "--out", "my out", "--rate", "1e-4", *quick])
+    arguments = ["tune", command, read, "--out", "my out", "--rate", "1e-4", *quick]
+    code = run([*arguments, "--home", "my site"])
 
     out = capsys.readouterr().out
     way = f"clickwise train once --encoder {shlex.quote(str(tmp_path / 'my out'))}"
+    way = f"{way} --home 'my site'"
     assert code == Exit.DONE
     assert f"through the gate, with a model: {way}" in out.splitlines()
 
