@@ -110,11 +110,15 @@ def status(settings: Settings, *, json: bool) -> int:
     if not found.roles:
         console().print(Text("no model is named yet: the first start of a server names day 0"))
     elif found.seen or found.rebuild_done:
-        state = "done" if found.rebuild_done else "under way"
-        console().print(
-            Text(f"profiles rebuilt for it: {found.rebuilt:,} of {found.seen:,} seen, {state}")
-        )
+        console().print(Text(f"profiles rebuilt for it: {_rebuilt(found)}"))
     return Exit.DONE
+
+
+def _rebuilt(found: release_status.Status) -> str:
+    if not found.seen:
+        return "none; nobody had one when it went live"
+    state = "done" if found.rebuild_done else "under way"
+    return f"{found.rebuilt:,} of {found.seen:,} seen, {state}"
 
 
 def prune(settings: Settings, *, keep: int, json: bool) -> int:

@@ -21,6 +21,7 @@ from clickwise.errors import (
     UnavailableError,
 )
 from clickwise.settings import Settings
+from clickwise.state.port import Rebuild
 from clickwise.testing.kafka import free_ports
 from clickwise.testing.services import missing
 from clickwise.types import ModelVersion
@@ -481,6 +482,28 @@ class TestOnAHome:
         text = capsys.readouterr().out
         assert "built in" in text
         assert "day0:" not in text
+
+    @pytest.mark.usefixtures("filled")
+    @pytest.mark.parametrize(
+        ("seen", "done", "told"),
+        [(0, True, "none; nobody had one"), (9, True, "0 of 9 seen, done"), (0, False, None)],
+    )
+    def test_how_far_profiles_are_rebuilt_is_told_once_it_is_known(
+        self, tmp_path, capsys, seen, done, told
+    ):
+        with ExitStack() as stack:
+            state = state_of(Settings(home=str(tmp_path / "home")), stack)
+            live = state.pointer().role("live")
+            progress = Rebuild(live.version, live.changed, "", seen, 0, done)
+            with state.write() as write:
+                write.put_rebuild(progress, expected=state.rebuild())
+
+        assert run(["models", "status"]) == Exit.DONE
+
+        text = capsys.readouterr().out
+        assert "0 of 0" not in text
+        assert ("profiles rebuilt" in text) == (told is not None)
+        assert told is None or told in text
 
     @pytest.mark.usefixtures("filled")
     def test_a_model_cannot_be_shown_before_the_first_training(self, capsys):
