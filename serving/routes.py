@@ -85,7 +85,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/v1/users/{id}/export", export_user, "users",
         "Everything that is known of a user",
         answers={200: "application/x-ndjson"}, scope=Scope.ADMIN, faults=(404, 429), unbounded=True,
-        description="A JSON object on each line; `store` says where it lies. One at a time.",
+        description=(
+            "A JSON object on each line; `store` says where it lies, and the first line what all of"
+            " them are. One at a time."
+        ),
     ),
     Operation(
         "POST", "/v1/users/{id}/merge", merge_user, "users",

@@ -44,6 +44,8 @@ _AGED = (EVENTS, EXPOSURES, DEAD_LETTERS)
 class RecommendationsTopic:
     """The lists of users, compacted by user. See PersonalStore."""
 
+    tells = "the newest list that was made for the person, as sent to the site's other programs"
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.name = RECOMMENDATIONS.full_name(settings.kafka_topic_prefix)
@@ -144,6 +146,8 @@ class ListTombstones:
 
 class AgedTopics:
     """Topics whose messages go by age: nothing can be done but to say when. See PersonalStore."""
+
+    tells = ""
 
     def __init__(self, settings: Settings, topic: Topic) -> None:
         self._settings = settings

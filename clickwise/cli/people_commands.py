@@ -42,7 +42,7 @@ def export(
     user: Annotated[str, typer.Argument(help="Id of the user.")],
     home: Home = None,
 ) -> int:
-    """Print everything that is known of a user, as JSON lines."""
+    """Print everything that is known of a user, as JSON lines; the first says what they are."""
     from clickwise.cli.people import export as run
 
     return run(settings_from(home=home), user)

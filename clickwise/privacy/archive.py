@@ -37,6 +37,10 @@ class ArchiveFiles:
     """See PersonalStore."""
 
     name = "archive"
+    tells = (
+        "the same events and exposures (`stream`), kept to learn from; `source`, `partition` and"
+        " `offset` are where a row came from"
+    )
 
     def __init__(self, archive: Archive, clock: Clock, names: Names) -> None:
         self._archive = archive

@@ -22,6 +22,7 @@ class ArchiveCopies:
     """See PersonalStore."""
 
     name = "training's copies of the archive"
+    tells = ""
 
     def __init__(self, folder: Path, *, elsewhere: bool) -> None:
         """`elsewhere`: whether trainings on other machines may have copies of their own."""

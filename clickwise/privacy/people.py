@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
@@ -10,6 +11,7 @@ from clickwise.clock import Clock
 from clickwise.errors import NotFoundError
 from clickwise.privacy.port import Erased, PersonalStore, together
 from clickwise.privacy.receipt import Receipt, receipt_of, sealed
+from clickwise.privacy.telling import Titles, about
 from clickwise.state.port import State
 from clickwise.types import UserId
 
@@ -88,7 +90,8 @@ class People:
         return list(seen.items())
 
     def export(self, user: UserId) -> Iterator[bytes]:
-        """Everything that is known of the person, under whatever id; a JSON line for each record.
+        """Everything that is known of the person, under whatever id; a JSON line for each record,
+        after one that says what the lines are.
 
         Raises:
             NotFoundError: before the first line, when there is nothing.
@@ -102,9 +105,10 @@ class People:
         first = next(records, None)
         if first is None:
             raise NotFoundError(f"nothing is known of user {user!a}")
-        yield codec.encode(first) + b"\n"
-        for record in records:
-            yield codec.encode(record) + b"\n"
+        titles = Titles(self._state)
+        yield codec.encode(about(user, {s.name: s.tells for s in self._stores if s.tells})) + b"\n"
+        for record in chain([first], records):
+            yield codec.encode(titles.beside(record)) + b"\n"
 
     def read(self, data: bytes) -> Receipt:
         """A receipt that this site gave.

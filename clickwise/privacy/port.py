@@ -46,6 +46,11 @@ class PersonalStore(Protocol):
         """As a receipt names it."""
         ...
 
+    @property
+    def tells(self) -> str:
+        """What an export has of it, in words for its person; empty: nothing of its own."""
+        ...
+
     def erase(self, user: UserId, *, until: datetime) -> Erased:
         """Erase what is of `user` and as old as `until`."""
         ...

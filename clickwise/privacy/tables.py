@@ -6,14 +6,15 @@ go by age.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from clickwise.codec import JsonObject
 from clickwise.privacy.mentions import mentions
 from clickwise.privacy.port import Erased, PersonalStore, Whose
-from clickwise.profile import Profile, event_type, from_stored
+from clickwise.privacy.telling import told_profile
+from clickwise.profile import from_stored
 from clickwise.state.port import DeadLetter, LogName, LogRow, State
 from clickwise.types import EventKey, UserId
 
@@ -30,6 +31,19 @@ class _Owned(msgspec.Struct):
 _owned = msgspec.json.Decoder(_Owned)
 
 
+_TELLS: dict[LogName, str] = {
+    "events": (
+        "what the site sent of what the person did: `value` is the seconds of a view or the stars"
+        " of a rating, `received` when it came"
+    ),
+    "exposures": (
+        "lists that were shown: for each item its place, its score by the model, the chance that it"
+        " had of being shown there (`propensity`), where it was found (`sources`) and the code of"
+        " the reason that was given"
+    ),
+}
+
+
 class ProfileTable:
     """Profiles, and what stands in place of one that is erased. See PersonalStore.
 
@@ -37,6 +51,7 @@ class ProfileTable:
     """
 
     name = "profiles"
+    tells = "what was made of the events to choose lists; see `fields of profiles`"
 
     def __init__(self, state: State, *, ids_kept: timedelta | None = None) -> None:
         """`ids_kept`: how long the ids of events are kept that are logged elsewhere; None where
@@ -63,7 +78,7 @@ class ProfileTable:
         """See PersonalStore."""
         stored, _ = self._state.profile(user)
         if stored is not None:
-            yield _told(from_stored(stored.body)[0], stored.version)
+            yield told_profile(self._state, from_stored(stored.body)[0], stored.version)
 
     def holds(self, whose: Whose, *, until: datetime) -> int:
         """See PersonalStore. A profile that was begun since does not count."""
@@ -85,6 +100,7 @@ class LogTable:
 
     def __init__(self, state: State, log: LogName) -> None:
         self.name = log
+        self.tells = _TELLS.get(log, "")
         self._log: LogName = log
         self._state = state
 
@@ -114,6 +130,7 @@ class DeadLetterTable:
     """Refused messages: their bytes are whatever somebody sent. See PersonalStore."""
 
     name = "dead letters"
+    tells = "messages that could not be taken in and hold the person's id, with the reason"
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -150,6 +167,7 @@ class AliasTable:
     """Which guests are which users. See PersonalStore."""
 
     name = "merges"
+    tells = "ids of guests that turned out to be this person"
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -202,26 +220,3 @@ def _is_of(body: bytes, whose: Whose) -> bool:
 def _speaks_of(letter: DeadLetter, whose: Whose) -> bool:
     parts = (letter.key, letter.value, letter.detail.encode())
     return any(part is not None and mentions(part, whose) for part in parts)
-
-
-def _told(profile: Profile, version: int) -> JsonObject:
-    """A profile in words: what was folded, and what came of it."""
-    return {
-        "profile_version": version,
-        "model": profile.model,
-        "events_applied": profile.events_applied,
-        "topic_weights": {str(code): weight for code, weight in profile.topic_weights.items()},
-        "interests": profile.interests_KD.tolist(),
-        "interest_weights": profile.masses_K.tolist(),
-        "aversion": profile.aversion_D.tolist(),
-        "memory": profile.memory_M.tolist(),
-        "history": [
-            {
-                "time": datetime.fromtimestamp(time / 1e6, UTC),
-                "type": event_type(kind).value,
-                "item_key": item,
-                "weight": weight,
-            }
-            for time, _event, item, weight, kind in profile.history.tolist()
-        ],
-    }

@@ -338,6 +338,10 @@ class State(Protocol):
         """One item, None when unknown or deleted; with its vector of `model`, see below."""
         ...
 
+    def item_bodies(self, keys: Collection[ItemKey]) -> dict[ItemKey, tuple[ItemId, bytes]]:
+        """Id and JSON of items, by key; unknown and deleted ones are left out."""
+        ...
+
     def items_changed(
         self, *, after: int, limit: int, model: ModelVersion | None = None
     ) -> list[ItemRow]:

@@ -135,6 +135,16 @@ class SqlState:
                 return ItemRow(*row)
         return None
 
+    def item_bodies(self, keys: Collection[ItemKey]) -> dict[ItemKey, tuple[ItemId, bytes]]:
+        """See State."""
+        return {
+            key: (item, body)
+            for some in chunks(list(keys))
+            for key, item, body in self._rows(
+                self._many.item_bodies, {"keys": self._many.bulk.keys(some)}
+            )
+        }
+
     def items_changed(
         self, *, after: int, limit: int, model: ModelVersion | None = None
     ) -> list[ItemRow]:

@@ -266,6 +266,9 @@ class BulkStatements:
         self.changes: Query = select(items.c.key, items.c.change).where(
             bulk.among(items.c.key, "keys"), items.c.body.is_not(None)
         )
+        self.item_bodies: Query = select(items.c.key, items.c.id, items.c.body).where(
+            bulk.among(items.c.key, "keys"), items.c.body.is_not(None)
+        )
         self.activity: Query = select(item_activity).where(bulk.among(item_activity.c.key, "keys"))
         self.delete_vectors: Delete = delete(item_vectors).where(
             bulk.among(item_vectors.c.key, "keys")

@@ -462,6 +462,22 @@ class TestItems:
         with state.write() as write:
             assert write.put_items([]) == 0
 
+    def test_bodies_are_had_by_key_without_what_is_deleted_or_unknown(
+        self, state: SqlState
+    ) -> None:
+        with state.write() as write:
+            write.put_items([put("a", b"one"), put("b", b"two"), put("gone")])
+        with state.write() as write:
+            write.put_items([delete("gone")])
+
+        found = state.item_bodies({item_key(name) for name in ("a", "b", "gone", "never")})
+
+        assert found == {
+            item_key("a"): (ItemId("a"), b"one"),
+            item_key("b"): (ItemId("b"), b"two"),
+        }
+        assert state.item_bodies([]) == {}
+
     def test_deleted_items_are_not_counted(self, state: SqlState) -> None:
         with state.write() as write:
             write.put_items([put(f"i{number}") for number in range(1_200)])

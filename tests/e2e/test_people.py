@@ -169,7 +169,8 @@ def test_a_user_is_told_all_that_is_known_of_them_and_of_nobody_else(site: Runni
     counted: dict[str, int] = {}
     for line in lines:
         counted[line["store"]] = counted.get(line["store"], 0) + 1
-    assert counted == {"profiles": 1, "events": 6, "exposures": 1, "archive": 7}
+    assert counted == {"about": 1, "profiles": 1, "events": 6, "exposures": 1, "archive": 7}
+    assert lines[0]["stores"].keys() >= counted.keys() - {"about"}
     assert by_http.headers["content-type"] == "application/x-ndjson"
     assert [json.loads(line) for line in by_http.text.splitlines()] == lines
     assert OTHER not in by_http.text
