@@ -68,6 +68,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ),
         ),
     ] = ()
+    inferred_language: Annotated[
+        Annotated[str, Meta(max_length=MAX_LABEL_CHARACTERS)] | None,
+        Meta(
+            description=(
+                "Language that an item without `language` was understood to be in (BCP 47 primary"
+                " tag). Filled in a moment after receipt; what a feed sends here is ignored."
+            )
+        ),
+    ] = None
     tags: Annotated[tuple[Label, ...], Meta(max_length=MAX_TAGS, description="Keywords.")] = ()
     url: Annotated[Address | None, Meta(description="Its page: http or https.")] = None
     image: Annotated[Address | None, Meta(description="A picture: http or https.")] = None
@@ -104,6 +113,11 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def subjects(self) -> tuple[str, ...]:
         """What it is about: its own topics, else those that it was given."""
         return self.topics or self.inferred_topics
+
+    @property
+    def written_in(self) -> str | None:
+        """Its language: what it says itself, else what was understood."""
+        return self.language or self.inferred_language
 
 
 ITEM_FIELDS = frozenset(Item.__struct_fields__)
@@ -154,7 +168,7 @@ def parse_item(
         "expires": None if data.get("expires") is None else parse_time(data["expires"], "expires"),
     }
     _check_picture(data)
-    parsed = convert({**data, **times, "inferred_topics": ()}, Item)
+    parsed = convert({**data, **times, "inferred_topics": (), "inferred_language": None}, Item)
     if parsed.image_data is not None:
         check_file(parsed.image_data)
     if not parsed.title.strip():

@@ -213,7 +213,7 @@ understanding_seconds = Histogram(
 )
 retold_items = Counter(
     "clickwise_retold_items_total",
-    "Items whose inferred topics were replaced by those that another method gives.",
+    "Items whose inferred topics or language were replaced by those that are understood now.",
 )
 understanding_backlog = Gauge(
     "clickwise_understanding_backlog_items",

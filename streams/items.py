@@ -15,6 +15,7 @@ from clickwise.releases import Releases
 from clickwise.state.port import ItemWrite, Partition, State
 from clickwise.text import item_text
 from clickwise.types import ItemId, ModelVersion, item_key
+from clickwise.understanding import understood
 from clickwise.understanding.topics import NO_TAXONOMY, TopicModel
 from clickwise.understanding.understanding import TopicWeight
 from clickwise.vectors.port import Float32Array, IndexedItem, Removed
@@ -72,6 +73,7 @@ class ItemHandler:
         started = time.perf_counter()
         latest = dict(changes)
         puts = [self._pictures.read(item) for item in latest.values() if item is not None]
+        puts = self._in_known_languages(puts)
         encoded = _Encoded.of(puts, (self._encoder, *self._others())).about(
             self._topics, ModelVersion(self._encoder.version)
         )
@@ -93,6 +95,19 @@ class ItemHandler:
             self._releases.rest()
         metrics.batch_seconds.labels("items").observe(time.perf_counter() - started)
         metrics.batch_messages.labels("items").observe(len(changes))
+
+    def _in_known_languages(self, items: Sequence[Item]) -> list[Item]:
+        """Items that name no language keep the one that was understood of them before, until they
+        are understood again: what is put again and again goes on being found by it.
+        """
+        keys = [item_key(item.id) for item in items if not item.language]
+        known = understood(self._state.understandings, keys) if keys else {}
+        return [
+            msgspec.structs.replace(item, inferred_language=known[key].language or None)
+            if not item.language and (key := item_key(item.id)) in known
+            else item
+            for item in items
+        ]
 
     def _store(
         self, writes: Mapping[ItemId, ItemWrite], places: Mapping[ItemId, Place]

@@ -63,7 +63,8 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         Meta(
             max_length=16,
             description=(
-                "Items in these alone, as they name their language. Reasons are told in the first"
+                "Items in these alone, as they name their language, or as it was understood"
+                " (`inferred_language`) where they name none. Reasons are told in the first"
                 f" of them that we write ({', '.join(LANGUAGES)}), else in English."
             ),
         ),

@@ -4,8 +4,8 @@ The newest items come first. What is to be looked at is kept as windows of the o
 for all that was there at the start, one more each time that something has changed; a window is
 left once it holds nothing that is due. So an idle keeper reads one number, a crash loses nothing,
 and another method (another fingerprint) makes everything anew from the next start on. An item that
-is served by topics that another method gave it gets those of this one, and counts as understood
-once it is found by them: until then its row says `UNTOLD` in place of the methods.
+is served by topics or a language that another method gave it gets those of this one, and counts as
+understood once it is found by them: until then its row says `UNTOLD` in place of the methods.
 """
 
 import time
@@ -218,7 +218,8 @@ class UnderstandingKeeper:
             item = _items.decode(one.body)
             understood = self._understander.understand(item, vector_D)
             body, signature = codec.encode(understood.understanding), understood.signature
-            told = retold(item, understood.understanding.topics, change=one.change)
+            known = understood.understanding
+            told = retold(item, known.topics, known.language, change=one.change)
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except ClickwiseError as error:

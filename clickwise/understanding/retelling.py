@@ -1,7 +1,9 @@
-"""Topics that an item is served by, where the methods of now give it other ones.
+"""Topics and language that an item is served by, where the methods of now give it other ones.
 
 On receipt an item that brings no topics is given some (`Item.inferred_topics`), by the methods of
-that time. They stand in the item itself, so other ones are written the way that items are.
+that time; one that names no language has none until it is understood (`Item.inferred_language`):
+what tells languages loads in the process that understands. Both stand in the item itself, so other
+ones are written the way that items are.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from clickwise.types import ItemId, ItemKey, item_key
 from clickwise.understanding.understanding import TopicWeight
 
 # Another one when items that are understood have to be told again by the next program.
-VERSION = "retold-1"
+VERSION = "retold-2"
 # In place of the methods of an understanding: its item may be stored with topics that it is not
 # found by yet.
 UNTOLD = "untold"
@@ -23,7 +25,7 @@ UNTOLD = "untold"
 
 @dataclass(frozen=True, slots=True)
 class Retold:
-    """An item as it was at `change`, but for its topics, which are those of now."""
+    """An item as it was at `change`, but for its topics and language, which are those of now."""
 
     item: Item
     change: int
@@ -53,9 +55,16 @@ class TopicsDoor(Protocol):
         ...
 
 
-def retold(item: Item, topics: Sequence[TopicWeight], *, change: int) -> Retold | None:
-    """The item with these topics inferred; None where it has them, or brings its own."""
-    names = tuple(one.topic for one in topics)
-    if item.topics or item.inferred_topics == names:
-        return None
-    return Retold(msgspec.structs.replace(item, inferred_topics=names), change)
+def retold(
+    item: Item, topics: Sequence[TopicWeight], language: str, *, change: int
+) -> Retold | None:
+    """The item with these topics and this language (empty: none) inferred, where it brings none of
+    its own; None where that changes nothing.
+    """
+    told = item
+    if not item.topics:
+        names = tuple(one.topic for one in topics)
+        told = msgspec.structs.replace(told, inferred_topics=names)
+    if not item.language:
+        told = msgspec.structs.replace(told, inferred_language=language or None)
+    return None if told == item else Retold(told, change)

@@ -82,7 +82,7 @@ def indexed_item(item: Item, vector_D: Float32Array) -> IndexedItem:
         title=item.title,
         vector_D=vector_D,
         kind=ITEM_KIND_CODES[item.kind],
-        language=topic_code(item.language) if item.language else 0,
+        language=topic_code(item.written_in) if item.written_in else 0,
         topics=topic_codes(item.subjects),
         published=item.published.timestamp() if item.published else 0.0,
         expires=item.expires.timestamp() if item.expires else np.inf,

@@ -224,6 +224,13 @@ def test_item_text_is_data_and_kept_as_it_came(text):
     assert item(body=text).body == text
 
 
+def test_a_language_that_a_feed_says_was_inferred_is_not_believed():
+    given = item(inferred_language="en")
+
+    assert (given.inferred_language, given.written_in) == (None, None)
+    assert item(language="pt").written_in == "pt"
+
+
 def test_an_item_without_a_date_was_published_when_it_came():
     assert item().published == NOW
 

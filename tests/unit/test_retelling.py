@@ -26,8 +26,12 @@ from streams.records import Record
 from streams.retelling import Retelling
 from tests.site import ManualClock, Site
 
-GOAL = Item(id=ItemId("a"), kind=ItemKind.NEWS, title="a late goal in the football match")
-BANK = Item(id=ItemId("b"), kind=ItemKind.NEWS, title="bank shares on the stocks market")
+GOAL = Item(
+    id=ItemId("a"), kind=ItemKind.NEWS, title="a late goal in the football match", language="en"
+)
+BANK = Item(
+    id=ItemId("b"), kind=ItemKind.NEWS, title="bank shares on the stocks market", language="en"
+)
 
 
 def topics(site, *ids):
