@@ -252,7 +252,8 @@ class Write(Protocol):
     def put_bodies(self, rows: Sequence[ItemRow]) -> dict[ItemKey, int]:
         """Store the `body` of items that are as the rows say by their `change`; their new changes.
 
-        For what is derived of an item: its text, and so its vectors, are as they were.
+        For what is derived of an item: its text, and so its vectors and what is understood of it,
+        are as they were.
         """
         ...
 

@@ -320,6 +320,16 @@ class BulkStatements:
             .values(body=made.c.body, change=made.c.change)
             .where(items.c.key == made.c.key)
         )
+        moved = bulk.source(
+            key=understandings.c.key,
+            expected=understandings.c.change,
+            change=understandings.c.change,
+        )
+        self.move_understanding: Update = (
+            update(understandings)
+            .values(change=moved.c.change)
+            .where(understandings.c.key == moved.c.key, understandings.c.change == moved.c.expected)
+        )
         self.put_activity = _replacing(self._insert(item_activity), "log_score", "body")
         item = self._insert(items)
         self.put_item = _replacing(

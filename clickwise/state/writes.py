@@ -239,6 +239,11 @@ class SqlWrite:
             for change, row in enumerate(current, start)
         ]
         self._run_many(self._many.replace_body, values)
+        moves = [
+            {"key": row.key, "expected": row.change, "change": change}
+            for change, row in enumerate(current, start)
+        ]
+        self._run_many(self._many.move_understanding, moves)
         return {row.key: change for change, row in enumerate(current, start)}
 
     def activity(self, keys: Collection[ItemKey]) -> dict[ItemKey, StoredActivity]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,23 @@ class TestDue:
         )
 
         assert one.vector is None
+
+
+class TestAnItemToldAnew:
+    def test_what_is_understood_of_it_stays_with_it(self, state: SqlState) -> None:
+        old = put(state, "b")
+        change = put(state, "a")
+        state.understandings.put([understood("a", change), understood("b", old)])
+        put(state, "b", b"new")
+        (row,) = (one for one in state.items_changed(after=0, limit=9) if one.id == "a")
+
+        with state.write() as write:
+            changes = write.put_bodies([replace(row, body=b"told")])
+
+        found = state.understandings.of([item_key("a"), item_key("b")])
+        assert found[item_key("a")].change == changes[item_key("a")] > change
+        assert found[item_key("b")].change == old
+        assert due(state) == ["b"]
 
 
 class TestPut:

@@ -5,6 +5,7 @@ import pytest
 
 from clickwise.items import Item
 from clickwise.types import ItemId, ItemKind
+from clickwise.understanding import shown
 from clickwise.understanding.topics import NoTaxonomy
 from clickwise.vectors.edge import EdgeIndex
 from streams.items import ItemHandler
@@ -108,3 +109,18 @@ def test_a_text_whose_language_cannot_be_told_has_none(site):
     understand(site, releases=lambda: site.releases)
 
     assert stored(site).inferred_language is None
+
+
+def test_what_is_understood_can_be_read_throughout(site):
+    handler(site).apply([("a", GOAL)])
+    seen = []
+
+    class Looking(Retelling):
+        def put(self, told, again):
+            changes = super().put(told, again)
+            seen.append(shown(site.state, ItemId("a")).status)
+            return changes
+
+    drain(keeper(site, NoTaxonomy(), Looking(state=site.state, releases=None)))
+
+    assert seen == ["ready"]
