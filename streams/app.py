@@ -136,8 +136,8 @@ def _agent(
 ) -> Callable[[faust.Stream[bytes]], Coroutine[None, None, None]]:
     async def agent(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(batch, within=linger_seconds):
-            records = [_record(event.message) for event in events]
             try:
+                records = [_record(event.message) for event in events]
                 with progress.at_work(topic):
                     await continuity.check(records)
                     await flow.take(records)

@@ -2,7 +2,8 @@
 
 Exit codes follow sysexits.h: 0 stopped by a signal, 69 a service did not answer in time, 70 an
 unexpected fault (start it again), 78 a setting or a topic is wrong (starting again will not
-help). Neither way commits anything: what was not acknowledged comes again.
+help). Neither way commits anything: what was not acknowledged comes again. How long an end in
+order may take: `deadline`.
 """
 
 import logging

@@ -4,6 +4,9 @@ Faust survives outages, with one exception: when the broker goes away just as pa
 taken over, its recovery task is cancelled from within, without a word, and the application waits
 for ever. So the flow of messages is watched: where it stands still although Kafka answers, or lets
 messages wait that nobody has in hand (`standstill`), the process starts anew.
+
+Once it is to stop, by a signal or by Faust's own fault, the process ends within `STOP_SECONDS` in
+any case (`deadline`).
 """
 
 import asyncio
@@ -19,6 +22,7 @@ from clickwise.errors import ClickwiseError
 from clickwise.settings import Settings
 from streams import kafka
 from streams.app import FaustApp, Flows, create_app
+from streams.deadline import Deadline
 from streams.exits import EX_SOFTWARE, end_process, start_anew
 from streams.standstill import Watch
 
@@ -32,7 +36,8 @@ _log = logs.get(__name__)
 def run_flows(settings: Settings, make_flows: Callable[[], Flows]) -> int:
     """Run an application in this thread until a signal or a fault ends it; its exit code.
 
-    `make_flows` is called in the application's event loop.
+    `make_flows` is called in the application's event loop. Takes over the process: a few seconds
+    after the signal it is over, whether this has returned and its caller is done or not.
     """
     for name in ("faust", "mode", "aiokafka"):  # they tell of each of their services and groups
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -55,22 +60,36 @@ async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int
             _started_and_stopped(app),
             _stalled(app, settings, watch),
         )
-    except Exception as error:  # noqa: BLE001  # the process edge
-        if kafka.is_outage(error):  # it answered a moment ago; a fresh process waits for it
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # the process edge
+        if not kafka.is_outage(error):
+            end_process("Faust failed")  # it cancels itself, too
+        if not told_to_stop.is_set():  # it answered a moment ago; a fresh process waits for it
             start_anew("Kafka went away while Faust started")
-        end_process("Faust failed")
     reason = app.crash_reason
     if reason is None and not told_to_stop.is_set():
         start_anew("nothing is applied although messages wait and Kafka answers")
-    _log.info("stopping", fault=repr(reason) if reason else None)
+    code = 0 if reason is None else EX_SOFTWARE
+    deadline = Deadline(seconds=STOP_SECONDS, code=code, doing="ending Faust's tasks")
+    if reason is None:
+        _log.info("stopping")
+    else:
+        _log.error("stopping: Faust crashed", fault=repr(reason))
+    await _stop(app, flows, deadline)
+    return code
+
+
+async def _stop(app: FaustApp, flows: Flows, deadline: Deadline) -> None:
+    """End Faust's tasks, then ours. Whatever hangs in it is left at the deadline."""
     try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await app.stop()
-            for job in flows.at_end:
-                await job()
-    except TimeoutError:
-        _log.warning("stopped without waiting for Kafka", seconds=STOP_SECONDS)
-    return EX_SOFTWARE if reason else 0
+        await app.stop()
+        deadline.doing = "writing the last lists and marks"
+        for job in flows.at_end:
+            await job()
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # the process edge
+        if not kafka.is_outage(error):
+            end_process("stopping failed")
+        _log.warning("Kafka went away while stopping", error=repr(error))
+    deadline.doing = "closing what is open"
 
 
 async def _first_of(*coroutines: Coroutine[None, None, object]) -> None:

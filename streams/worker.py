@@ -84,9 +84,11 @@ def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = N
     gc.collect()
     gc.freeze()
     try:
-        return _run_agents(settings, parts, clock or SystemClock())
+        code = _run_agents(settings, parts, clock or SystemClock())
     finally:
         parts.close()
+    _log.info("stopped", code=code)
+    return code
 
 
 def _show_metrics(settings: Settings) -> None:

@@ -21,6 +21,7 @@ class Exit(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     UNAVAILABLE = 3
+    FAULT = 70
     INTERRUPTED = 130
 
 

@@ -5,6 +5,15 @@ from clickwise.cli.exits import Exit
 from clickwise.cli.extras import kafka_extra
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
+from streams.exits import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE
+
+# The command's codes of what a worker ends with.
+_EXITS = {
+    0: Exit.DONE,
+    EX_UNAVAILABLE: Exit.UNAVAILABLE,
+    EX_SOFTWARE: Exit.FAULT,
+    EX_CONFIG: Exit.USAGE,
+}
 
 
 def stream(settings: Settings) -> int:
@@ -24,9 +33,4 @@ def stream(settings: Settings) -> int:
         code = worker.run(settings, stream_parts)
     finally:
         tracing.stop()
-    known = {
-        worker.EX_UNAVAILABLE: Exit.UNAVAILABLE,
-        worker.EX_CONFIG: Exit.USAGE,
-        Exit.DONE: Exit.DONE,
-    }
-    return known.get(code, Exit.FAILED)
+    return _EXITS[code]

@@ -281,6 +281,28 @@ def test_a_broker_stopped_and_killed_loses_and_repeats_nothing(
 
 
 @pytest.mark.case(17)
+@pytest.mark.case(18)
+def test_a_worker_told_to_stop_while_kafka_stands_still_loses_and_repeats_nothing(
+    site: Site, kafka: KafkaServer
+) -> None:
+    worker = site.worker("one")
+    with site.traffic() as traffic:
+        worker.wait_for("partitions assigned")
+        traffic.more(200)
+        kafka.pause()
+        try:
+            worker.send(signal.SIGTERM)
+            assert worker.wait(seconds=45.0) == 0
+        finally:
+            kafka.resume()
+        traffic.more(100)
+        site.worker("next")
+
+    site.check()
+    assert "ended without waiting any longer" in worker.output
+
+
+@pytest.mark.case(17)
 def test_what_faust_drops_before_the_first_commit_comes_again(site: Site) -> None:
     with site.traffic() as traffic:
         traffic.more(200)

@@ -15,16 +15,19 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from clickwise.cli.exits import Exit
 from clickwise.codec import encode
 from clickwise.messages import Recommendations
 from clickwise.settings import Settings
 from clickwise.state.port import State
 from clickwise.testing.kafka import KafkaServer, free_ports
 from clickwise.testing.processes import Program, wait_until
+from clickwise.testing.running import HASHING
 from clickwise.topics import EVENTS, ITEMS
 from streams import kafka as client
 from streams import topics_admin
 from streams.dead_letters import replay
+from streams.exits import EX_SOFTWARE
 from streams.kafka import Message, Producer, WantedTopic
 
 StartWorker = Callable[..., Program]
@@ -196,6 +199,8 @@ def test_sigterm_ends_a_worker_with_0_and_what_it_took_is_not_lost(
 
     assert worker.terminate() == 0
     assert "Traceback" not in worker.output
+    assert '"event": "stopped"' in worker.output
+    assert "ended without waiting" not in worker.output
 
 
 def test_an_unexpected_fault_ends_the_process_and_the_next_one_applies_the_batch(
@@ -208,6 +213,69 @@ def test_an_unexpected_fault_ends_the_process_and_the_next_one_applies_the_batch
     assert "the third wheel came off" in failing.output
     start_worker("next")
     wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+
+@pytest.mark.case(18)
+@pytest.mark.parametrize("how", ["stands still", "is killed", "is stopped"])
+def test_sigterm_ends_a_worker_with_0_while_kafka_is_away_and_its_events_count_once(
+    stream_settings: Settings, start_worker: StartWorker, kafka: KafkaServer, state: State, how: str
+) -> None:
+    strike, mend = {
+        "stands still": (kafka.pause, kafka.resume),
+        "is killed": (kafka.kill, kafka.start),
+        "is stopped": (kafka.stop, kafka.start),
+    }[how]
+    worker = start_worker("one", CLICKWISE_TEST_LISTS="1")
+    worker.wait_for("partitions assigned")
+    produce(stream_settings, [events_message(stream_settings, encode(event("e1")))])
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+    strike()
+    try:
+        worker.send(signal.SIGTERM)
+        # Patience only: left to Faust it takes more than a minute, or never comes.
+        code = worker.wait(seconds=45.0)
+    finally:
+        mend()
+
+    assert code == 0
+    assert "ended without waiting any longer" in worker.output
+    assert '"event": "stopped"' not in worker.output
+    start_worker("next", CLICKWISE_TEST_LISTS="1")
+    again = [encode(event("e1")), encode(event("e2"))]
+    produce(stream_settings, [events_message(stream_settings, body) for body in again])
+    wait_until(lambda: version(state) >= 2, seconds=60.0, what="the next event applied")
+    newest = lists_until(stream_settings, version(state))
+    assert version(state) == 2
+    assert newest.profile_version == 2
+
+
+def test_a_worker_ends_although_a_batch_never_does(
+    stream_settings: Settings, start_worker: StartWorker, state: State
+) -> None:
+    stuck = start_worker("stuck", CLICKWISE_TEST_DIE="stand-still:1")
+    produce(stream_settings, [events_message(stream_settings, encode(event("slow")))])
+    stuck.wait_for("standing still")
+
+    stuck.send(signal.SIGTERM)
+
+    assert stuck.wait(seconds=45.0) == 0
+    assert "ended without waiting any longer" in stuck.output
+    start_worker("next")
+    wait_until(lambda: version(state) == 1, seconds=60.0, what="the event applied")
+
+
+@pytest.mark.parametrize("how", ["crashes", "cancels"])
+def test_when_faust_fails_the_command_ends_with_70_and_says_so(
+    start_worker: StartWorker, how: str
+) -> None:
+    failing = start_worker(
+        "failing", CLICKWISE_TEST_COMMAND="1", CLICKWISE_TEST_CRASH=how, **HASHING
+    )
+
+    assert failing.wait(seconds=120.0) == Exit.FAULT == EX_SOFTWARE
+    said = {"crashes": "stopping: Faust crashed", "cancels": "Faust failed"}[how]
+    assert said in failing.output
 
 
 @pytest.mark.case(19)
@@ -477,6 +545,14 @@ def lists(settings: Settings, number: int) -> list[Recommendations]:
         for record in read_topic(settings, "recommendations", number)
     ]
     return sorted(found, key=lambda one: one.generated)
+
+
+def lists_until(settings: Settings, version: int) -> Recommendations:
+    """The first list of the topic that is of this version of the profile, or a newer one."""
+    number = 1
+    while (newest := lists(settings, number)[-1]).profile_version < version:
+        number += 1
+    return newest
 
 
 def test_a_log_for_machines_is_json_and_holds_no_secret(start_worker: StartWorker) -> None:

@@ -12,6 +12,9 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   which is removed then: a fresh process hears again.
 - CLICKWISE_TEST_HOLD=FILE holds the start of Faust, once the services have answered, for as long
   as there is such a file.
+- CLICKWISE_TEST_CRASH=crashes lets Faust crash once it runs; with CLICKWISE_TEST_CRASH=cancels its
+  start is cancelled from within.
+- CLICKWISE_TEST_COMMAND=1 runs `clickwise stream` itself, with the parts that it has.
 - CLICKWISE_TEST_SCHEMA=VERSION makes it a newer program, whose database has that schema already.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed. With
   CLICKWISE_TEST_HOLD_LISTS=FILE none is made for as long as there is such a file.
@@ -34,6 +37,7 @@ from faust.transport.consumer import Consumer
 
 from clickwise import logs
 from clickwise.activity import Increment
+from clickwise.cli import run
 from clickwise.clock import SystemClock
 from clickwise.items import Item
 from clickwise.recommend.answers import Answer, RecommendRequest
@@ -176,6 +180,18 @@ def hold_start(file: Path) -> None:
     App.start = held
 
 
+def fail_within(how: str) -> None:
+    start = App.start
+
+    async def failing(self: App) -> None:
+        await start(self)
+        if how == "cancels":
+            raise asyncio.CancelledError
+        await self.crash(RuntimeError("the fourth wheel came off"))
+
+    App.start = failing
+
+
 def be_newer(version: str) -> None:
     schema.SCHEMA_VERSION = version
     schema.migrate = lambda *_, **__: None
@@ -255,8 +271,12 @@ if __name__ == "__main__":
         go_deaf(Path(os.environ["CLICKWISE_TEST_DEAF"]))
     if "CLICKWISE_TEST_HOLD" in os.environ:
         hold_start(Path(os.environ["CLICKWISE_TEST_HOLD"]))
+    if "CLICKWISE_TEST_CRASH" in os.environ:
+        fail_within(os.environ["CLICKWISE_TEST_CRASH"])
     if "CLICKWISE_TEST_SCHEMA" in os.environ:
         be_newer(os.environ["CLICKWISE_TEST_SCHEMA"])
+    if "CLICKWISE_TEST_COMMAND" in os.environ:
+        sys.exit(run(["stream"]))
     chosen = load(os.environ)
     logs.configure(level=chosen.log_level, output=chosen.log_format)
     sys.exit(worker.run(chosen, make_parts))
