@@ -174,9 +174,11 @@ class KafkaServer:
         login: BrokerLogin | None = None,
         by_way_of: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         """`by_way_of`: ports of loopback, each of a proxy to `port_behind` that port; without
         `login`, whose listener has none. `environment`: of the broker, beside the caller's.
+        `start_seconds`: how long each start may take.
         """
         if login is not None and by_way_of:
             raise ValueError("expected a login or proxies, got both")
@@ -185,6 +187,7 @@ class KafkaServer:
         self._heap = heap
         self._login = login
         self._environment = dict(environment or {})
+        self._start_seconds = start_seconds
         self._port, self._controller_port, self._secure_port, *behind = free_ports(
             3 + len(by_way_of)
         )
@@ -229,7 +232,7 @@ class KafkaServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         while not self.ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 state = self._process.poll()

@@ -53,9 +53,10 @@ class PostgresServer:
         certificate: Issued | None = None,
         under: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         """`under`: where its folder is made; None: where temporary files are. `environment`: of
-        its processes, beside the caller's.
+        its processes, beside the caller's. `start_seconds`: how long each start may take.
         """
         self._binaries = _newest_binaries()
         self._owner = _owner()
@@ -63,6 +64,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="clickwise-postgres-", dir=under))
         self._port = _free_port()
         self._environment = dict(environment or {})
+        self._start_seconds = start_seconds
         wait = "on" if durable else "off"
         self._settings = {
             "port": str(self._port),
@@ -126,7 +128,7 @@ class PostgresServer:
                 extra_groups=None if self._owner is None else [],
             )
         process = self._process
-        _wait(lambda: process.poll() is not None or self.ready(), START_SECONDS)
+        _wait(lambda: process.poll() is not None or self.ready(), self._start_seconds)
         if not self.ready():
             self.kill()
             raise RuntimeError(f"PostgreSQL did not start:\n{self._log_tail()}")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from clickwise.testing.kafka import KafkaMissingError, KafkaServer, libraries
 from clickwise.testing.processes import Program, wait_until
+from clickwise.testing.services import missing
 from tests.chaos.checker import FAULTS, Finding
 from tests.chaos.clocks import MovableClock
 from tests.chaos.disks import SmallDisk
@@ -44,6 +46,18 @@ def test_each_kind_can_be_made_and_is_described():
     names = {kind.name for kind in KINDS}
     assert set(re.findall(r"`([a-z-]+)`", described)) == names
     assert names == MADE
+
+
+def test_a_broker_has_as_long_to_start_as_it_is_given(tmp_path):
+    try:
+        libraries()
+    except KafkaMissingError as error:
+        missing(str(error))
+    broker = KafkaServer(tmp_path, start_seconds=0.0)
+
+    with pytest.raises(RuntimeError, match="Kafka did not start"):
+        broker.start()
+    assert not broker.running
 
 
 @pytest.mark.parametrize("seed", range(5))
