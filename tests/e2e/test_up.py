@@ -168,6 +168,20 @@ class TestProcesses:
 
         assert site.program.wait() == 0
 
+    def test_a_stop_ends_open_streams_and_no_worker_has_to_be_killed(self, tmp_path):
+        with RunningSite(tmp_path / "home", workers=2) as site:
+            streams = [_open_stream(site, f"user-{n}") for n in range(8)]
+            try:
+                code = site.stop()
+                rests = [stream.read() for stream in streams]
+            finally:
+                for stream in streams:
+                    stream.close()
+
+        assert code == 0
+        assert [rest[-5:] for rest in rests] == [b"0\r\n\r\n"] * 8  # ended, and not cut off
+        assert "Killing" not in site.program.output  # granian's word for it
+
     def test_a_dead_worker_ends_the_server_with_another_code(self, site):
         for child in _children(site.program.pid):
             if "spawn_main" in _command_line(child):
@@ -466,3 +480,15 @@ description = "football match league"
         assert done.returncode != 0
         assert "CLICKWISE_TAXONOMY" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def _open_stream(site, user):
+    """A connection with a stream that has begun: its first list is read."""
+    with socket.create_connection(("127.0.0.1", site.port), 30) as connection:
+        head = f"GET /v1/users/{user}/stream HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+        connection.sendall(head.encode())
+        stream = connection.makefile("rb")
+    assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
+    while not stream.readline().startswith(b"data:"):
+        pass
+    return stream
