@@ -15,7 +15,8 @@ done, and why nothing is lost or counted twice:
 - messages (increments, letters, lists) that Kafka has not acknowledged: their records were not
   acknowledged either, so both come again; increments and letters count once by their places, and
   who waits for a list stands behind the kept mark (`handover`);
-- rows of the index: written after the database's, from the same records, which come again;
+- the index: written after the database, and before its records are acknowledged; of those that come
+  again it gets what the database has;
 - figures are in memory, and traces of the last seconds go.
 """
 
