@@ -15,8 +15,11 @@ LABELS = (
     *("faithful", "number", "name", "entitled", "swapped", "moved", "exchanged"),
     *("pronoun", "negated", "hardened", "added", "other", "injected"),
 )
-STYLES = ("extractive", "compressed", "paraphrased", "headline")
-PARTS = ("tuning", "held out")
+STYLES = (
+    *("extractive", "compressed", "paraphrased", "headline"),
+    *("reordered", "joined", "synonym", "voice", "spelled"),
+)
+PARTS = ("tuning", "held out", "blind")
 KINDS = ("news", "video", "article", "ad", "course")
 PLACES = ("start", "middle", "end")
 
