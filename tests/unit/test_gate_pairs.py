@@ -27,9 +27,21 @@ def gate():
 
 
 @pytest.fixture(scope="module")
-def right(gate) -> list[tuple[Pair, bool]]:
+def all_judged(gate) -> list[tuple[Pair, bool]]:
     """Each pair, and whether the gate judged it rightly."""
     return [(p, gate.judge(p.draft, p.source).accepted == p.faithful) for p in PAIRS]
+
+
+@pytest.fixture(scope="module")
+def right(all_judged) -> list[tuple[Pair, bool]]:
+    """The same of the pairs that rules may be made for."""
+    return [(pair, ok) for pair, ok in all_judged if pair.article.part != "blind"]
+
+
+@pytest.fixture(scope="module")
+def blind(all_judged) -> list[tuple[Pair, bool]]:
+    """The same of those that were written before a rule was read; they have aims of their own."""
+    return [(pair, ok) for pair, ok in all_judged if pair.article.part == "blind"]
 
 
 def share(right: list[tuple[Pair, bool]], **wanted: object) -> float:
@@ -52,6 +64,7 @@ def test_the_set_is_large_and_balanced():
     assert labels["faithful"] >= 110
     assert min(labels[label] for label in LABELS if label != "swapped") >= 10
     assert min(languages.values()) >= 0.8 * max(languages.values())
+    assert Counter(p.article.part == "blind" and p.faithful for p in PAIRS)[True] >= 120
 
 
 @pytest.mark.parametrize("part", ["held out", "tuning"])
@@ -62,8 +75,21 @@ def test_what_is_unfaithful_is_refused_and_what_is_faithful_kept(right, part):
     assert share(chosen, faithful=True) >= 0.80
 
 
-def test_the_whole_set_meets_the_aim(right):
-    print(table(right))  # noqa: T201 (shown with -s)
+@pytest.mark.xfail(
+    reason="not met: docs/lab.md, 'Words: the gate'", strict=True, raises=AssertionError
+)
+@pytest.mark.parametrize(("faithful", "aim"), [(False, 0.95), (True, 0.80)])
+def test_the_blind_set_meets_the_aim(blind, faithful, aim):
+    assert share(blind, faithful=faithful) >= aim
+
+
+def test_what_was_written_blind_is_judged_no_worse_than_by_gate_6(blind):
+    assert share(blind, faithful=False) >= 0.89
+    assert share(blind, faithful=True) >= 0.60
+
+
+def test_the_whole_set_meets_the_aim(right, blind):
+    print(table(right), table(blind), sep="\n")  # noqa: T201 (shown with -s)
 
     assert share(right, faithful=False) >= 0.95
     assert share(right, faithful=True) >= 0.80

@@ -5,7 +5,6 @@ what is ordered often stands.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +18,7 @@ from clickwise.writing.gate.lexicon import Lexicon, lexicon
 from clickwise.writing.gate.numerals import Quantity, quantities
 from clickwise.writing.gate.persons import persons
 from clickwise.writing.gate.reading import HAN, Sentence, Word, read, stretches
-from clickwise.writing.gate.scope import behind, heads
+from clickwise.writing.gate.scope import behind, only_under
 
 MAX_CHARACTERS = 20_000  # of an item that are looked at
 _PREFIX = 5
@@ -55,12 +54,13 @@ class Evidence:
     characters: frozenset[str]
     names: frozenset[str]  # stems of words that their capitals make names
     dates: Dates
-    denied: dict[str, frozenset[int]]  # stem to the sentences that have it under a negator only
+    denied: dict[str, frozenset[int]]  # stem or "#group" to sentences that have it under a no only
     behind_no: dict[str, frozenset[int]]  # stem to the sentences that have it behind a negator only
     left_open: dict[str, frozenset[int]]  # the same under "may" and the like
     orders: str  # folded: what was said to a model in it
     called: Called
     stand_ins: dict[str, frozenset[str]]  # stem of a word at a name to the stems of the name
+    quoting: frozenset[int]  # sentences whose first stretch ends in "said"
     persons: frozenset[int]  # lines of pronouns that may be used of it
     done_by: dict[str, frozenset[int]]  # first letters or "#group" to sentences: before a "by"
 
@@ -71,6 +71,13 @@ class Evidence:
     def where_weighed(self, word: Word) -> frozenset[int]:
         """The same where it is weighed against a denial: "depth" does not say that it is deep."""
         return self._where(word, self.lexicon.kin.get(word.stem, frozenset()) - self.lexicon.forms)
+
+    def under(self, word: Word, above: dict[str, frozenset[int]]) -> frozenset[int]:
+        """Where `above` (`denied`, `left_open`) has `word`; if the item lacks it, one like it."""
+        if word.stem in self.places:
+            return above.get(word.stem, frozenset())
+        groups = self.lexicon.kin.get(word.stem, frozenset()) & self.lexicon.likes
+        return frozenset[int]().union(*(above.get(f"#{group}", ()) for group in groups))
 
     def where_brief(self, word: Word) -> frozenset[int]:
         """The sentences for which `word` may be short in a headline, none where it is denied."""
@@ -104,7 +111,7 @@ class Evidence:
         if found := self.stretch_places.get(word.stem):
             return found
         found = frozenset()
-        for group in self.lexicon.kin.get(word.stem, ()):
+        for group in self.lexicon.kin.get(word.stem, frozenset()) - self.lexicon.likes:
             found |= self.stretch_places.get(f"#{group}", frozenset())
         for other in self.prefixes.get(word.stem[:_PREFIX], ()):
             if _alike(word.stem, other):
@@ -188,12 +195,13 @@ def evidence(source: Source, tag: str) -> Evidence:
         characters=frozenset(folded),
         names=names,
         dates=dates_in(text, known),
-        denied=_only_under(sentences, known.negators, known),
+        denied=only_under(sentences, known.negators, known),
         behind_no=_places(set(behind(one, known.negators, known)) for one in sentences),
-        left_open=_only_under(sentences, known.hedges - known.certain, known),
+        left_open=only_under(sentences, known.hedges - known.certain, known),
         orders=orders,
         called=called(sentences, folded, known, is_name),
         stand_ins=stand_ins(sentences, names, known),
+        quoting=_quoting(parts, known),
         persons=persons(sentences, folded, names, known),
         done_by=_places(_before_by(one, known) for one in sentences),
     )
@@ -240,6 +248,14 @@ def _before_by(sentence: Sentence, known: Lexicon) -> set[str]:
     return keys
 
 
+def _quoting(parts: Iterable[Stretch], known: Lexicon) -> frozenset[int]:
+    first: dict[int, str] = {}
+    for part in parts:
+        first.setdefault(part.sentence, part.folded.rstrip())
+    speech = tuple(known.speech) or ("\n",)
+    return frozenset(at for at, folded in first.items() if folded.endswith(speech))
+
+
 def _han_groups(folded: str, known: Lexicon) -> set[str]:
     """The groups of one meaning of which Chinese text has a word."""
     if known.language != "zh":
@@ -270,22 +286,10 @@ def _is_name(
 ) -> bool:
     if not word.capital or word.folded in known.stop:
         return False
+    if word.folded in known.weekdays or word.folded in known.months:
+        return False
     sure = not word.first and not sentence.titled and _is_among(words, word)
     return sure or word.stem in names
-
-
-def _only_under(
-    sentences: tuple[Sentence, ...], above: frozenset[str], known: Lexicon
-) -> dict[str, frozenset[int]]:
-    """Stems, and where each stands as what a word of `above` bears on and not otherwise."""
-    found: dict[str, set[int]] = {}
-    for at, sentence in enumerate(sentences):
-        under = Counter(head.stem for _, head in heads(sentence, above, known) if head)
-        times = Counter(word.stem for word in sentence.words if word.stem in under)
-        for key, count in under.items():
-            if count >= times[key]:
-                found.setdefault(key, set()).add(at)
-    return {key: frozenset(places) for key, places in found.items()}
 
 
 def _alike(one: str, other: str) -> bool:

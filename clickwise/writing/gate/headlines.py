@@ -20,6 +20,7 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     for word in content(sentence.words, evidence):
         if not word.capital or evidence.says_exactly(word):
             continue
-        if not evidence.where(word) and not evidence.where_brief(word):
+        told = evidence.where(word) - evidence.under(word, evidence.denied)
+        if not told and not evidence.where_brief(word):
             return Finding(Reason.SUPPORT, f"{word.text[:40]}: not in the item")
     return None

@@ -35,7 +35,7 @@ def _given(kind: Word, name: Word, evidence: Evidence) -> bool:
 def _alike(kind: Word, evidence: Evidence) -> frozenset[int]:
     """Where the item has `kind`, or a kind of the same meaning (town, city)."""
     kin, called = evidence.lexicon.kin, evidence.called
-    groups = kin.get(kind.stem, frozenset())
+    groups = kin.get(kind.stem, frozenset()) - evidence.lexicon.likes
     same = [places for one, places in called.kinds.items() if groups & kin.get(one, frozenset())]
     return called.spots.get(kind.stem, frozenset()).union(*same)
 

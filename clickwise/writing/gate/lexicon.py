@@ -76,19 +76,31 @@ class Lexicon:
     @cached_property
     def kin(self) -> dict[str, frozenset[int]]:
         """Stem (or, in Chinese, word) to the groups of words of one meaning that hold it."""
-        return self._groups_of((*self.sections.get("synonym", ()), *self.sections.get("form", ())))
+        sections = ("synonym", "form", "like")
+        return self._groups_of(line for name in sections for line in self.sections.get(name, ()))
 
     @cached_property
     def forms(self) -> frozenset[int]:
-        """The groups of `kin` that hold forms no ending tells, and what is derived: depth, deep."""
+        """The groups of `kin` that prove no denial wrong.
+
+        They hold forms that no ending tells, what is derived (depth, deep), and words that are
+        alike in most of their meanings.
+        """
         first = len(self.sections.get("synonym", ()))
-        return frozenset(range(first, first + len(self.sections.get("form", ()))))
+        others = len(self.sections.get("form", ())) + len(self.sections.get("like", ()))
+        return frozenset(range(first, first + others))
+
+    @cached_property
+    def likes(self) -> frozenset[int]:
+        """The groups of `kin` of words that are alike, but not one act: bring, carry."""
+        first = len(self.sections.get("synonym", ())) + len(self.sections.get("form", ()))
+        return frozenset(range(first, first + len(self.sections.get("like", ()))))
 
     @cached_property
     def brief(self) -> dict[str, frozenset[str]]:
         """Stem of a short word of headlines, or of a longer one, to those it may stand for."""
         lines = self.sections.get("headline", ())
-        groups = [frozenset(self._key(word) for word in line.split()) for line in lines]
+        groups = [frozenset(self.key(word) for word in line.split()) for line in lines]
         return {
             one: frozenset[str]().union(*(group for group in groups if one in group))
             for one in frozenset[str]().union(*groups)
@@ -96,8 +108,11 @@ class Lexicon:
 
     @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """The groups of one meaning themselves."""
-        return tuple(tuple(line.split()) for line in self.sections.get("synonym", ()))
+        """The groups themselves, numbered as in `kin`."""
+        sections = ("synonym", "form", "like")
+        return tuple(
+            tuple(line.split()) for name in sections for line in self.sections.get(name, ())
+        )
 
     @cached_property
     def opposites(self) -> dict[str, frozenset[str]]:
@@ -105,8 +120,8 @@ class Lexicon:
         found: dict[str, set[str]] = {}
         for line in self.sections.get("antonym", ()):
             one, _, other = line.partition("|")
-            left = {self._key(word) for word in one.split()}
-            right = {self._key(word) for word in other.split()}
+            left = {self.key(word) for word in one.split()}
+            right = {self.key(word) for word in other.split()}
             for word in left:
                 found.setdefault(word, set()).update(right)
             for word in right:
@@ -163,6 +178,11 @@ class Lexicon:
     def passive(self) -> frozenset[str]:
         """Words that say who did it after what was done."""
         return self.words("passive")
+
+    @cached_property
+    def speech(self) -> frozenset[str]:
+        """Verbs before which or behind which the speaker may stand."""
+        return self.words("speech")
 
     @cached_property
     def conjunctions(self) -> frozenset[str]:
@@ -222,10 +242,11 @@ class Lexicon:
         groups: dict[str, set[int]] = {}
         for number, line in enumerate(lines):
             for word in line.split():
-                groups.setdefault(self._key(word), set()).add(number)
+                groups.setdefault(self.key(word), set()).add(number)
         return {word: frozenset(numbers) for word, numbers in groups.items()}
 
-    def _key(self, word: str) -> str:
+    def key(self, word: str) -> str:
+        """What `kin` and `opposites` have `word` by."""
         return stem(word, self.language)
 
 

@@ -6,8 +6,10 @@ A clause is cut into the longest runs of characters that stand in some stretch o
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
+
+import rjieba
 
 from clickwise.writing.gate.evidence import Evidence, Stretch
 from clickwise.writing.gate.judgement import Finding, Reason
@@ -15,6 +17,9 @@ from clickwise.writing.gate.lexicon import Lexicon
 from clickwise.writing.gate.reading import HAN, Sentence, stretches
 from clickwise.writing.gate.together import Part, together
 
+_NO_SUBJECT = frozenset({"v", "d", "p"})  # jieba's marks: verb, adverb, preposition
+_HE = frozenset({"\u4ed6", "\u5979", "\u5b83", "\u4ed6\u4eec", "\u5979\u4eec", "\u5b83\u4eec"})
+_FIRST = 8  # characters in which the first word of a stretch is looked for
 _HAN = re.compile(f"[{HAN}]")
 _OF = re.compile(f"(?:[{HAN}])?\u7684[{HAN}]{{2,}}")  # what an owner has
 
@@ -116,11 +121,25 @@ def _is_topic(text: str, evidence: Evidence) -> bool:
 
 
 def _opening(stretch: Stretch, parts: Iterable[Part], evidence: Evidence) -> list[Part]:
-    """Those of `parts` that begin the stretch, which has no subject of its own then."""
+    """Those of `parts` that begin the stretch, which has no subject of its own then.
+
+    All of them where somebody says it: "the mayor said" is of all that follows in the sentence.
+    """
+    if stretch.sentence in evidence.quoting:
+        return list(parts)
     told = stretch.folded.lstrip()
     joint = _joint(evidence.lexicon).match(told)
     begin = joint.end() if joint else 0
+    if _has_no_subject(told[begin:]):
+        return list(parts)
     return [part for part in parts if told.startswith(part.text, begin)]
+
+
+@lru_cache(maxsize=4096)
+def _has_no_subject(told: str) -> bool:
+    """Whether its first word is a pronoun or, to jieba, a verb or what stands before one."""
+    first = next(iter(rjieba.tag(told[:_FIRST])), ("", ""))
+    return first[1] in _NO_SUBJECT or first[0] in _HE
 
 
 @cache

@@ -51,9 +51,7 @@ def _noun_beside(
     word = words[at]
     if known.language == "pt":  # after its noun, and of its number
         noun = words[at - 1] if at and _touch(sentence, words[at - 1], word) else None
-        if word.folded.endswith(_VERB) or (
-            noun and noun.folded.endswith("s") != word.folded.endswith("s")
-        ):
+        if word.folded.endswith(_VERB) or (noun and not _agree(noun, word)):
             return None
         begin = at - 1
     else:
@@ -71,6 +69,13 @@ def _noun_beside(
         or known.language == "pt"
     )
     return noun if introduced and evidence.where(noun) else None
+
+
+def _agree(noun: Word, word: Word) -> bool:
+    """Whether a Portuguese adjective `word` may be of `noun`: its number, no "-a" for an "-o"."""
+    if noun.folded.endswith("s") != word.folded.endswith("s"):
+        return False
+    return not (noun.folded.endswith(("o", "os")) and word.folded.endswith(("a", "as")))
 
 
 def _noun_before(words: tuple[Word, ...], at: int, evidence: Evidence) -> Word | None:

@@ -9,6 +9,8 @@ characters that the item lacks, after a surname or before a word such as "city".
 import re
 from itertools import pairwise
 
+import rjieba
+
 from clickwise.writing.gate.evidence import Evidence
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.reading import HAN, Sentence, Word
@@ -50,6 +52,8 @@ def _latin(sentence: Sentence, evidence: Evidence) -> Finding | None:
     for word in sentence.words:
         if evidence.says_exactly(word) or word.folded in known.known or word.text == "I":
             continue
+        if sentence.text.startswith("$", word.start + len(word.text)):
+            continue  # R$, a currency
         sure = word.capital and not word.first and not sentence.titled
         if chinese and len(word.text) > 1:
             sure = True
@@ -163,8 +167,16 @@ def _substituted(text: str, state: str, evidence: Evidence) -> Finding | None:
     """A word that the item lacks where the item has another between the same characters."""
     for missing in _MISSING.finditer(state):
         before, after = text[missing.start() - 1 : missing.start()], text[missing.end() :][:2]
-        if before and len(after) == 2:
-            same = re.compile(f"{re.escape(before)}[{HAN}]{{1,5}}{re.escape(after)}")
-            if same.search(evidence.folded):
-                return Finding(Reason.NAME, text[missing.start() : missing.end()])
+        new = text[missing.start() : missing.end()]
+        if before and len(after) == 2 and not _is_act(new, text):
+            same = re.compile(f"{re.escape(before)}([{HAN}]{{1,5}}){re.escape(after)}")
+            told = (found.group(1) for found in same.finditer(evidence.folded))
+            if any(set(new).isdisjoint(other) for other in told):
+                return Finding(Reason.NAME, new)
     return None
+
+
+def _is_act(new: str, text: str) -> bool:
+    """Whether jieba's dictionary has `new`, where it stands in `text`, for a verb."""
+    marks = [mark for word, mark in rjieba.tag(text) if word == new]
+    return bool(marks) and all(mark == "v" for mark in marks)

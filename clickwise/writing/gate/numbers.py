@@ -5,21 +5,16 @@ from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
 
+from clickwise.writing.gate import equals
 from clickwise.writing.gate.evidence import Evidence
 from clickwise.writing.gate.judgement import Finding, Reason
-from clickwise.writing.gate.numerals import Quantity, quantities
+from clickwise.writing.gate.numerals import INSTEAD, Quantity, quantities
 from clickwise.writing.gate.reading import Sentence
 from clickwise.writing.gate.support import content
 
 _PAIR = re.compile(r"(?<![\d.,-])(\d{1,4})(?:\s?[-\u2013:\u6bd4]\s?| a )(\d{1,4})(?![\d.,-])")
 _TO = re.compile(
     r"(?:\b(?:to|para|a|ate)|[\u5230\u81f3])[^\w]*(?:[^\W\d_]{2,3}|R)?\$?\s*$", re.IGNORECASE
-)
-# "4 instead of 11": from 11 to 4.
-_INSTEAD = re.compile(
-    r"\b(?:instead of|rather than|compared (?:with|to)|(?:up|down) from|em vez de|no lugar de|ante"
-    r"|em compara\w+o com)\b|\u800c\u4e0d\u662f|\u800c\u975e",
-    re.IGNORECASE,
 )
 _ROUGHLY = Decimal("0.06")  # how far a rounded number may be off, as a share
 _REACH = 14  # characters before a number in which "about" is looked for
@@ -35,10 +30,16 @@ def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     for quantity in found:
         same = [(at, q) for at, q in evidence.quantities if q.values & quantity.values]
         if not same:
-            if _rounded(sentence.text, quantity, evidence):
+            if (
+                _rounded(sentence.text, quantity, evidence)
+                or equals.says_one(sentence, quantity, evidence)
+                or equals.in_another_unit(quantity, evidence)
+            ):
                 continue
             return Finding(Reason.NUMBER, quantity.raw)
         places = [at for at, other in same if _of_the_same(quantity, other)]
+        if not places and equals.in_another_unit(quantity, evidence):
+            continue
         if not places:
             return Finding(Reason.NUMBER, f"{quantity.raw}: of something else in the item")
         if not _same_place(sentence, quantity, places, evidence):
@@ -142,7 +143,7 @@ def _from_to(text: str, found: list[Quantity], evidence: Evidence) -> Finding | 
                 same = bool(first.values & one.values and second.values & two.values)
                 other = bool(first.values & two.values and second.values & one.values)
                 between = evidence.sentences[at].text[first.end : second.start]
-                if (same or other) and _INSTEAD.search(between):
+                if (same or other) and INSTEAD.search(between):
                     same, other = other, same
                 straight, turned = straight or same, turned or other
         if turned and not straight:

@@ -5,9 +5,10 @@ full width count as digits (the text is in compatibility form).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from clickwise.writing.gate import numerals_han
 from clickwise.writing.gate.lexicon import Lexicon, fold, lexicon
 
 _DIGITS = re.compile(
@@ -21,32 +22,19 @@ _SIGNS = {
     "\u00a3": "gbp",
     "\u00a5": "cny",
 }
+_TO = re.compile(
+    r"\s*(?:to|para|a|at\u00e9|-|\u2013|\u5230|\u81f3)\s*(?:R\$|US\$|[$\u20ac\u00a3\u00a5])?\s*"
+)
+# "4 instead of 11": from 11 to 4.
+INSTEAD = re.compile(
+    r"\b(?:instead of|rather than|compared (?:with|to)|(?:up|down) from|em vez de|no lugar de|ante"
+    r"|em compara\w+o com)\b|\u800c\u4e0d\u662f|\u800c\u975e",
+    re.IGNORECASE,
+)
+_NEAR = 40  # characters
 _NEXT_WORD = re.compile(r"[\s-]{0,2}([^\W\d_]{1,20})(?:[\s-]([^\W\d_]{1,20}))?")
 _COMMA_DECIMAL = frozenset({"pt", "es", "de", "it", "fr", "nl", "ru", "pl", "tr", "id"})
 _MAX_DIGITS = 24
-_HAN_DIGITS = "\u96f6\u3007\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
-_HAN_VALUE = {c: max(0, at - 1) for at, c in enumerate(_HAN_DIGITS)} | {"\u4e24": 2}
-_HAN_SMALL = {"\u5341": 10, "\u767e": 100, "\u5343": 1000}
-_HAN_LARGE = {"\u4e07": 10**4, "\u4ebf": 10**8}
-_HAN_NUMBER = re.compile(rf"[{_HAN_DIGITS}\u4e24\u5341\u767e\u5343\u4e07\u4ebf]+")
-# What a lone numeral counts; without one of these it is part of a word.
-_HAN_MEASURES = frozenset(
-    "\u4eba\u540d\u4e2a\u4f4d\u5e74\u6708\u65e5\u5929\u65f6\u5206\u79d2\u5468\u5c81\u500d\u6b21"
-    "\u5bb6\u6240\u6761\u5ea7\u8f86\u516c\u5143\u5c42\u697c\u5c4a\u7ae0\u8282\u8bfe\u671f\u79cd"
-    "\u7c7b\u9879\u4ef6\u672c\u90e8\u53f0\u5957\u95f4\u573a\u7ea7\u5757\u7247\u5428\u5ea6\u6210"
-    "\u6298\u70b9\u53f7\u53ea\u5934\u68f5\u8258\u67b6\u652f\u6bb5\u6b65\u5206\u5bf9\u8f6e\u7403"
-    "\u6839\u628a\u5f20\u9876\u53cc\u526f\u7bb1\u74f6\u676f\u76d2\u5305\u888b\u7897"
-    "\u76d8\u9897\u7c92\u80a1\u680b\u5e62\u6237\u6751\u7701\u53bf\u5e02\u56fd\u961f\u7ec4"
-    "\u73ed\u95e8\u679a\u518c\u7bc7\u9996\u96c6\u8d9f\u904d\u987f\u7b14\u5339\u6735\u675f"
-    "\u6392\u5217\u9762\u4ee3\u8fde\u7c73\u65a4\u514b\u5428\u5347\u682a\u7fa4\u6d3e\u62e8\u7ad9\u7a0b"
-    "\u5c0f\u661f\u767b\u53e5\u9053\u5f20\u5e45\u6279"
-)
-_HAN_BETWEEN = "\u591a\u4f59\u51e0"
-_HAN_SCALE = re.compile(
-    rf"\s?[{_HAN_BETWEEN}]?((?:[\u5341\u767e\u5343](?![\u7c73\u514b])|[\u4e07\u4ebf])+)"
-)
-_HAN_TENTH = "\u6210"  # a tenth, in percent
-_HAN_FULL = "\u4e00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,23 @@ def quantities(text: str, known: Lexicon, *, separators: str | None = None) -> l
         found += _han(text, spans)
     else:
         found += _words(text, known, spans)
-    return sorted(found, key=lambda q: q.start)
+    return _with_kinds(sorted(found, key=lambda q: q.start), text)
+
+
+def _with_kinds(found: list[Quantity], text: str) -> list[Quantity]:
+    """The same, both numbers of "from 84 to 79 euros" and "4 euros instead of 11" of euros."""
+    for at in range(len(found) - 2, -1, -1):
+        one, two = found[at], found[at + 1]
+        between = text[one.end : two.start]
+        if not any(_kind_of(one)) and _TO.fullmatch(between):
+            found[at] = replace(one, percent=two.percent, currency=two.currency, unit=two.unit)
+        elif not any(_kind_of(two)) and len(between) < _NEAR and INSTEAD.search(between):
+            found[at + 1] = replace(two, percent=one.percent, currency=one.currency, unit=one.unit)
+    return found
+
+
+def _kind_of(quantity: Quantity) -> tuple[bool, str, str]:
+    return quantity.percent, quantity.currency, quantity.unit
 
 
 def _is_list(raw: str) -> bool:
@@ -118,9 +122,9 @@ def _quantity(text: str, m: re.Match[str], known: Lexicon, separators: str) -> Q
     currency = _SIGNS.get(m.group(1) or "", "")
     unit = ""
     factor = 1
-    if scale := _HAN_SCALE.match(text, end):
+    if scale := numerals_han.SCALE.match(text, end):
         for character in scale.group(1):
-            factor *= (_HAN_SMALL | _HAN_LARGE)[character]
+            factor *= (numerals_han.SMALL | numerals_han.LARGE)[character]
         end = scale.end()
     if not percent:
         factor_word, end = _scale_word(text, end, known)
@@ -129,7 +133,7 @@ def _quantity(text: str, m: re.Match[str], known: Lexicon, separators: str) -> Q
         currency = currency or named
         percent = percent or before == "\u767e\u5206\u4e4b"
     scaled = frozenset(value * factor for value in values)
-    if text.startswith(_HAN_TENTH, end) and factor == 1:
+    if text.startswith(numerals_han.TENTH, end) and factor == 1:
         percent, scaled = True, frozenset(value * 10 for value in values)
     return Quantity(text[m.start() : end].strip(), scaled, percent, currency, unit, m.start(2), end)
 
@@ -171,6 +175,8 @@ def _kind(text: str, end: int, known: Lexicon) -> tuple[bool, str, str]:
     """Percent, unit and currency from what follows a number."""
     if known.language == "zh":
         rest = text[end : end + 5].lstrip(" \u4e2a\u591a\u4f59")
+        if rest.startswith(tuple(known.weekdays)):
+            return False, "", ""  # five Saturdays are no weeks
         for table, at in ((known.units, 0), (known.currencies, 1)):
             names = sorted((name for name in table if rest.startswith(name)), key=len)
             if names:
@@ -232,41 +238,17 @@ def _room(value: int) -> int:
 def _han(text: str, taken: list[tuple[int, int]]) -> list[Quantity]:
     zh = lexicon("zh")
     found: list[Quantity] = []
-    for m in _HAN_NUMBER.finditer(text):
+    for m in numerals_han.NUMBER.finditer(text):
         if any(a <= m.start() < b for a, b in taken):
             continue
         raw = m.group()[:_MAX_DIGITS]
-        value = _han_value(raw, text[m.end() : m.end() + 1])
+        value = numerals_han.value_of(raw, text[m.end() : m.end() + 1])
         if value is None:
             continue
         percent, unit, currency = _kind(text, m.end(), zh)
         percent = percent or text[max(0, m.start() - 3) : m.start()] == "\u767e\u5206\u4e4b"
         exact = Decimal(value)
-        if text.startswith(_HAN_TENTH, m.end()) and value < 10:
+        if text.startswith(numerals_han.TENTH, m.end()) and value < 10:
             percent, exact = True, exact * 10
         found.append(Quantity(raw, frozenset({exact}), percent, currency, unit, m.start(), m.end()))
     return found
-
-
-def _han_value(raw: str, follows: str) -> int | None:
-    """The value of a run of Chinese numerals; None where it is no number, or just one."""
-    if all(c in _HAN_VALUE for c in raw):
-        if len(raw) == 1:
-            counted = raw != _HAN_FULL and follows in _HAN_MEASURES and follows
-            return _HAN_VALUE[raw] if counted else None
-        return int("".join(str(_HAN_VALUE[c]) for c in raw)) if len(raw) >= 4 else None
-    if len(raw) == 1:
-        return 10 if raw in _HAN_SMALL and raw == "\u5341" and follows in _HAN_MEASURES else None
-    if not any(c in _HAN_VALUE for c in raw) and not raw.startswith("\u5341"):
-        return None
-    total = section = digit = 0
-    for c in raw:
-        if c in _HAN_VALUE:
-            digit = _HAN_VALUE[c]
-        elif c in _HAN_SMALL:
-            section += (digit or 1) * _HAN_SMALL[c]
-            digit = 0
-        else:
-            total = (total + section + digit) * _HAN_LARGE[c]
-            section = digit = 0
-    return total + section + digit

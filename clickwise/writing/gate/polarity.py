@@ -17,6 +17,10 @@ from clickwise.writing.gate.scope import heads
 from clickwise.writing.gate.support import content
 
 _AROUND = 4  # words on both sides of a word such as "refuse"
+_DOERS = {  # endings of who does it
+    "en": ("er", "ers", "or", "ors"),
+    "pt": ("dor", "dora", "dores", "doras"),
+}
 
 _Clauses = dict[int, list[tuple[Word, ...]]]  # of a sentence of the item, by its place
 
@@ -44,11 +48,16 @@ def _denied(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Findi
     """A denial that the item does not make."""
     denied: dict[str, bool] = {}
     read: _Clauses = {}
+    nor = evidence.lexicon.words("nor")
+    free = _is_free(sentence, evidence)
     for negator, head in heads(sentence, evidence.lexicon.negators, evidence.lexicon):
         stem = head.stem if head else ""
         if stem not in denied:
-            denied[stem] = _denies(head, said, read, evidence)
-        if not denied[stem]:
+            further = head is not None and bool(denied) and negator.folded in nor
+            denied[stem] = _denies(head, said, read, evidence) or (
+                further and _is_in_a_denial(head, read, evidence)
+            )
+        if not denied[stem] and not free:
             return Finding(Reason.NEGATION, f"{negator.text} {head.text}" if head else negator.text)
     return None
 
@@ -64,6 +73,38 @@ def _denies(head: Word | None, said: Counter[int], read: _Clauses, evidence: Evi
     return _most(denying, said) >= max(1, _most(asserting, said))
 
 
+def _is_free(sentence: Sentence, evidence: Evidence) -> bool:
+    """Whether `sentence` says "costs nothing" of what a clause of the item says that it is free."""
+    known = evidence.lexicon
+    phrases = known.sections.get("gratis", ())
+    groups = known.kin.get(known.key("gratis"), frozenset())
+    told = {at for group in groups for at in evidence.places.get(f"#{group}", ())}
+    for clause in clauses(sentence, known) if told else ():
+        bare = " ".join(word.folded for word in clause)
+        if any(phrase in bare for phrase in phrases):
+            said = {word.stem for word in content(clause, evidence)}
+            return any(
+                said & {word.stem for word in other}
+                for at in told
+                for other in clauses(evidence.sentences[at], known)
+                if any(groups & known.kin.get(word.stem, frozenset()) for word in other)
+            )
+    return False
+
+
+def _is_in_a_denial(head: Word | None, read: _Clauses, evidence: Evidence) -> bool:
+    """Whether the item has `head` in a clause that denies: "accepts neither" of "are not"."""
+    if head is None:
+        return False
+    for place in evidence.where_weighed(head):
+        if place not in read:
+            read[place] = clauses(evidence.sentences[place], evidence.lexicon)
+        for clause in read[place]:
+            if _is_negative(clause, evidence) and any(w.stem == head.stem for w in clause):
+                return True
+    return False
+
+
 def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Finding | None:
     """Something that the item denies, where it says most of the sentence."""
     for clause in clauses(sentence, evidence.lexicon):
@@ -72,13 +113,22 @@ def _asserted(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
         for word in clause:
             if word.folded in evidence.lexicon.stop:
                 continue
-            denying = evidence.denied.get(word.stem, frozenset())
-            if not denying:
+            denying = evidence.under(word, evidence.denied)
+            if not denying or _is_only_a_doer(word, denying, evidence):
                 continue
-            asserting = evidence.where_weighed(word) - denying
+            there = word.stem in evidence.places
+            asserting = (evidence.where_weighed if there else evidence.where)(word) - denying
             if _most(denying, said) > _most(asserting, said):
                 return Finding(Reason.NEGATION, f"{word.text}: denied in the item")
     return None
+
+
+def _is_only_a_doer(word: Word, denying: Iterable[int], evidence: Evidence) -> bool:
+    """Whether `word` is the trainer, where the item denies that somebody trained."""
+    if not word.folded.endswith(_DOERS.get(evidence.lexicon.language, ())):
+        return False
+    told = (other for at in denying for other in evidence.sentences[at].words)
+    return all(other.folded != word.folded for other in told)
 
 
 def _asserted_of(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -102,7 +152,8 @@ def _hardened(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
     """Something that the item leaves open, said as a fact."""
     known = evidence.lexicon
     hedges = known.hedges - known.certain
-    if "?" in sentence.text or any(word.folded in hedges for word in sentence.words):
+    leaves_open = hedges | known.words("open")
+    if "?" in sentence.text or any(word.folded in leaves_open for word in sentence.words):
         return None
     begins = {clause[0].start for clause in clauses(sentence, known)}
     words = sentence.words
@@ -110,7 +161,7 @@ def _hardened(sentence: Sentence, said: Counter[int], evidence: Evidence) -> Fin
         # "To open" is open itself, and a clause that begins with its verb is an offer.
         if word.folded in known.stop or word.start in begins or words[at - 1].folded == "to":
             continue
-        there = evidence.left_open.get(word.stem, frozenset())
+        there = evidence.under(word, evidence.left_open)
         if there and _most(there, said) > _most(evidence.where_weighed(word) - there, said):
             return Finding(Reason.SUPPORT, f"{word.text}: left open in the item")
     return None
@@ -120,10 +171,11 @@ def _opposite(sentence: Sentence, evidence: Evidence) -> Finding | None:
     """A word where the item has its opposite: in the sentence that says most of its clause."""
     known = evidence.lexicon
     denied = {head.stem for _, head in heads(sentence, known.negators, known) if head}
+    ignored = known.negators | known.words("notopposite")
     for clause in clauses(sentence, known):
         for word in clause:
             against = known.opposites.get(word.stem)
-            if not against or word.stem in denied or word.folded in known.negators:
+            if not against or word.stem in denied or word.folded in ignored:
                 continue
             others = tuple(other for other in clause if other is not word)
             said = _coverage(others, evidence)

@@ -44,7 +44,7 @@ def check(sentence: Sentence, support: Support, evidence: Evidence) -> Finding |
 @cache
 def _negator(known: Lexicon) -> re.Pattern[str]:
     """A negator that is no part of another word, and the two characters it bears on."""
-    harmless = "|".join(_longest_first(known.not_negators))
+    harmless = "|".join(_longest_first(known.words("notnegator")))
     words = "|".join(_longest_first(known.negators))
     return re.compile(rf"(?:{harmless})|(?P<no>{words}){_SKIPPED}(?P<head>[{HAN}]{{2}})?")
 
@@ -69,7 +69,7 @@ def _denied(clause: str, told: list[str], support: Support, evidence: Evidence) 
     """A denial that the item does not make."""
     known = evidence.lexicon
     for found in _negator(known).finditer(clause):
-        if not found["no"]:
+        if not found["no"] or _is_told_otherwise(clause, found.start(), told, evidence):
             continue
         head = found["head"]
         if head and head in evidence.places:
@@ -80,10 +80,23 @@ def _denied(clause: str, told: list[str], support: Support, evidence: Evidence) 
                 continue
         else:
             around = evidence.sentences[max(0, support.best - 1) : support.best + 2]
-            if any(_is_negative(other.folded, known) for other in around):
+            # That it "can be cancelled" does not deny what "cannot be cancelled".
+            if any(_is_negative(other.folded, known, besides=clause) for other in around):
                 continue
         return Finding(Reason.NEGATION, found.group()[:12])
     return None
+
+
+def _is_told_otherwise(clause: str, start: int, told: list[str], evidence: Evidence) -> bool:
+    """Whether a negator begins a word for what the item says without of the same: free."""
+    for number, group in enumerate(evidence.lexicon.groups):
+        if f"#{number}" not in evidence.places:
+            continue
+        word = next((w for w in group if len(w) >= _LEAST and clause.startswith(w, start)), "")
+        rest = clause[:start] + "\n" + clause[start + len(word) :]
+        if word and any(_shared(other, rest) for other in told if any(w in other for w in group)):
+            return True
+    return False
 
 
 def _denials(told: list[str], known: Lexicon) -> list[tuple[str, str]]:
@@ -140,14 +153,21 @@ def _opposite(sentence: Sentence, support: Support, evidence: Evidence) -> Findi
         return None
     near = evidence.sentences[support.best].folded
     for word, against in evidence.lexicon.opposites.items():
-        if len(word) < _LEAST or word not in sentence.folded or word in near:
+        if len(word) < _LEAST or word in near or not _is_said(word, sentence.folded):
             continue
         if any(len(other) >= _LEAST and other in near for other in against):
             return Finding(Reason.NEGATION, f"{word}: the opposite in the item")
     return None
 
 
-def _is_negative(text: str, known: Lexicon) -> bool:
+def _is_said(word: str, text: str) -> bool:
+    """Whether `text` has `word` without a "not" right before it."""
+    return bool(re.search(f"(?<![\u4e0d\u672a\u6ca1\u65e0]){re.escape(word)}", text))
+
+
+def _is_negative(text: str, known: Lexicon, *, besides: str = "") -> bool:
+    """Whether `text` denies something, by another word than those that `besides` has too."""
     if any(m["no"] for m in _negator(known).finditer(text)):
         return True
-    return any(word in text for word in known.negative if len(word) >= _LEAST)
+    words = (word for word in known.negative if len(word) >= _LEAST and word not in besides)
+    return any(word in text for word in words)

@@ -5,21 +5,18 @@ word at a name ("baker Jonas Velde") is taken for it. What the item tells is rea
 and each two names, however often a text has them.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from clickwise.writing.gate import roles_han
 from clickwise.writing.gate.evidence import Evidence
 from clickwise.writing.gate.judgement import Finding, Reason
 from clickwise.writing.gate.reading import Sentence, Word, clauses
 from clickwise.writing.gate.support import content
+from clickwise.writing.gate.voice import Sides, done_by, sides, subjects
 
 _ACT_WITHIN = 4  # words between a name and what it does
-_SHARED = 3  # pairs of characters
-_LEFT = 2  # characters of a clause that its sentence may lack
-_HAN_COMMA = "[,;:\u3001\uff0c\uff1b\uff1a]"
 
 _Clauses = dict[str, list[tuple[Word, ...]]]  # of a sentence of the item, by the stems they have
 
@@ -36,17 +33,16 @@ class _Two:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a clause of the item has around an act: stems of names, and whether of the passive."""
+    """The stems of names that a clause has on both sides of an act."""
 
-    before: frozenset[str]
-    after: frozenset[str]
-    turned: bool
+    agents: frozenset[str]
+    patients: frozenset[str]
 
 
 def check(sentence: Sentence, evidence: Evidence) -> Finding | None:
     """Two names of `sentence` that have changed places."""
     if evidence.lexicon.language == "zh":
-        return _turned(sentence, evidence)
+        return roles_han.check(sentence, evidence)
     names = _names(sentence, evidence)
     seen: set[_Two] = set()
     for one, two in pairwise(names):
@@ -82,38 +78,58 @@ def _other_actor(sentence: Sentence, names: list[Word], evidence: Evidence) -> F
     known = evidence.lexicon
     named = {name.stem for name in names}
     told: dict[str, frozenset[_Told]] = {}
+    apart = known.prepositions - known.words("of")
     read: dict[int, _Clauses] = {}
     for clause in clauses(sentence, known):
-        actor = next(_acting(clause, named, evidence), None)
-        if actor is None:
-            continue
+        for actor, act in _acts(clause, sentence, named, evidence):
+            stem = clause[act].stem
+            if stem not in told:
+                told[stem] = frozenset(_told(stem, read, evidence))
+            said = sides(clause, act, known, subjects(clause[:act], apart, known))
+            asked = _Told(_actors(said.agents, evidence), _actors(said.patients, evidence))
+            if told[stem] and all(_is_of_others(one, asked) for one in told[stem]):
+                shown = f"{clause[actor].text} {clause[act].text}: of another name in the item"
+                return Finding(Reason.NAME, shown)
+    return None
+
+
+def _acts(
+    clause: tuple[Word, ...], sentence: Sentence, named: set[str], evidence: Evidence
+) -> Iterator[tuple[int, int]]:
+    """Where `clause` has a name at an act, and the act: before it, or behind its "by"."""
+    known = evidence.lexicon
+    actor = next(_acting(clause, named, evidence), None)
+    if actor is not None:
         act = actor
         while act < len(clause) and (
             act == actor
             or _looks_named(clause[act], sentence, evidence)
-            or clause[act].folded in known.stop
+            or (clause[act].folded in known.stop and clause[act].folded not in known.prepositions)
         ):
             act += 1
-        if act == len(clause) or act - actor > _ACT_WITHIN:
-            continue
-        actors = _actors(clause[:act], evidence)
-        stem = clause[act].stem
-        if stem not in told:
-            told[stem] = frozenset(_told(stem, read, evidence))
-        if told[stem] and all(_is_of_others(one, actors) for one in told[stem]):
-            shown = f"{clause[actor].text} {clause[act].text}: of another name in the item"
-            return Finding(Reason.NAME, shown)
-    return None
+        beside = act < len(clause) and clause[act].folded in known.prepositions
+        if act < len(clause) and act - actor <= _ACT_WITHIN and not beside:
+            yield actor, act
+    for at in range(len(clause) - 1):
+        by = done_by(clause, at, known)
+        if by == at + 1 and clause[at].folded not in known.stop:
+            actor = next((n for n in range(by + 1, len(clause)) if clause[n].stem in named), None)
+            if actor is not None and actor - by <= _ACT_WITHIN:
+                yield actor, at
 
 
 def _acting(clause: tuple[Word, ...], named: set[str], evidence: Evidence) -> Iterator[int]:
-    """Where `clause` has a name, or a word that stands for one and follows no preposition."""
+    """Where `clause` has a name, or a word that stands for one, that follows no preposition."""
     known = evidence.lexicon
+    prepositions = known.prepositions - known.words("of")
     beside = False
     for at, word in enumerate(clause):
-        if word.stem in named or (not beside and evidence.stand_ins.get(word.stem)):
+        owner = word.folded.endswith("'s")
+        if not beside and not owner and (word.stem in named or evidence.stand_ins.get(word.stem)):
             yield at
-        beside = word.folded in known.prepositions or (beside and word.folded in known.determiners)
+        beside = word.folded in prepositions or (
+            beside and (word.folded in known.determiners or word.capital)
+        )
 
 
 def _actors(words: Iterable[Word], evidence: Evidence) -> frozenset[str]:
@@ -125,17 +141,21 @@ def _actors(words: Iterable[Word], evidence: Evidence) -> frozenset[str]:
 
 def _told(act: str, read: dict[int, _Clauses], evidence: Evidence) -> Iterator[_Told]:
     """What the item has around `act`; `read` remembers its sentences by their places."""
-    passive = evidence.lexicon.passive
     for place in evidence.places.get(act, ()):
         if place not in read:
             read[place] = _by_stem(evidence.sentences[place], evidence)
         for clause in read[place].get(act, ()):
             at = next(at for at, word in enumerate(clause) if word.stem == act)
-            yield _Told(
-                evidence.names.intersection(word.stem for word in clause[:at]),
-                evidence.names.intersection(word.stem for word in clause[at + 1 :]),
-                any(word.folded in passive for word in clause),
-            )
+            # Whoever is named before it: of "two of Porto" it is told of Porto as well.
+            yield _named(sides(clause, at, evidence.lexicon, clause[:at]), evidence)
+
+
+def _named(found: Sides, evidence: Evidence) -> _Told:
+    names = evidence.names
+    return _Told(
+        names.intersection(word.stem for word in found.agents),
+        names.intersection(word.stem for word in found.patients),
+    )
 
 
 def _by_stem(sentence: Sentence, evidence: Evidence) -> _Clauses:
@@ -146,11 +166,15 @@ def _by_stem(sentence: Sentence, evidence: Evidence) -> _Clauses:
     return found
 
 
-def _is_of_others(told: _Told, actors: frozenset[str]) -> bool:
-    """Whether the item has other names before the act, or `actors` only after it."""
-    if told.before:
-        return not told.before & actors
-    return bool(told.after & actors) and not told.turned
+def _is_of_others(told: _Told, asked: _Told) -> bool:
+    """Whether the item has other names on the side of the act where the text has its own."""
+    for mine, same, other in (
+        (asked.agents, told.agents, told.patients),
+        (asked.patients, told.patients, told.agents),
+    ):
+        if mine and (same or other):
+            return not same & mine if same else bool(other & mine)
+    return False
 
 
 def _other_agent(sentence: Sentence, evidence: Evidence) -> Finding | None:
@@ -182,40 +206,6 @@ def _with_subjects(sentence: Sentence, evidence: Evidence) -> Iterator[tuple[Wor
             subject = before
         yield (*subject, *clause)
         before = clause
-
-
-def _turned(sentence: Sentence, evidence: Evidence) -> Finding | None:
-    """Three parts of a Chinese clause in the opposite order of the item's sentence."""
-    passive = any(word in sentence.folded for word in evidence.lexicon.passive)
-    for clause in re.split(_HAN_COMMA, sentence.folded):
-        pairs = (evidence.places.get(clause[at : at + 2], ()) for at in range(len(clause) - 1))
-        for at, count in Counter(place for places in pairs for place in places).most_common(2):
-            other = evidence.sentences[at].folded
-            if count < _SHARED or passive != any(w in other for w in evidence.lexicon.passive):
-                continue
-            places = _parts_in(clause, other)
-            if places and any(
-                a > b > c for a, b, c in zip(places, places[1:], places[2:], strict=False)
-            ):
-                return Finding(Reason.NAME, f"{clause[:20]}: the other way round in the item")
-    return None
-
-
-def _parts_in(clause: str, other: str) -> list[int] | None:
-    """Where the longest parts of `clause` stand in `other`; None when a part is left over."""
-    places: list[int] = []
-    at = left = 0
-    while at < len(clause):
-        size = 0
-        while at + size < len(clause) and clause[at : at + size + 1] in other:
-            size += 1
-        if size >= 2:
-            places.append(other.index(clause[at : at + size]))
-            at += size
-        else:
-            left += 1
-            at += 1
-    return places if left <= _LEFT else None
 
 
 def _names(sentence: Sentence, evidence: Evidence) -> list[Word]:
