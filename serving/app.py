@@ -125,7 +125,7 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
     door.quotas.start()
     polling = asyncio.create_task(door.streams.poll())
     summing = asyncio.create_task(_sum_up(door.audit))
-    end_before_stop(door.streams.end)
+    end_before_stop(partial(_last_words, door))
     try:
         yield
     finally:
@@ -138,6 +138,14 @@ async def _lifespan(door: Door) -> AsyncIterator[None]:
         await asyncio.to_thread(door.callers.stop)
         await asyncio.to_thread(door.quotas.stop)
         await door.parts.on_stop()
+
+
+def _last_words(door: Door) -> None:
+    """What is not put off to the lifespan's end: a client that has sent half a request can hold
+    that up until the process is killed.
+    """
+    door.streams.end()
+    door.audit.flush()
 
 
 async def _sum_up(audit: AuditLog) -> None:

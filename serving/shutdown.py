@@ -14,14 +14,14 @@ from collections.abc import Callable
 PAUSE_SECONDS = 0.1
 
 
-def end_before_stop(end_streams: Callable[[], None]) -> None:
-    """Call `end_streams` on SIGTERM, then let granian go on; no effect under other servers."""
+def end_before_stop(end: Callable[[], None]) -> None:
+    """Call `end` on SIGTERM, then let granian go on; no effect under other servers."""
     if multiprocessing.current_process().name != "granian-worker":
         return
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        end_streams()
+        end()
         loop.call_later(PAUSE_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     loop.add_signal_handler(signal.SIGTERM, stop)

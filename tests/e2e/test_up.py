@@ -1,5 +1,6 @@
 """`clickwise up` as a user starts it: its own processes, its own home, nothing else running."""
 
+import json
 import os
 import shutil
 import signal
@@ -181,6 +182,17 @@ class TestProcesses:
         assert code == 0
         assert [rest[-5:] for rest in rests] == [b"0\r\n\r\n"] * 8  # ended, and not cut off
         assert "Killing" not in site.program.output  # granian's word for it
+
+    def test_half_a_request_at_the_end_costs_no_line_of_the_audit_log(self, tmp_path):
+        with RunningSite(tmp_path / "home") as site:
+            for _ in range(3):
+                assert httpx.get(f"{site.address}/v1/users/%00/recommendations").status_code == 422
+            with socket.create_connection(("127.0.0.1", site.port)) as half:
+                half.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+                assert site.stop() == 0
+
+        refused = [one for one in site.program.output.splitlines() if '"invalid"' in one]
+        assert [json.loads(one)["times"] for one in refused] == [1, 2]
 
     def test_a_dead_worker_ends_the_server_with_another_code(self, site):
         for child in _children(site.program.pid):
