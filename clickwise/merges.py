@@ -38,9 +38,26 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
+class _Typed(msgspec.Struct):
+    """The part of a message of `events` that says what it is."""
+
+    type: str | None = None
+
+
+_typed = msgspec.json.Decoder(_Typed)
+
+
 def is_merge(data: JsonObject) -> bool:
     """Whether a message of `events` is no event but a merge."""
     return data.get("type") == TYPE
+
+
+def holds_merge(body: bytes) -> bool:
+    """The same of a message that is not decoded; what is no JSON is no merge."""
+    try:
+        return _typed.decode(body).type == TYPE
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
 
 
 def parse_merge(data: JsonObject, *, received: datetime, default_id: str) -> Merge:

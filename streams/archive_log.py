@@ -21,6 +21,7 @@ from streams.archive_rows import (
     ExposureAt,
     events_frame,
     exposures_frame,
+    is_no_event,
     read_event,
     read_exposure,
 )
@@ -95,14 +96,17 @@ def _digest(body: bytes) -> str:
 
 
 def _events(rows: Sequence[LogRow]) -> tuple[pl.DataFrame, int]:
-    """Events as columns, and how many rows hold none."""
+    """Events as columns, and how many rows break their schema."""
     events: list[EventAt] = []
+    refused = 0
     for row in rows:
+        if is_no_event(row.body):
+            continue
         try:
             events.append((row.number, row.received, read_event(row.body)))
-        except _UNREADABLE:  # where Kafka was the log for a while, the body is a place
-            continue
-    return events_frame(events, source=DATABASE, partition=0), len(rows) - len(events)
+        except _UNREADABLE:
+            refused += 1
+    return events_frame(events, source=DATABASE, partition=0), refused
 
 
 def _exposures(rows: Sequence[LogRow]) -> tuple[pl.DataFrame, int]:

@@ -10,9 +10,11 @@ from clickwise.archive.columns import EVENT_COLUMNS, EXPOSURE_COLUMNS, ITEM_COLU
 from clickwise.codec import encode
 from clickwise.events import Event
 from clickwise.items import Item
+from clickwise.merges import holds_merge
 from clickwise.recommend.exposures import ExposureMessage
 from clickwise.state.port import ItemRow
 from clickwise.vectors.rows import picture_of, stored_vector
+from streams.effects import is_place
 
 # (offset, when it was received, what it says)
 EventAt = tuple[int, datetime, Event]
@@ -26,6 +28,13 @@ _ITEM_FIELDS = tuple(name for name in Item.__struct_fields__ if name in ITEM_COL
 _EXPOSURE_FIELDS = {n: t for n, t in EXPOSURE_COLUMNS.items() if n not in PLACE and n != "time"}
 # Fields that a message leaves out when they are empty.
 _LISTS = tuple(name for name, kind in _EXPOSURE_FIELDS.items() if isinstance(kind, pl.List))
+
+
+def is_no_event(body: bytes) -> bool:
+    """Whether a row of the embedded log is rightly none: a merge, or, where Kafka was the log for
+    a while, a place in that one.
+    """
+    return holds_merge(body) or is_place(body)
 
 
 def read_event(body: bytes) -> Event:

@@ -18,6 +18,7 @@ from clickwise.state.port import Write
 from clickwise.types import EVENT_CODES, EventKey, UserId
 
 _PLACE = re.compile(rb"(\d+):(\d+)")
+_ANY_PLACE = re.compile(rb"-?\d+:-?\d+")  # of the HTTP door, too, which has none
 _NEVER = 1 << 63
 
 
@@ -38,6 +39,11 @@ class Counted:
 def place(partition: int, offset: int) -> bytes:
     """Where an event came from, as the event log keeps it when another log has its body."""
     return b"%d:%d" % (partition, offset)
+
+
+def is_place(body: bytes) -> bool:
+    """Whether the event log keeps a place there, and no event."""
+    return _ANY_PLACE.fullmatch(body) is not None
 
 
 def effects(

@@ -182,17 +182,19 @@ def _gap(mark: Mark, last: int, noticed: datetime) -> Gap:
 
 
 def _events(records: Sequence[Record], place: TopicPartition) -> tuple[pl.DataFrame, int]:
-    """Events as columns, and how many records are none: dead letters, and merges."""
+    """Events as columns, and how many records are dead letters; merges are neither."""
     events: list[EventAt] = []
+    refused = 0
     for record in records:
         try:
             event = event_of(record)
         except InvalidInputError:
+            refused += 1
             continue
         if isinstance(event, Event):
             events.append((record.offset, record.received, event))
     frame = events_frame(events, source=place.topic, partition=place.partition)
-    return frame, len(records) - len(events)
+    return frame, refused
 
 
 def _exposures(records: Sequence[Record], place: TopicPartition) -> tuple[pl.DataFrame, int]:

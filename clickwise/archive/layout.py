@@ -60,10 +60,11 @@ class ArchivedFile(msgspec.Struct, frozen=True, kw_only=True):
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """How far a source's partition is archived: every offset below `next` is accounted for.
 
-    `rows` are in files; `refused` broke their schema (dead letters hold them). `last` is a
-    digest of the message before `next` where the source can be another one under the same name.
-    `expired`: rows that went by age. A program that does not know the field works all the same and
-    lets the count go: it is what the archive tells, and nothing rests on it.
+    `rows` are in files; `refused` broke their schema (dead letters hold them), merges are neither.
+    The field `refused` of earlier programs, which counted merges too, is not read: the count begins
+    anew. `last` is a digest of the message before `next` where the source can be another one under the same name.
+    `expired`: rows that went by age. A program that does not know a count works all the same and
+    lets it go: it is what the archive tells, and nothing rests on it.
     """
 
     stream: Stream
@@ -71,7 +72,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     next: int
     rows: int = 0
-    refused: int = 0
+    refused: int = msgspec.field(default=0, name="broken")
     last: str = ""
     expired: int = 0
 

@@ -3,6 +3,7 @@ the archive where the log is Kafka's, which forgets sooner.
 """
 
 from collections.abc import Iterator
+from itertools import filterfalse
 
 import msgspec
 import polars as pl
@@ -14,6 +15,7 @@ from clickwise.recommend.exposures import ExposureMessage
 from clickwise.state.port import State
 from clickwise.types import EventType, ItemId
 from clickwise.writing.comparison import ARMS, Tally
+from streams.archive_rows import is_no_event
 
 PAGE = 1_000
 NOT_A_CLICK = frozenset({EventType.IMPRESSION, EventType.DISLIKE, EventType.HIDE})
@@ -37,7 +39,7 @@ def logged(state: State) -> dict[str, Tally]:
     """
     clicked = {
         (event.request, event.item)
-        for event in map(_clicks.decode, _bodies(state, "events"))
+        for event in map(_clicks.decode, filterfalse(is_no_event, _bodies(state, "events")))
         if event.request is not None and event.type not in NOT_A_CLICK
     }
     tallies = {arm: Tally() for arm in ARMS}

@@ -20,10 +20,12 @@ from clickwise.archive.columns import frame_of
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
 from clickwise.errors import ConfigurationError, UnavailableError
+from clickwise.merges import Merge
 from clickwise.settings import Settings, environment_of, load
 from clickwise.testing.kafka import KafkaServer, free_ports
 from clickwise.testing.processes import Program, wait_until
 from clickwise.topics import EVENTS, EXPOSURES
+from clickwise.types import EventId, UserId
 from streams import kafka as client
 from streams import topics_admin
 from streams.archive import Archiver, Summary
@@ -223,6 +225,16 @@ def test_messages_that_break_their_schema_are_counted_and_passed(
 
     assert (summary.added, summary.refused) == ({"events": 1, "exposures": 0}, 4)
     assert run(settings, archive).added == {}
+
+
+def test_merges_are_passed_and_break_nothing(settings: Settings, archive: Archive) -> None:
+    merge = Merge(id=EventId("m"), user=UserId("u1"), into=UserId("ann"), time=SystemClock().now())
+    produce(settings, [an_event(1), Message("", b"u1", encode(merge)), Message("", b"u1", b"{")])
+
+    summary = run(settings, archive)
+
+    assert (summary.added, summary.refused) == ({"events": 1}, 1)
+    assert sum(mark.next for mark in archive.newest().marks) == 3
 
 
 def test_a_replayed_dead_letter_has_the_id_of_its_first_place(

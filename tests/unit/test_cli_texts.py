@@ -11,6 +11,7 @@ from clickwise.cli import run
 from clickwise.cli.exits import Exit
 from clickwise.clock import SystemClock
 from clickwise.codec import encode
+from clickwise.merges import Merge
 from clickwise.recommend.exposures import ExposureMessage, ShownItem
 from clickwise.state.port import EventRow, ItemWrite
 from clickwise.state.sql import open_state
@@ -305,6 +306,22 @@ def test_click_through_of_both_kinds_is_compared(home, capsys):
     assert (found["held"]["shown"], found["held"]["clicked"]) == (20, 0)
     assert found["difference"] == 0.5
     assert found["low"] > 0.2
+
+
+def test_merges_and_places_in_kafkas_log_are_no_clicks(home, capsys):
+    merge = Merge(id=EventId("m"), user=UserId("g"), into=UserId("u1"), time=NOW)
+    rows = {"m": encode(merge), "p": b"0:17", "q": b"-1:-1"}
+    state = open_state(f"sqlite:///{home}", timeout_seconds=5.0, pool_size=2)
+    with state.write() as write:
+        write.add_exposures([exposure(1, "written")], received=NOW)
+        write.add_events([EventRow(event_key(EventId(n)), NOW, b) for n, b in rows.items()])
+        write.add_events([click(1)])
+    state.close()
+
+    code, told = said(capsys, "compare", "--json")
+
+    assert code == 0
+    assert json.loads(told.out)["written"]["clicked"] == 1
 
 
 @pytest.fixture

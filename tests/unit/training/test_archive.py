@@ -1,6 +1,7 @@
 """The archive holds every message of the log once, whatever dies and when."""
 
 import itertools
+import json
 import shutil
 
 import msgspec
@@ -9,7 +10,9 @@ from prometheus_client import REGISTRY
 
 from clickwise.archive import Archive, LocalStore, Names, Stream
 from clickwise.archive.commits import GRACE
+from clickwise.codec import encode
 from clickwise.errors import ConfigurationError, ConflictError, UnavailableError
+from clickwise.merges import Merge
 from streams.archive import Archiver
 from streams.archive_log import DatabaseLog
 from tests.unit.training.archives import DyingStore, KilledError, Log, days, hours, once
@@ -228,7 +231,7 @@ def test_forgetting_what_is_archived_is_no_gap(log):
 
 
 def test_messages_that_are_no_events_are_counted_and_passed(log):
-    log.logged(("a", b'{"id": "a"}'), ("b", b"0:17"))
+    log.logged(("a", b'{"id": "a"}'), ("b", b'{"type": "levitate"}'))
     log.happened("c")
 
     summary = log.archive_now()
@@ -236,6 +239,37 @@ def test_messages_that_are_no_events_are_counted_and_passed(log):
     assert summary.refused == 2
     assert log.ids() == once("c")
     assert log.manifest.mark(Stream.EVENTS, "database", 0).refused == 2
+
+
+def test_merges_and_places_in_kafkas_log_are_passed_and_break_nothing(log):
+    merge = Merge(id="m", user="g", into="u1", time=log.clock.now())
+    log.happened("a")
+    log.logged(("m", encode(merge)), ("b", b"0:17"), ("c", b"-1:-1"))
+
+    summary = log.archive_now()
+
+    assert (summary.added, summary.refused) == ({"events": 1}, 0)
+    mark = log.manifest.mark(Stream.EVENTS, "database", 0)
+    assert (mark.next, mark.rows, mark.refused) == (5, 1, 0)
+    assert log.archive_now().added == {}
+
+
+def test_the_refused_of_an_earlier_manifest_which_may_be_merges_are_not_told(log, tmp_path):
+    log.happened("a")
+    log.archive_now()
+    newest = max((tmp_path / "archive" / "manifests").glob("*.json"))
+    told = json.loads(newest.read_bytes())
+    for mark in told["marks"]:
+        mark["refused"] = 3
+        del mark["broken"]
+    newest.write_text(json.dumps(told))
+    log.logged(("b", b"{}"))
+
+    summary = log.archive_now()
+
+    assert summary.refused == 1
+    mark = log.manifest.mark(Stream.EVENTS, "database", 0)
+    assert (mark.next, mark.rows, mark.refused) == (3, 1, 1)
 
 
 @pytest.mark.parametrize("events", [1, 5])
