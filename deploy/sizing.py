@@ -14,6 +14,7 @@ import argparse
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -30,6 +31,7 @@ QDRANT_SHARE = 1.5
 # Of an event in Kafka and in the archive: a guess, to be replaced by the site's own.
 EVENT_MESSAGE_BYTES = 250
 EVENT_ARCHIVED_BYTES = 40
+BENCHES = {"serve": "bench load", "ingest": "bench ingest --kafka", "scale": "bench scale"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,20 +78,44 @@ def measured_by(*, serve: bytes, ingest: bytes, scale: bytes) -> Measured:
     """The figures of three reports of `clickwise bench ... --json`; `serve`: of `load` or `serve`.
 
     Raises:
-        ValueError: one lacks a figure; names it.
+        ReportError: one is another report, or lacks a figure; names both.
     """
-    alone = _rates_of_one_worker(msgspec.json.decode(serve, type=_Serving))
-    rate = msgspec.json.decode(ingest)["stream_events_per_second"]
-    sizes = [size["bytes_per_user"] for size in msgspec.json.decode(scale)["by_history"]]
+    alone = _rates_of_one_worker(_read("serve", serve, _Serving))
+    rate = _read("ingest", ingest, _Ingest).stream_events_per_second
+    sizes = [size.bytes_per_user for size in _read("scale", scale, _Scale).by_history]
     if not alone:
-        raise ValueError("neither a knee of `bench load` nor a run of one worker of `bench serve`")
+        raise ReportError(
+            "serve",
+            "expected knee_requests_per_second of `bench load`, or runs of one worker of"
+            " `bench serve`",
+        )
     if rate is None:
-        raise ValueError("the report of `bench ingest` has no stream_events_per_second: --kafka")
+        raise ReportError("ingest", "stream_events_per_second is empty: run `bench ingest --kafka`")
     if not sizes:
-        raise ValueError("the report of `bench scale` has no by_history")
+        raise ReportError("scale", "by_history is empty: expected sizes of `bench scale`")
     return Measured(
         requests_per_second=max(alone), events_per_second=rate, profile_bytes=max(sizes)
     )
+
+
+class ReportError(ValueError):
+    """A report that does not say what is asked of it; `option` is how it was given."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(reason)
+        self.option = option
+
+
+class _Ingest(msgspec.Struct, frozen=True):
+    stream_events_per_second: float | None
+
+
+class _HistorySize(msgspec.Struct, frozen=True):
+    bytes_per_user: float
+
+
+class _Scale(msgspec.Struct, frozen=True):
+    by_history: list[_HistorySize]
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -109,6 +135,16 @@ def _rates_of_one_worker(report: _Serving) -> list[float]:
     if report.knee_requests_per_second is not None:
         return [report.knee_requests_per_second / report.workers]
     return [run.requests_per_second for run in report.runs if run.workers == 1]
+
+
+R = TypeVar("R")
+
+
+def _read(option: str, report: bytes, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(report, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ReportError(option, f"{error}; expected the report of `{BENCHES[option]}`") from error
 
 
 def size_of(demand: Demand, measured: Measured) -> Size:
@@ -143,8 +179,8 @@ def _count(wanted: float, each: float) -> int:
 def main() -> None:
     """Read the reports and the demand, and print the size."""
     parser = argparse.ArgumentParser(description="How much of everything a site needs.")
-    for name, bench in (("serve", "load"), ("ingest", "ingest"), ("scale", "scale")):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=f"bench {bench}'s report")
+    for name, bench in BENCHES.items():
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"`{bench}`'s report")
     for name, meaning in (("requests", "lists a second"), ("events", "events a second")):
         parser.add_argument(f"--{name}", type=float, required=True, help=f"{meaning}, at the peak")
     for name in ("events-per-day", "items", "users"):
@@ -152,11 +188,13 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=384, help="of the live model's vectors")
     parser.add_argument("--copies", type=int, default=3, help="of topics and vectors")
     given = parser.parse_args()
-    measured = measured_by(
-        serve=given.serve.read_bytes(),
-        ingest=given.ingest.read_bytes(),
-        scale=given.scale.read_bytes(),
-    )
+    files: dict[str, Path] = {name: getattr(given, name) for name in BENCHES}
+    try:
+        measured = measured_by(**{name: file.read_bytes() for name, file in files.items()})
+    except OSError as error:
+        parser.error(f"{error.filename} cannot be read: {error.strerror}")
+    except ReportError as error:
+        parser.error(f"--{error.option} {files[error.option]}: {error}")
     demand = Demand(
         requests_per_second=given.requests, events_per_second=given.events,
         events_per_day=given.events_per_day, items=given.items, users=given.users,

@@ -11,7 +11,7 @@ from clickwise.cli.exits import Exit, complain
 from clickwise.cli.extras import kafka_extra
 from clickwise.cli.output import console, plain, print_json, print_table
 from clickwise.cli.wiring import state_of
-from clickwise.errors import ClickwiseError, ConfigurationError, InvalidInputError, NotFoundError
+from clickwise.errors import ClickwiseError, ConfigurationError, NotFoundError
 from clickwise.settings import Settings
 from clickwise.state.port import DeadLetter, State
 
@@ -78,9 +78,13 @@ def show_letter(settings: Settings, letter: int, *, json: bool) -> int:
 
 
 def replay_letters(settings: Settings, letter: int | None, *, every: bool, json: bool) -> int:
-    """One or all that were not replayed; 1 if one could not be."""
+    """One or all that were not replayed; 1 if one could not be.
+
+    Raises:
+        ConfigurationError: neither or both are asked for, or the site is embedded.
+    """
     if every == (letter is not None):
-        raise InvalidInputError("give the id of a dead letter, or --all")
+        raise ConfigurationError("expected the id of a dead letter, or --all, and not both")
     if settings.embedded:
         raise ConfigurationError(
             "dead letters come from Kafka and go back there: set CLICKWISE_KAFKA_BOOTSTRAP"

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from clickwise.access import digest_of, new_key, parse_scopes
+from clickwise.access import Scope, digest_of, new_key, parse_scopes
 from clickwise.cli import audited, homes
 from clickwise.cli.exits import Exit
 from clickwise.cli.options import with_home
 from clickwise.cli.output import console, print_json, print_table, progress_console
 from clickwise.cli.wiring import state_of
 from clickwise.clock import SystemClock
-from clickwise.errors import InvalidInputError, NotFoundError
+from clickwise.errors import ConfigurationError, InvalidInputError, NotFoundError
 from clickwise.limits import shown
 from clickwise.secret import Secret
 from clickwise.settings import Settings
@@ -39,17 +39,19 @@ def create_key(
     """Make a key and print it; the first one says that it closes the door.
 
     Raises:
-        InvalidInputError: an unknown scope, or a name that is empty, long or not printable.
+        ConfigurationError: an unknown scope, or a name that is empty, long or not printable.
     """
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise InvalidInputError(f"expected 1 to {MAX_NAME} printable characters", field="name")
+        raise ConfigurationError(
+            f"NAME: expected 1 to {MAX_NAME} printable characters, got {shown(name)}"
+        )
     now = SystemClock().now()
     key_id, key = new_key()
     stored = StoredKey(
         id=key_id,
         digest=digest_of(key.reveal()),
         name=name.strip(),
-        scopes=parse_scopes(scopes),
+        scopes=_scopes(scopes),
         rate=rate,
         quota=quota,
         created=now,
@@ -158,6 +160,13 @@ def _known(settings: Settings, keys: KeyStore, key_id: str) -> StoredKey:
             f" `{with_home('clickwise keys list', settings)}` names them"
         )
     return found
+
+
+def _scopes(words: Sequence[str]) -> tuple[Scope, ...]:
+    try:
+        return parse_scopes(words)
+    except InvalidInputError as error:
+        raise ConfigurationError(f"--scope {shown(','.join(words))}: {error.reason}") from error
 
 
 @contextmanager

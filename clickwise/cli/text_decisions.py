@@ -11,9 +11,9 @@ from clickwise.cli.output import console, plain
 from clickwise.cli.text_readers import check_segment, narrower, place
 from clickwise.cli.texts import item_of, state_in
 from clickwise.clock import SystemClock
-from clickwise.errors import InvalidInputError, NotFoundError
+from clickwise.errors import ConfigurationError, InvalidInputError, NotFoundError
 from clickwise.items import Item
-from clickwise.limits import check_text
+from clickwise.limits import check_text, shown
 from clickwise.recommend.names import TopicNames
 from clickwise.settings import Settings
 from clickwise.state.sql import SqlState
@@ -24,13 +24,15 @@ from clickwise.writing.prompts import WRITTEN_FIELDS
 from clickwise.writing.source import source_of
 
 LONGEST = {Field.TITLE: 300, Field.SUMMARY: 2_000, Field.KEY_POINTS: 2_000}
+# Whether what is written is shown is a server's affair, not that of this command's environment.
+INSTEAD = "what is written, where a server has CLICKWISE_TEXTS on, else its own words, from now on"
 
 
 def block(settings: Settings, item: str, *, field: str, segment: str) -> int:
     """Show the item's own words, and write none; says for whom.
 
     Raises:
-        InvalidInputError: no field or segment of that name.
+        ConfigurationError: no field or segment of that name.
         NotFoundError: there is no such item.
     """
     if field:
@@ -47,11 +49,25 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
     """Take back what was decided (block, edit or pin) for these; says what it was.
 
     Raises:
-        InvalidInputError: no field or segment of that name.
+        ConfigurationError: no field or segment of that name.
         NotFoundError: nothing was.
     """
     if field:
         _field(field)
+    try:
+        told, left = _taken_back(settings, item, field=field, segment=segment)
+    except NotFoundError:
+        check_segment(segment)  # not before: what earlier programs stored can be taken back
+        raise
+    more = f", but where another decision stands ({left})" if left else ""
+    _say(f"taken back: {'; '.join(told)}: {INSTEAD}{more}")
+    return Exit.DONE
+
+
+def _taken_back(
+    settings: Settings, item: str, *, field: str, segment: str
+) -> tuple[list[str], int]:
+    """What was decided, in words, and how many other decisions stand."""
     with ExitStack() as stack, audited(settings, "texts unblock"):
         state = state_in(settings, stack)
         found = [
@@ -60,7 +76,6 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
             if field in (ALL, one.field) and segment in (ALL, one.segment)
         ]
         if not found:
-            check_segment(segment)
             raise NotFoundError(f"nothing is decided for {item}")
         now = SystemClock().now()
         state.texts.decide([replace(one, action="none", at=now) for one in found])
@@ -68,18 +83,15 @@ def unblock(settings: Settings, item: str, *, field: str, segment: str) -> int:
         told = [
             f"{one.action} of {place(one.segment, one.field, one.item, names)}" for one in found
         ]
-        left = len(state.texts.decisions_of(item_key(item)))
-    shown = "its own words" if settings.texts == "off" else "what is written, else its own words,"
-    more = f", but where another decision stands ({left})" if left else ""
-    _say(f"taken back: {'; '.join(told)}: {shown} from now on{more}")
-    return Exit.DONE
+        return told, len(state.texts.decisions_of(item_key(item)))
 
 
 def edit(settings: Settings, item: str, *, field: str, segment: str, text: str) -> int:
     """Show these words as long as the item has the title that it has now; says what the gate does.
 
     Raises:
-        InvalidInputError: no field or segment of that name, or words that cannot be shown at all.
+        ConfigurationError: no field or segment of that name.
+        InvalidInputError: words that cannot be shown at all.
         NotFoundError: there is no such item.
     """
     name = _field(field)
@@ -105,7 +117,7 @@ def pin(settings: Settings, item: str, *, field: str, segment: str) -> int:
     """Keep what is written now, whatever becomes of the item, the prompts or the model.
 
     Raises:
-        InvalidInputError: no field or segment of that name.
+        ConfigurationError: no field or segment of that name.
         NotFoundError: there is no such item, or nothing is written for it.
     """
     if field:
@@ -165,5 +177,5 @@ def _pinned(own: Item, text: StoredText) -> Decision:
 def _field(name: str) -> Field:
     names = [field.value for field in WRITTEN_FIELDS]
     if name not in names:
-        raise InvalidInputError(f"expected one of {', '.join(names)}, got {name!r}", field="field")
+        raise ConfigurationError(f"--field: expected one of {', '.join(names)}, got {shown(name)}")
     return Field(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clickwise.errors import InvalidInputError
+from clickwise.errors import ConfigurationError
 from clickwise.recommend.names import TopicNames
 from clickwise.state.text_port import ALL, Decision
 from clickwise.types import ItemId
@@ -13,20 +13,20 @@ def check_segment(segment: str) -> None:
     """Nothing against `ALL`, nor against what a reader can be in.
 
     Raises:
-        InvalidInputError: it is none, so what is decided for it would never hold.
+        ConfigurationError: it is none, so what is decided for it would never hold.
     """
     try:
         if segment != ALL:
             Segment.parse(segment)
     except ValueError as error:
-        raise InvalidInputError(str(error), field="segment") from error
+        raise ConfigurationError(f"--segment: {error}") from error
 
 
 def is_of_nobody(segment: str) -> bool:
     """Whether no reader can be in it; earlier programs stored whatever was typed."""
     try:
         check_segment(segment)
-    except InvalidInputError:
+    except ConfigurationError:
         return True
     return False
 

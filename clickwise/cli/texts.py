@@ -41,9 +41,11 @@ def list_texts(settings: Settings, *, limit: int, json: bool) -> int:
     if settings.texts == "off":
         console().print(
             Text(
-                "CLICKWISE_TEXTS is off: no model writes, and what one wrote is not shown; edits,"
-                " pins and blocks are (docs/text.md)"
-            )
+                "CLICKWISE_TEXTS is off in this command's environment; a server goes by its own."
+                " Where it is off, no model writes, and what one wrote is not shown; edits, pins"
+                " and blocks are (docs/text.md)"
+            ),
+            soft_wrap=True,
         )
     return Exit.DONE
 

@@ -65,6 +65,37 @@ def test_a_figure_that_is_missing_is_named(name, report, words):
         measured_by(**reports(**{name: report}))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("ingest", b'{"by_history": []}', "field `stream_events_per_second`"),
+        ("scale", b'{"stream_events_per_second": 1.0}', "field `by_history`"),
+        ("scale", b'{"by_history": [{}]}', "field `bytes_per_user`"),
+        ("serve", b'{"runs": 3}', "$.runs"),
+        ("serve", b'{"by_history": []}', "knee_requests_per_second"),
+        ("serve", b"[", "bench load"),
+        ("scale", None, "cannot be read"),
+    ],
+)
+def test_another_kind_of_report_is_a_wrong_use_that_names_file_and_field(
+    tmp_path, name, content, words
+):
+    for one, report in reports().items():
+        (tmp_path / f"{one}.json").write_bytes(report)
+    if content is None:
+        (tmp_path / f"{name}.json").unlink()
+    else:
+        (tmp_path / f"{name}.json").write_bytes(content)
+
+    done = sized(tmp_path)
+
+    *_, line = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert str(tmp_path / f"{name}.json") in line
+    assert words in line
+    assert "Traceback" not in done.stderr
+
+
 def test_the_workers_keep_up_with_the_peak_at_their_share():
     size = size_of(DEMAND, MEASURED)
 
@@ -96,12 +127,18 @@ def test_twice_the_demand_is_twice_the_room():
 def test_the_command_prints_every_size(tmp_path):
     for name, report in reports().items():
         (tmp_path / f"{name}.json").write_bytes(report)
-    files = [part for name in reports() for part in (f"--{name}", tmp_path / f"{name}.json")]
-    wanted = "--requests 400 --events 6000 --events-per-day 1000000 --items 1000 --users 1000"
 
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.sizing", *files, *wanted.split()],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
+    done = sized(tmp_path)
 
+    assert done.returncode == 0
     assert len(done.stdout.splitlines()) == len(fields(Size))
+
+
+def sized(folder):
+    """What the command says of the reports in a folder."""
+    files = [part for name in reports() for part in (f"--{name}", folder / f"{name}.json")]
+    wanted = "--requests 400 --events 6000 --events-per-day 1000000 --items 1000 --users 1000"
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.sizing", *files, *wanted.split()],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip

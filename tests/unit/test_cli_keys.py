@@ -176,22 +176,22 @@ def test_a_revoked_key_is_told(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "expected", "words"),
     [
-        (["create", "shop", "--scope", "all"], "expected scopes"),
-        (["create", "", "--scope", "read"], "printable"),
-        (["create", "a\nb", "--scope", "read"], "printable"),
-        (["revoke", "nobody"], "there is no"),
-        (["rotate", "nobody"], "there is no"),
-        (["list"], "there is no site"),
+        (["create", "shop", "--scope", "foo"], Exit.USAGE, "'foo': expected scopes of events,"),
+        (["create", "", "--scope", "read"], Exit.USAGE, "printable"),
+        (["create", "a\nb", "--scope", "read"], Exit.USAGE, "printable"),
+        (["revoke", "nobody"], Exit.FAILED, "there is no"),
+        (["rotate", "nobody"], Exit.FAILED, "there is no"),
+        (["list"], Exit.FAILED, "there is no site"),
     ],
 )
 def test_what_cannot_be_is_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+    capsys: pytest.CaptureFixture[str], arguments: list[str], expected: Exit, words: str
 ) -> None:
     code = run(["keys", *arguments])
 
     lines = capsys.readouterr().err.splitlines()
-    assert code == Exit.FAILED
+    assert code == expected
     assert len(lines) == 1
     assert words in lines[0]

@@ -89,7 +89,9 @@ def test_what_a_person_decided_is_listed_with_what_is_written_newest_first(capsy
 def test_that_no_model_writes_is_said_and_what_readers_see_all_the_same(capsys):
     _, told = said(capsys, "list")
 
-    assert "CLICKWISE_TEXTS is off" in told.out
+    assert (
+        "CLICKWISE_TEXTS is off in this command's environment; a server goes by its own" in told.out
+    )
     assert "edits, pins and blocks are" in " ".join(told.out.split())
 
 
@@ -172,9 +174,6 @@ def test_a_pin_keeps_what_is_written(capsys):
         ["show", "nobody"],
         ["pin", "nobody"],
         ["unblock", "a"],
-        ["block", "a", "--field", "headline"],
-        ["pin", "a", "--field", "headline"],
-        ["unblock", "a", "--field", "headline"],
         ["edit", "a", " "],
         ["edit", "a", "two\nlines"],
         ["edit", "a", "x" * 400],
@@ -190,11 +189,23 @@ def test_what_cannot_be_done_is_said_in_one_line(capsys, arguments):
 @pytest.mark.parametrize(
     "arguments", [["block", "a"], ["edit", "a", "By hand"], ["pin", "a"], ["unblock", "a"]]
 )
+def test_a_field_that_nothing_has_is_a_wrong_use(capsys, arguments):
+    code, told = said(capsys, *arguments, "--field", "headline")
+
+    assert code == Exit.USAGE
+    assert told.err == (
+        "clickwise: --field: expected one of title, summary, key_points, got 'headline'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["block", "a"], ["edit", "a", "By hand"], ["pin", "a"], ["unblock", "a"]]
+)
 @pytest.mark.parametrize("segment", ["all", "own", "own:0", "en-US:00000000", "own:0000000O"])
 def test_a_segment_that_no_reader_is_in_is_refused_by_name(capsys, arguments, segment):
     code, told = said(capsys, *arguments, "--segment", segment)
 
-    assert code == 1
+    assert code == Exit.USAGE
     assert "segment" in told.err
     assert segment in told.err
     assert len(told.err.splitlines()) == 1
@@ -256,22 +267,31 @@ def test_a_block_says_which_earlier_word_still_goes_before_it(capsys):
     assert "stands" not in of_a_field.out
 
 
-def test_taking_back_says_what_was_and_that_another_word_stands(capsys, monkeypatch):
+def test_taking_back_says_what_was_and_that_another_word_stands(capsys):
     said(capsys, "block", "a")
     said(capsys, "edit", "a", "By hand", "--segment", SPORT)
 
     _, blocked = said(capsys, "unblock", "a", "--segment", SPORT)
-    monkeypatch.setenv("CLICKWISE_TEXTS", "embedded")
     _, last = said(capsys, "unblock", "a")
 
+    shown = "what is written, where a server has CLICKWISE_TEXTS on, else its own words, from now on"
     assert blocked.out == (
-        "taken back: edit of title, for readers of sport in the item's language: its own words from"
-        " now on, but where another decision stands (1)\n"
+        f"taken back: edit of title, for readers of sport in the item's language: {shown}, but where"
+        " another decision stands (1)\n"
     )
-    assert last.out == (
-        "taken back: block of every field, for all readers: what is written, else its own words,"
-        " from now on\n"
-    )
+    assert last.out == f"taken back: block of every field, for all readers: {shown}\n"
+
+
+@pytest.mark.parametrize("texts", ["off", "embedded"])
+def test_what_becomes_of_a_text_is_not_judged_by_the_commands_environment(
+    capsys, monkeypatch, texts
+):
+    monkeypatch.setenv("CLICKWISE_TEXTS", texts)
+    said(capsys, "block", "a")
+
+    _, told = said(capsys, "unblock", "a")
+
+    assert "what is written, where a server has CLICKWISE_TEXTS on" in told.out
 
 
 def test_a_decision_is_listed_with_the_name_of_its_topic(capsys):
