@@ -34,13 +34,15 @@ from clickwise.state.tables import SCHEMA_VERSION
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What a restore did. `events`: the greatest number of the log; `erased`: records of people
-    who were forgotten, that the backup still had.
+    who were forgotten, that the backup still had; `keys`: API keys that are open, as they were when
+    it was made.
     """
 
     home: str
     files: int
     events: int
     erased: int
+    keys: int
 
 
 def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bool) -> int:
@@ -74,8 +76,9 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
             raise
         erased = _forget_again(settings)
     done = Restored(
-        home=str(settings.folder), files=len(backup.files), events=backup.events, erased=erased
-    )
+        home=str(settings.folder), files=len(backup.files), events=backup.events, erased=erased,
+        keys=_open_keys(settings),
+    )  # fmt: skip
     if json:
         print_json(done)
     else:
@@ -85,6 +88,14 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
                 f" number {done.events}; {erased} records of forgotten people erased again"
             )
         )
+        if done.keys:
+            console().print(
+                Text(
+                    f"{done.keys} keys are open as of the backup: revoke again what was revoked"
+                    " since (clickwise keys list)"
+                ),
+                soft_wrap=True,
+            )
     return Exit.DONE
 
 
@@ -194,6 +205,13 @@ def _note(database: Path, given: Sequence[bytes]) -> None:
         people = People(state, (), clock=SystemClock())
         for name, until in newest_of(people.read(data) for data in given).items():
             state.people.note(name, until)
+
+
+def _open_keys(settings: Settings) -> int:
+    now = SystemClock().now()
+    with ExitStack() as stack:
+        keys = state_of(settings, stack).keys.every()
+    return sum(key.revoked is None and not key.expired(now) for key in keys)
 
 
 def _forget_again(settings: Settings) -> int:

@@ -99,7 +99,7 @@ def _shower(*, user: str, json: bool) -> Show:
                 (f"{event.get('time', '?')}  ", "dim"),
                 plain(str(event.get("user"))), " ",
                 (f"{event.get('type')}{amount} ", "bold"),
-                plain(str(event.get("item"))),
+                plain(str(event.get("item", event.get("into")))),  # of a merge: the user
                 (f"  {event.get('id')}", "dim"),
             ),
             soft_wrap=True,

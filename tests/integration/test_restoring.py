@@ -92,6 +92,31 @@ def test_a_receipt_of_another_site_is_refused_before_the_archive_is_copied(
     assert list((tmp_path / "other").iterdir()) == []
 
 
+def test_keys_that_were_revoked_after_the_backup_are_open_again_and_told(capsys):
+    ids = []
+    for name in ("revoked before", "revoked since", "kept"):
+        capsys.readouterr()
+        run(["keys", "create", name, "--scope", "read", "--json"])
+        ids.append(json.loads(capsys.readouterr().out)["id"])
+    run(["keys", "revoke", ids[0]])
+    run(["backup", "with-keys"])
+    run(["keys", "revoke", ids[1]])
+    capsys.readouterr()
+
+    assert run(["restore", "with-keys", "--home", "other"]) == Exit.DONE
+
+    told = capsys.readouterr().out
+    assert "2 keys are open as of the backup: revoke again what was revoked since" in told
+
+
+def test_a_restore_of_a_site_without_keys_says_nothing_of_any(capsys):
+    assert run(["restore", "copy", "--home", "other"]) == Exit.DONE
+    assert "keys" not in capsys.readouterr().out
+
+    assert run(["restore", "copy", "--home", "another", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["keys"] == 0
+
+
 def test_a_restore_that_fails_leaves_every_place_to_the_next(tmp_path, monkeypatch, capsys):
     elsewhere = tmp_path / "elsewhere"
     whole = (tmp_path / "copy" / "backup.json").read_bytes()
