@@ -110,8 +110,9 @@ class MergeHandler:
         stored = write.profiles([guest, user])
         if guest not in stored:
             return False
-        version, body = self._joined(stored[guest], stored.get(user), user)
+        version, body, events = self._joined(stored[guest], stored.get(user), user)
         put = ProfileWrite(user=user, expected=version, body=body)
+        write.note_moved(guest, events)
         # In one order for all, so that two transactions do not wait for each other.
         if guest < user:
             write.drop_profile(guest, expected=stored[guest].version)
@@ -123,8 +124,10 @@ class MergeHandler:
 
     def _joined(
         self, guest: StoredProfile, user: StoredProfile | None, owner: UserId
-    ) -> tuple[int, bytes]:
-        """The version that the user's profile has now, and what is to stand there."""
+    ) -> tuple[int, bytes, list[EventKey]]:
+        """The version that the user's profile has now, what is to stand there, and the events that
+        the guest's keeps.
+        """
         release = self._releases.of(owner)
         theirs, received = from_stored(guest.body)
         own: Profile = release.bundle.empty_profile()
@@ -133,4 +136,5 @@ class MergeHandler:
             own, since = from_stored(user.body)
             version, received = user.version, max(received, since)
         both = united(own, theirs, release.bundle.manifest.rules)
-        return version, stored_body(release.rebuilt(both), received=received)
+        events = [EventKey(key) for key in theirs.history["event"].tolist()]
+        return version, stored_body(release.rebuilt(both), received=received), events

@@ -62,7 +62,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     `rows` are in files; `refused` broke their schema (dead letters hold them), merges are neither.
     The field `refused` of earlier programs, which counted merges too, is not read: the count begins
-    anew. `last` is a digest of the message before `next` where the source can be another one under the same name.
+    anew. `last` is a digest of the message before `next` where the source can be another one under
+    the same name.
     `expired`: rows that went by age. A program that does not know a count works all the same and
     lets it go: it is what the archive tells, and nothing rests on it.
     """

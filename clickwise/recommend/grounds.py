@@ -14,6 +14,7 @@ from clickwise.recommend.leaving_out import Effects, LeavingOut
 from clickwise.recommend.lists import GlobalLists
 from clickwise.recommend.names import TopicNames
 from clickwise.recommend.taste import taste_of
+from clickwise.recommend.then import guests_then, users_then
 from clickwise.recommend.why import Influence, Why, WhyItem
 from clickwise.recommend.why_words import sentence
 from clickwise.releases.release import Release
@@ -72,18 +73,28 @@ class Grounds:
         )
 
     def _profile_at(self, shown: ExposureMessage) -> Profile:
-        """The profile of the events up to the list; empty for a guest, and once forgotten."""
+        """The profile of the events up to the list; empty for a guest, and once forgotten.
+
+        Of a guest who became a user since, that of the guest's own events, which the user's has.
+        """
         empty = self._release.bundle.empty_profile()
         if shown.user is None:
             return empty
         stored, newest = self._state.profile(shown.user)
         self._release.catalog.refresh(newest)
+        moves = self._state.aliases.moves(shown.user)
+        if stored is not None:
+            profile = from_stored(stored.body)[0]
+            history = users_then(profile.history, shown.user, shown.time, moves)
+            return self._release.rebuilt(dataclasses.replace(profile, history=history.copy()))
+        move = next((one for one in moves if one.guest == shown.user), None)
+        if move is None or not shown.profile_version:  # after a merge a guest is nobody known
+            return empty
+        stored, _ = self._state.profile(move.user)
         if stored is None:
             return empty
-        profile = from_stored(stored.body)[0]
-        until = round(shown.time.timestamp() * 1e6)
-        kept = profile.history[profile.history["time"] <= until]
-        return self._release.rebuilt(dataclasses.replace(profile, history=kept.copy()))
+        history = guests_then(from_stored(stored.body)[0].history, shown.time, move)
+        return self._release.rebuilt(dataclasses.replace(empty, history=history.copy()))
 
     def _item(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from clickwise.types import UserId
+from clickwise.types import EventKey, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,20 @@ class Alias:
     user: UserId
     merge: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a merge took from the guest's profile to the user's.
+
+    `events`: keys of the events that the guest's profile kept; none where an earlier program
+    merged, or where the merge is noted and not done yet.
+    """
+
+    guest: UserId
+    user: UserId
+    at: datetime
+    events: tuple[EventKey, ...]
 
 
 class Aliases(Protocol):
@@ -35,6 +49,10 @@ class Aliases(Protocol):
 
     def ids_of(self, user: UserId) -> tuple[UserId, ...]:
         """All ids of the person: of a user and of its guests, whichever is given."""
+        ...
+
+    def moves(self, user: UserId) -> list[Move]:
+        """Of the merges of an id, as the guest or as the user."""
         ...
 
     def all(self, *, after: str, limit: int) -> list[Alias]:

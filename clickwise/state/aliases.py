@@ -3,17 +3,18 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, or_, select
+import numpy as np
+from sqlalchemy import Row, Select, bindparam, delete, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 
 from clickwise.errors import ConflictError
-from clickwise.state.alias_port import Alias, refusal
+from clickwise.state.alias_port import Alias, Move, refusal
 from clickwise.state.bulk import Bulk, chunks
 from clickwise.state.connections import Connections
 from clickwise.state.faults import translate
 from clickwise.state.tables import aliases
-from clickwise.types import UserId
+from clickwise.types import EventKey, UserId
 
 Run = Callable[[Executable, dict[str, Any]], Iterable[Row[*tuple[Any, ...]]]]
 
@@ -21,7 +22,8 @@ Run = Callable[[Executable, dict[str, Any]], Iterable[Row[*tuple[Any, ...]]]]
 # Readers do not wait. (SQLite has one writer.)
 LOCK = "LOCK TABLE aliases IN SHARE ROW EXCLUSIVE MODE"
 
-_beside: Select[*tuple[Any, ...]] = select(*aliases.c).where(
+_named = (aliases.c.guest, aliases.c.user, aliases.c.merge, aliases.c.at)
+_beside: Select[*tuple[Any, ...]] = select(*_named).where(
     or_(
         aliases.c.guest.in_([bindparam("guest"), bindparam("user")]),
         aliases.c.user == bindparam("guest"),
@@ -36,11 +38,23 @@ _person: Select[*tuple[Any, ...]] = select(aliases.c.guest, aliases.c.user).wher
     )
 )
 _all: Select[*tuple[Any, ...]] = (
-    select(*aliases.c)
+    select(*_named)
     .where(aliases.c.guest > bindparam("after"))
     .order_by(aliases.c.guest)
     .limit(bindparam("limit"))
 )
+_moves: Select[*tuple[Any, ...]] = select(
+    aliases.c.guest, aliases.c.user, aliases.c.at, aliases.c.events
+).where(or_(aliases.c.guest == bindparam("of_user"), aliases.c.user == bindparam("of_user")))
+_moved: Select[*tuple[Any, ...]] = select(aliases.c.events).where(
+    aliases.c.guest == bindparam("of_guest")
+)
+_note_moved = (
+    update(aliases)
+    .where(aliases.c.guest == bindparam("of_guest"))
+    .values(events=bindparam("moved"))
+)
+_KEYS = np.dtype("<i8")
 
 
 class SqlAliases:
@@ -102,6 +116,18 @@ class SqlAliases:
         rows = self._connections.rows(_person, {"of_user": user})
         return tuple(dict.fromkeys([user, *(one for row in rows for one in row)]))
 
+    def moves(self, user: UserId) -> list[Move]:
+        """See Aliases."""
+        rows = self._connections.rows(_moves, {"of_user": user})
+        return [Move(guest, owner, at, _keys(events)) for guest, owner, at, events in rows]
+
+    def note_moved(self, guest: UserId, events: Collection[EventKey], run: Run) -> None:
+        """Note them beside those that are noted already, within a transaction."""
+        for (before,) in run(_moved, {"of_guest": guest}):
+            keys = dict.fromkeys([*_keys(before), *events])
+            moved = np.array(list(keys), _KEYS).tobytes()
+            run(_note_moved, {"of_guest": guest, "moved": moved})
+
     def all(self, *, after: str, limit: int) -> list[Alias]:
         """See Aliases."""
         rows = self._connections.rows(_all, {"after": after, "limit": limit})
@@ -118,3 +144,7 @@ class SqlAliases:
             except DBAPIError as error:
                 raise translate(error) from error
         return parted
+
+
+def _keys(events: bytes | None) -> tuple[EventKey, ...]:
+    return tuple(EventKey(key) for key in np.frombuffer(events or b"", _KEYS).tolist())

@@ -222,6 +222,10 @@ class Write(Protocol):
         """
         ...
 
+    def note_moved(self, guest: UserId, events: Collection[EventKey]) -> None:
+        """Note that a merge takes these events from the guest, who is paired."""
+        ...
+
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The next offset to apply, for partitions that have one.
 

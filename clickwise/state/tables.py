@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The newest migration's revision. Revisions are numbered, so that a newer one is recognized.
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -316,7 +316,8 @@ forgotten = Table(
     Column("at", Instant, nullable=False),
 )
 
-# Guests who turned out to be users, whose their events are from then on.
+# Guests who turned out to be users, whose their events are from then on. `events`: keys of those
+# that the merge took from the guest's profile, 8 bytes each, little-endian; missing: not known.
 aliases = Table(
     "aliases",
     metadata,
@@ -324,6 +325,7 @@ aliases = Table(
     Column("user", _words(), nullable=False),
     Column("merge", _words(), nullable=False),
     Column("at", Instant, nullable=False),
+    Column("events", LargeBinary),
     Index("aliases_user", "user"),
     Index("aliases_merge", "merge", unique=True),
 )

@@ -152,6 +152,10 @@ class SqlWrite:
         _, why = self._aliases.paired(alias, self._run)
         return why
 
+    def note_moved(self, guest: UserId, events: Collection[EventKey]) -> None:
+        """See Write."""
+        self._aliases.note_moved(guest, events, self._run)
+
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See Write."""
         # Whoever's offsets: consumers of one partition must not write the same rows at once.

@@ -12,7 +12,7 @@ from clickwise.clock import SystemClock
 from clickwise.errors import ConflictError, InvalidInputError
 from clickwise.privacy import People
 from clickwise.privacy.tables import AliasTable, DeadLetterTable, embedded_tables
-from clickwise.state.alias_port import Alias
+from clickwise.state.alias_port import Alias, Move
 from clickwise.state.port import DeadLetter, EventRow, ProfileWrite
 from clickwise.state.sql import SqlState, open_state
 from clickwise.types import UserId, event_key
@@ -198,6 +198,23 @@ def test_a_guest_is_one_user_and_no_user(state: SqlState) -> None:
     with pytest.raises(ConflictError):
         state.aliases.pair(alias("other", "bob", "merge-of-g"))
     assert state.aliases.owners([UserId("g"), ANN, BOB]) == {"g": "ann"}
+
+
+def test_what_a_merge_moved_is_known_under_both_ids_and_goes_with_them(state: SqlState) -> None:
+    keys = [event_key("e1"), event_key("e2"), event_key("e3")]
+    with state.write() as write:
+        write.pair(alias("g", "ann"))
+        write.pair(alias("other", "bob"))
+        write.note_moved(UserId("g"), keys[:2])
+        write.note_moved(UserId("g"), keys[1:])
+        write.note_moved(UserId("nobody"), keys)
+
+    noted = Move(UserId("g"), UserId("ann"), NOW, tuple(keys))
+    assert state.aliases.moves(UserId("g")) == state.aliases.moves(UserId("ann")) == [noted]
+    assert [one.events for one in state.aliases.moves(BOB)] == [()]
+    assert state.aliases.pair(alias("g", "ann")) == alias("g", "ann")
+    state.aliases.part([UserId("g")])
+    assert state.aliases.moves(UserId("ann")) == []
 
 
 def test_of_two_merges_at_once_that_cannot_both_be_one_is_refused(state: SqlState) -> None:

@@ -1041,7 +1041,7 @@ class TestSchema:
         def told(lost: Sequence[str]) -> None:
             raise InvalidInputError(f"{len(lost)} rows")
 
-        with pytest.raises(InvalidInputError, match="3 rows"):
+        with pytest.raises(InvalidInputError, match="4 rows"):
             state.migrate_back("0005", told)
 
         with engine.connect() as connection:

@@ -274,10 +274,12 @@ def test_taking_back_says_what_was_and_that_another_word_stands(capsys):
     _, blocked = said(capsys, "unblock", "a", "--segment", SPORT)
     _, last = said(capsys, "unblock", "a")
 
-    shown = "what is written, where a server has CLICKWISE_TEXTS on, else its own words, from now on"
+    shown = (
+        "what is written, where a server has CLICKWISE_TEXTS on, else its own words, from now on"
+    )
     assert blocked.out == (
-        f"taken back: edit of title, for readers of sport in the item's language: {shown}, but where"
-        " another decision stands (1)\n"
+        "taken back: edit of title, for readers of sport in the item's language:"
+        f" {shown}, but where another decision stands (1)\n"
     )
     assert last.out == f"taken back: block of every field, for all readers: {shown}\n"
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 import pytest
+from sqlalchemy import update
 
+from clickwise.merges import Merge
 from clickwise.profile import from_stored
 from clickwise.recommend.answers import Because, RecommendRequest
 from clickwise.recommend.exposures import ExposureMessage, exposure_of
@@ -15,7 +17,11 @@ from clickwise.recommend.leaving_out import LeavingOut
 from clickwise.recommend.reasons import reason
 from clickwise.recommend.why import Influence
 from clickwise.recommend.why_words import LANGUAGES, sentence
-from clickwise.types import EventType, ItemId, ItemKind, item_key
+from clickwise.state.port import Partition
+from clickwise.state.tables import aliases
+from clickwise.types import EventId, EventType, ItemId, ItemKind, UserId, item_key
+from streams.handlers import EventHandler
+from streams.merging import MergeArrival
 from tests.site import FILM, MONEY, NOW, SPORT, Site, stories
 
 
@@ -128,6 +134,97 @@ def test_guests_and_forgotten_items_get_what_is_left_of_the_grounds(site):
     assert first.score == known.items[0].score
 
 
+def merged(site, guest, user, *, keep_bodies):
+    """The guest becomes the user, on an embedded site, or where Kafka is the log."""
+    handler = EventHandler(
+        state=site.state, releases=site.releases, clock=site.clock, keep_bodies=keep_bodies
+    )
+    now = site.clock.now()
+    merge = Merge(id=EventId(f"merge-{guest}"), user=UserId(guest), into=UserId(user), time=now)
+    place = None if keep_bodies else Partition("workers", "events", 0)
+    assert handler.merges.apply(MergeArrival(merge, now, place, 7)).outcome == "applied"
+    site.clock.advance(seconds=1)
+
+
+def told(grounds):
+    """What of people's doings an answer tells."""
+    influences = {event.item for one in grounds.items for event in one.influences}
+    return influences, {name for one in grounds.items for name in one.topics}
+
+
+@pytest.mark.parametrize("keep_bodies", [True, False], ids=["embedded", "kafka"])
+def test_a_guests_list_is_explained_after_a_merge_as_before_it(site, keep_bodies):
+    site.did("anna", "money0")
+    for item in ("sport0", "sport1"):
+        site.did("g1", item)
+    exposure = shown(site, "g1")
+    site.clock.advance(seconds=1)
+    site.did("g1", "film0")
+    site.did("anna", "film1")
+    before = why(site, exposure)
+
+    merged(site, "g1", "anna", keep_bodies=keep_bodies)
+    after = why(site, exposure)
+    site.did("g1", "sport4")
+    site.did("anna", "sport5")
+    later = why(site, exposure)
+
+    assert (before.events_kept, told(before)[0]) == (2, {"sport0", "sport1"})
+    assert after == before
+    assert (later.events_kept, later.user, told(later)) == (2, "g1", told(before))
+
+
+def test_a_guests_list_tells_nothing_of_the_user_that_it_did_not_know(site):
+    site.did("anna", "money0")
+    site.did("g0", "film0")
+    site.did("g1", "sport0")
+    exposure = shown(site, "g1")
+    merged(site, "g0", "anna", keep_bodies=True)
+
+    merged(site, "g1", "anna", keep_bodies=True)
+
+    assert told(why(site, exposure)) == ({"sport0"}, {"sport"})
+
+
+def test_a_list_of_the_guests_id_after_the_merge_was_nobodys_and_tells_of_nobody(site):
+    site.did("anna", "money0")
+    site.did("g1", "sport0")
+    merged(site, "g1", "anna", keep_bodies=True)
+
+    grounds = why(site, shown(site, "g1"))
+
+    assert grounds.events_kept == 0
+    assert told(grounds) == (set(), set())
+
+
+def test_a_users_list_from_before_a_merge_tells_nothing_of_the_guest(site):
+    site.did("anna", "money0")
+    site.did("g1", "sport0")
+    before = shown(site, "anna")
+    site.clock.advance(seconds=1)
+
+    merged(site, "g1", "anna", keep_bodies=True)
+    after = shown(site, "anna")
+
+    assert why(site, before).events_kept == 1
+    assert told(why(site, before)) == ({"money0"}, {"money"})
+    assert why(site, after).events_kept == 2
+
+
+def test_where_an_earlier_program_merged_a_guests_list_has_what_is_left(site):
+    site.did("anna", "money0")
+    site.did("g1", "sport0")
+    exposure = shown(site, "g1")
+    merged(site, "g1", "anna", keep_bodies=True)
+    with site.state.write() as write:
+        write._run(update(aliases).values(events=None), {})
+
+    grounds = why(site, exposure)
+
+    assert grounds.events_kept == 0
+    assert all(one.text for one in grounds.items)
+
+
 @pytest.mark.parametrize(
     ("language", "followed", "done"),
     [
@@ -140,9 +237,9 @@ def test_films_are_watched_in_every_language(site, language, followed, done):
     site.put(*({**one, "kind": "video"} for one in stories("film", FILM, 8)))
     site.did("ada", "film0", "view", dwell_seconds=60.0)
 
-    told = why(site, shown(site, "ada"), language).items
+    items = why(site, shown(site, "ada"), language).items
 
-    films = [one.text for one in told if one.item.startswith("film")]
+    films = [one.text for one in items if one.item.startswith("film")]
     assert films
     assert all(followed in text and done in text for text in films)
 

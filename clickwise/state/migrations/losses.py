@@ -7,6 +7,8 @@ several takes all of theirs. `docs/care.md` has the same table, and a test compa
 from collections.abc import Mapping
 
 LOST: Mapping[str, str] = {
+    "0008": "which events a guest had who was merged: a list from before the merge is no longer"
+    " explained by them",
     "0007": "how many requests a day a key may make: none has such a bound any more",
     "0006": "which guests are which users: later events of a guest are the guest's again, and a"
     " guest is not erased with the user any more",
