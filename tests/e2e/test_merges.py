@@ -55,12 +55,21 @@ def test_a_guest_becomes_a_user_and_is_forgotten_with_the_user(tmp_path: Path) -
     with RunningSite(tmp_path / "home") as site:
         site.put({"id": f"n{i}", "kind": "news", "title": f"Title {i}"} for i in range(12))
         site.send(*(click(GUEST, i) for i in range(3)), click(USER, 3))
+        path = f"/v1/recommendations/{site.list_of(GUEST)['request_id']}/why"
+        address = f"{site.address}{path}"
+        wait_until(
+            lambda: httpx.get(address).status_code == 200, seconds=30, what="exposure logged"
+        )
+        before = explained(site, path)
 
         merged = httpx.post(f"{site.address}/v1/users/{USER}/merge", json={"guest": GUEST})
         site.send(click(GUEST, 4))
         told = json.loads(command(site.home, HASHING, "merge", GUEST, USER, "--json"))
 
         assert merged.json()["verdict"] == "applied"
+        assert before[0] == 3
+        assert before[1] == {"n0", "n1", "n2"}
+        assert explained(site, path) == before
         assert (told["verdict"], told["id"]) == ("duplicate", merged.json()["id"])
         profile = site.get(f"/v1/users/{USER}/profile")
         assert [one["item"] for one in profile["history"]] == ["n4", "n3", "n2", "n1", "n0"]
@@ -141,3 +150,40 @@ def test_a_merge_outlives_a_killed_worker_and_the_log_read_again_gives_the_same_
         )
         assert kept_of(anew["CLICKWISE_DATABASE_URL"], USER) == live
         assert kept_of(anew["CLICKWISE_DATABASE_URL"], GUEST) is None
+
+
+def test_with_kafka_a_guests_list_is_explained_after_the_merge_by_the_guests_events_alone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    topics_admin.create_topics(load(environment))
+    url = environment["CLICKWISE_DATABASE_URL"]
+    worker = Program([*COMMAND, "stream"], environment=environment, log=tmp_path / "worker.log")
+    with RunningSite(tmp_path / "home", command="serve", environment=environment) as site, worker:
+        worker.wait_for("partitions assigned")
+        site.put({"id": f"n{i}", "kind": "news", "title": f"Title {i}"} for i in range(30))
+        wait_until(lambda: len(site.shown_to("zoe")) == 10, seconds=60, what="items indexed")
+        site.send(*(click(GUEST, i) for i in range(3)), *(click(USER, i) for i in range(3, 6)))
+        wait_until(lambda: (kept_of(url, GUEST) or (0,))[0] == 3, seconds=60, what="events applied")
+        wait_until(lambda: (kept_of(url, USER) or (0,))[0] == 3, seconds=60, what="events applied")
+        path = f"/v1/recommendations/{site.list_of(GUEST)['request_id']}/why"
+        address = f"{site.address}{path}"
+        wait_until(
+            lambda: httpx.get(address).status_code == 200, seconds=60, what="exposure logged"
+        )
+        before = explained(site, path)
+
+        merged = httpx.post(f"{site.address}/v1/users/{USER}/merge", json={"guest": GUEST})
+        assert merged.status_code == 202
+        wait_until(lambda: kept_of(url, GUEST) is None, seconds=60, what="merged")
+
+        assert before[0] == 3
+        assert before[1]
+        assert before[1] <= {"n0", "n1", "n2"}
+        assert explained(site, path) == before
+
+
+def explained(site: RunningSite, path: str) -> tuple[int, set[str]]:
+    """How many events a list rested on that are kept, and the items of those that moved it."""
+    found = site.get(path)
+    influences = [one for item in found["items"] for one in item.get("influences", ())]
+    return found["events_kept"], {one["item"] for one in influences}
