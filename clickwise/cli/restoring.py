@@ -21,6 +21,7 @@ from clickwise.cli.audited import audited
 from clickwise.cli.backing_up import database_file
 from clickwise.cli.backups import Backup
 from clickwise.cli.exits import Exit, complain
+from clickwise.cli.options import with_home
 from clickwise.cli.output import console, print_json
 from clickwise.cli.people import LARGEST_RECEIPT_BYTES, newest_of, people_of, receipts_in
 from clickwise.cli.wiring import state_of
@@ -92,7 +93,7 @@ def restore(settings: Settings, folder: Path, *, receipts: Path | None, json: bo
             console().print(
                 Text(
                     f"{done.keys} keys are open as of the backup: revoke again what was revoked"
-                    " since (clickwise keys list)"
+                    f" since ({with_home('clickwise keys list', settings)})"
                 ),
                 soft_wrap=True,
             )

@@ -106,7 +106,10 @@ def test_keys_that_were_revoked_after_the_backup_are_open_again_and_told(capsys)
     assert run(["restore", "with-keys", "--home", "other"]) == Exit.DONE
 
     told = capsys.readouterr().out
-    assert "2 keys are open as of the backup: revoke again what was revoked since" in told
+    assert (
+        "2 keys are open as of the backup: revoke again what was revoked since"
+        " (clickwise keys list --home other)"
+    ) in told
 
 
 def test_a_restore_of_a_site_without_keys_says_nothing_of_any(capsys):
