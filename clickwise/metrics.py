@@ -358,6 +358,13 @@ text_budget = Gauge(
     "Tokens of today's budget that are left.",
     multiprocess_mode="livemax",
 )
+lease_held = Gauge(
+    "clickwise_lease_held",
+    "1 in the process that does what one should do of all that share a database (texts,"
+    " understanding); 0 in the others.",
+    ["work"],
+    multiprocess_mode="livemax",
+)
 text_cache_hits = Counter(
     "clickwise_text_cache_hits_total",
     "Items that changed and said the same: their texts were kept, not written again.",

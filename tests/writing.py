@@ -33,8 +33,8 @@ EVERYBODY = Segment(OWN).key
 class Kept:
     """A keeper over a real database, with everything else in hand."""
 
-    def __init__(self, folder, *, budget=1_000_000, judge=None, **terms):
-        self.clock = ManualClock()
+    def __init__(self, folder, *, budget=1_000_000, judge=None, clock=None, **terms):
+        self.clock = clock if clock is not None else ManualClock()
         self.state = open_state(
             f"sqlite:///{folder / 'state.db'}", timeout_seconds=5.0, pool_size=2
         )
@@ -49,10 +49,13 @@ class Kept:
         }  # fmt: skip
         self.judged = []
         self.language = ""  # of items that do not say theirs
+        self.keeper = None
         self.start()
 
     def start(self):
         """As after a restart of the process."""
+        if self.keeper is not None:
+            self.keeper.lease.release()
         self.breaker = Breaker(self.clock.monotonic)
         calls = Calls(
             self.writer,

@@ -80,7 +80,9 @@ def understand(settings: Settings, state: State, stop: Event) -> None:
     )
     with ExitStack() as stack:
         topics = _topics_door(settings, state, stack)
-        UnderstandingKeeper(state=state, understander=understander, topics=topics).run(stop)
+        keeper = UnderstandingKeeper(state=state, understander=understander, topics=topics)
+        with keeper.lease.beside():
+            keeper.run(stop)
 
 
 def _topics_door(settings: Settings, state: State, stack: ExitStack) -> Retelling:

@@ -102,6 +102,7 @@ def write_texts(settings: Settings, state: State, stop: Event) -> None:
                 stack.callback(writer.close)
                 keeper = keeper_of(settings, state, writer, pause=stop.wait)
                 stack.enter_context(keeper.settler.beside())
+                stack.enter_context(keeper.lease.beside())
                 run(keeper, stop.wait)
         except ClickwiseError as error:
             metrics.errors.labels(error.kind, "texts").inc()

@@ -34,7 +34,8 @@ class TextsSettings(TrainingSettings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=10_000_000_000,
-            description="Budget of prompt and completion tokens, by UTC day. 0: write nothing.",
+            description="Budget of prompt and completion tokens, by UTC day. 0: write nothing"
+            ", and leave it to other machines on this database.",
         ),
     ] = 500_000
     texts_deadline_seconds: Annotated[

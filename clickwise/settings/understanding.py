@@ -46,7 +46,8 @@ class UnderstandingSettings(VectorsSettings, frozen=True, kw_only=True):
         Meta(
             description=(
                 "Understand items (language, keywords, summary, topics) in a process beside the"
-                " server. False: where another machine does it, or nobody needs it."
+                " server. False: on a machine that shall never do it (of those on one"
+                " database one does at a time), or where nobody needs it."
             )
         ),
     ] = True

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from clickwise.state.alias_port import Alias, Aliases
+from clickwise.state.lease_port import Leases
 from clickwise.state.people_port import People
 from clickwise.state.text_port import Texts
 from clickwise.state.understandings import UnderstandingStore
@@ -313,6 +314,11 @@ class State(Protocol):
     @property
     def texts(self) -> Texts:
         """What was written about items."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Which process does what only one should."""
         ...
 
     def write(self) -> AbstractContextManager[Write]:

@@ -17,6 +17,7 @@ from clickwise.state.connections import Connections
 from clickwise.state.databases import Database, open_database
 from clickwise.state.faults import translate
 from clickwise.state.keys import SqlKeys
+from clickwise.state.leases import SqlLeases
 from clickwise.state.people import SqlPeople
 from clickwise.state.port import (
     ROLES,
@@ -86,6 +87,7 @@ class SqlState:
         self.aliases = SqlAliases(self._connections, database.bulk)
         self.texts = SqlTexts(self._connections, database.bulk)
         self.keys = SqlKeys(self._connections, database.bulk)
+        self.leases = SqlLeases(self._connections, database.bulk)
         self.understandings = SqlUnderstandings(self._connections, database.bulk)
 
     @contextmanager

@@ -113,7 +113,7 @@ item_vectors = Table(
 # greatest number that pruning took from the log. A writer of the log holds that row, so that
 # numbers become visible in order. `releases`: how often the table of that name was changed.
 # `texts`: the newest number of `texts` and `text_decisions`; `texts_published`: the newest that the
-# topic of that name holds.
+# topic of that name holds. `lease_...`: see `clickwise.state.lease_port`.
 counters = Table(
     "counters",
     metadata,

@@ -20,6 +20,7 @@ from clickwise import codec, logs, metrics
 from clickwise.clock import Clock, SystemClock
 from clickwise.errors import ClickwiseError, ConflictError, OverloadedError, UnavailableError
 from clickwise.items import Item
+from clickwise.leases import Lease
 from clickwise.state.port import State
 from clickwise.state.understandings import DueItem, StoredUnderstanding
 from clickwise.types import ItemId, ItemKey, ModelVersion
@@ -57,7 +58,9 @@ class _Made:
 
 
 class UnderstandingKeeper:
-    """Understands what is due; owned by one thread. Two of them cost double work and no harm."""
+    """Understands what is due; owned by one thread. Of those over one database one works, by a
+    lease; the others are there to follow it.
+    """
 
     def __init__(
         self,
@@ -77,7 +80,9 @@ class UnderstandingKeeper:
         self._methods = understander.fingerprint
         self._model = ModelVersion(understander.encoder.version)
         self._windows: list[Window] = []
-        self._put_off = PutOff(clock or SystemClock())
+        clock = clock or SystemClock()
+        self.lease = Lease(state.leases, "understanding", clock)
+        self._put_off = PutOff(clock)
         self._seen = 0
         self._began: int | None = None
         self._contested: set[ItemKey] = set()
@@ -100,12 +105,16 @@ class UnderstandingKeeper:
                 stop.wait(LOOK_SECONDS)
 
     def step(self) -> int:
-        """Understand a few of what is due, the newest; how many were looked at, 0: none is due.
+        """Understand a few of what is due, the newest; how many were looked at, 0: none is due, or
+        another one does it.
 
         Raises:
             UnavailableError, OverloadedError: the database or a library does not answer now.
             ConflictError: another transaction was in the way.
         """
+        if not self.lease.held():
+            self._stand_by()
+            return 0
         self._look()
         while self._windows:
             if looked := self._work(self._windows[-1], ITEMS_AT_ONCE):
@@ -131,6 +140,13 @@ class UnderstandingKeeper:
             self._understand(due)
             window.until = due[-1].change - 1
         return len(due)
+
+    def _stand_by(self) -> None:
+        """Another one works: if this one's turn comes again, all is looked at anew."""
+        if self._seen:
+            self._windows.clear()
+            self._seen = 0
+            metrics.understanding_backlog.set(0)
 
     def _look(self) -> None:
         newest = self._state.newest_change()

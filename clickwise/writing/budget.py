@@ -11,7 +11,7 @@ class Budget:
     def __init__(self, texts: Texts, clock: Clock, *, tokens_per_day: int) -> None:
         self._texts = texts
         self._clock = clock
-        self._tokens_per_day = tokens_per_day
+        self.tokens_per_day = tokens_per_day
 
     def left(self) -> int:
         """Tokens that may be spent today.
@@ -19,7 +19,7 @@ class Budget:
         Raises:
             UnavailableError: the database does not answer.
         """
-        left = max(0, self._tokens_per_day - self._texts.spent(self._day()).tokens)
+        left = max(0, self.tokens_per_day - self._texts.spent(self._day()).tokens)
         metrics.text_budget.set(left)
         return left
 

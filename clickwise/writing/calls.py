@@ -41,6 +41,11 @@ class Calls:
         self._pause = pause
         self._deadline_seconds = deadline_seconds
 
+    @property
+    def may_spend(self) -> bool:
+        """Whether there is a budget at all, spent or not."""
+        return self._budget.tokens_per_day > 0
+
     def ask(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float
     ) -> Completion:

@@ -1,8 +1,8 @@
 """Keeps texts written: asks the database what is missing, writes it, stores it, begins again.
 
-Driven by state, not by messages: a crash loses nothing, another prompt, model or gate has all
-made anew, and a second keeper costs double work and does no harm. One step writes for one item
-and segment at most, so whoever stops it waits for one call.
+Driven by state, not by messages: a crash loses nothing, and another prompt, model or gate has all
+made anew. Of the keepers over one database one writes, by a lease; the others are there to follow
+it. One step writes for one item and segment at most, so whoever stops it waits for one call.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from clickwise import logs, metrics
 from clickwise.clock import Clock
 from clickwise.errors import ClickwiseError, ConfigurationError, OverloadedError, UnavailableError
+from clickwise.leases import Lease
 from clickwise.state.port import State
 from clickwise.state.text_port import ALL, Decision
 from clickwise.writing.calls import Calls
@@ -78,6 +79,7 @@ class TextKeeper:
             rejections=terms.rejections,
         )  # fmt: skip
         self.settler = Settler(state=state, recipe=self._recipe, language_of=language_of)
+        self.lease = Lease(state.leases, "texts", clock)
         self._queue: deque[Pair] = deque()
         self._chosen_until = 0.0
         self._waits_since: float | None = None
@@ -96,6 +98,8 @@ class TextKeeper:
         wait = self._calls.breaker.wait_seconds
         if wait:
             return min(wait, LONGEST_WAIT_SECONDS)
+        if not self._is_ours():
+            return IDLE_SECONDS
         pair = self._next()
         if pair is None:
             return IDLE_SECONDS
@@ -132,6 +136,19 @@ class TextKeeper:
     def settle(self) -> None:
         """See Settler."""
         self.settler.settle()
+
+    def _is_ours(self) -> bool:
+        """Whether this keeper is the one that writes. Nothing is written where nothing may be
+        spent, so that one leaves it to others.
+        """
+        if self._calls.may_spend and self.lease.held():
+            return True
+        if self._looked_at >= 0:  # another one goes on: if it comes back, all is looked at anew
+            self._queue.clear()
+            self._looked_at = -1
+            metrics.text_backlog.set(0)
+            metrics.text_budget.set(0)
+        return False
 
     def _waits_for_language(self, pair: Pair) -> bool:
         """Whether somebody may yet understand its language: they did for another item lately."""

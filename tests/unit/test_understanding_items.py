@@ -189,10 +189,11 @@ def keeper_of(state, topics=None):
 
 
 def drain(keeper):
-    """Steps until nothing is due; how many items were looked at."""
+    """Steps until nothing is due, then leaves it to others; how many items were looked at."""
     looked = 0
     while done := keeper.step():
         looked += done
+    keeper.lease.release()
     return looked
 
 

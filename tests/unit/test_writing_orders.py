@@ -168,6 +168,7 @@ def understand(kept):
     )
     while keeper.step():
         pass
+    keeper.lease.release()
 
 
 def test_there_are_fifty_in_three_languages_and_every_place_of_an_item():
