@@ -327,28 +327,52 @@ def test_figures_have_the_job_names_that_rules_and_dashboards_know(helm):
         assert rule["replacement"] in names
 
 
+def ports_out(helm, **values):
+    """Where pods may go, beside DNS."""
+    (policy,) = [
+        one
+        for one in of_kind(helm.template(**values), "NetworkPolicy")
+        if one["metadata"]["name"] == "site-all"
+    ]
+    return [one["port"] for one in policy["spec"]["egress"][1]["ports"]]
+
+
 @pytest.mark.parametrize(
-    ("endpoint", "port"),
+    ("setting", "value", "ports"),
     [
-        ("http://collector:4318/v1/traces", 4318),
-        ("http://10.0.0.7:14318/v1/traces", 14318),
-        ("https://traces.example/v1/traces", 443),
-        ("http://traces.example/at:4318/v1/traces", 80),
+        ("TRACE_ENDPOINT", "http://collector:4318/v1/traces", {4318}),
+        ("TRACE_ENDPOINT", "http://10.0.0.7:14318/v1/traces", {14318}),
+        ("TRACE_ENDPOINT", "https://traces.example/v1/traces", {443}),
+        ("TRACE_ENDPOINT", "http://traces.example/at:4318/v1/traces", {80}),
+        ("KAFKA_BOOTSTRAP", "kafka-bootstrap:9093", {9093}),
+        ("KAFKA_BOOTSTRAP", "kafka-0:9093, kafka-1:19093", {9093, 19093}),
+        ("QDRANT_URL", "https://qdrant:16333", {16333}),
+        ("QDRANT_URL", "http://[fd00::7]:16333", {16333}),
+        ("QDRANT_URL", "https://qdrant", {443, 6333}),
+        ("MLFLOW_URL", "http://mlflow:8080/path", {8080}),
+        ("MLFLOW_URL", "http://name:7777@mlflow", {80}),
+        ("TEXTS_URL", "http://gpu-1:8000/v1", {8000}),
+        ("TEXTS_URL", "http://gpu-1/v1", {80}),
+        ("OIDC_ISSUER", "https://login.example:8443/realms/site", {8443}),
+        ("OIDC_ISSUER", "https://login.example", {443}),
+        ("ARCHIVE_URL", "hdfs://names:8020/archive", {8020}),
+        ("BUNDLES_URL", "s3://site/bundles", set()),
     ],
 )
-def test_pods_reach_the_collector_of_traces_that_the_settings_name(helm, endpoint, port):
-    def ports(**values):
-        (policy,) = [
-            one
-            for one in of_kind(helm.template(**values), "NetworkPolicy")
-            if one["metadata"]["name"] == "site-all"
-        ]
-        return [one["port"] for one in policy["spec"]["egress"][1]["ports"]]
+def test_pods_reach_what_the_settings_name(helm, setting, value, ports):
+    told = {"networkPolicy.ports": "null"}
 
-    with_traces = ports(**{"settings.CLICKWISE_TRACE_ENDPOINT": endpoint})
+    found = ports_out(helm, **told, **{f"settings.CLICKWISE_{setting}": value})
 
-    assert len(with_traces) == len(set(with_traces))
-    assert set(with_traces) == {*ports(), port}
+    assert len(found) == len(set(found))
+    others = ports_out(helm, **told) if setting not in {"KAFKA_BOOTSTRAP", "QDRANT_URL"} else (
+        [6333] if setting == "KAFKA_BOOTSTRAP" else [9092]
+    )  # fmt: skip
+    assert set(found) == {*others, *ports}
+
+
+def test_pods_reach_the_ports_that_values_list(helm):
+    assert ports_out(helm) == [9092, 5432, 6333, 5000, 443]
 
 
 def test_prometheus_has_the_rules_of_the_compose_file(helm):

@@ -101,6 +101,23 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* The ports that settings name, with spaces between. Those of secrets cannot be seen here. */}}
+{{- define "clickwise.named-ports" -}}
+{{- $settings := .Values.settings -}}
+{{- range splitList "," $settings.CLICKWISE_KAFKA_BOOTSTRAP -}}
+{{- regexFind ":[0-9]+$" (trim .) | trimPrefix ":" }} {{ end -}}
+{{- range $name := list "QDRANT_URL" "MLFLOW_URL" "TEXTS_URL" "OIDC_ISSUER" "TRACE_ENDPOINT" "ARCHIVE_URL" "BUNDLES_URL" -}}
+{{- with get $settings (printf "CLICKWISE_%s" $name) | toString -}}
+{{- if contains "://" . -}}
+{{- $place := regexFind "^[^/?#]*" (regexReplaceAll "^[^:/]+://" . "") -}}
+{{- $port := regexFind ":[0-9]+$" $place | trimPrefix ":" -}}
+{{- if and (eq $name "QDRANT_URL") (not $port) }}6333 {{ end -}}{{/* its client's, whatever the scheme */}}
+{{- if $port }}{{ $port }} {{ else if hasPrefix "https:" . }}443 {{ else if hasPrefix "http:" . }}80 {{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Over zones and nodes, as far as it goes. Call with (dict "root" $ "part" "serve"). */}}
 {{- define "clickwise.spread" -}}
 {{- $context := . -}}
