@@ -32,6 +32,12 @@ KINDS_OF_VALUES = {
         "train.nodeSelector.accelerator": "h100",
         "networkPolicy.clients[0].podSelector.matchLabels.app": "site",
         "networkPolicy.destinations[0].ipBlock.cidr": "10.0.0.0/8",
+        "extraVolumes[0].name": "topics",
+        "extraVolumes[0].configMap.name": "site-topics",
+        "extraVolumeMounts[0].name": "topics",
+        "extraVolumeMounts[0].mountPath": "/etc/clickwise/files",
+        "extraVolumeMounts[0].readOnly": "true",
+        "settings.CLICKWISE_TAXONOMY": "/etc/clickwise/files/topics.toml",
     },
     "as little as can be": {
         "serve.scaling.by": "none",
@@ -145,6 +151,18 @@ def test_no_pod_is_root_or_writes_outside_its_volumes(helm, values):
         assert {one["name"] for one in container(pod)["volumeMounts"]} == {
             one["name"] for one in spec["volumes"]
         }
+
+
+def test_files_that_settings_name_are_in_every_pod(helm):
+    for pod in pods(
+        helm.template(**KINDS_OF_VALUES["in stores, with certificates and cards"])
+    ).values():
+        (mount,) = [one for one in container(pod)["volumeMounts"] if one["name"] == "topics"]
+        (volume,) = [one for one in pod["spec"]["volumes"] if one["name"] == "topics"]
+
+        assert volume == {"name": "topics", "configMap": {"name": "site-topics"}}
+        assert mount["readOnly"]
+        assert environment(pod)["CLICKWISE_TAXONOMY"].startswith(f"{mount['mountPath']}/")
 
 
 def test_no_pod_is_given_variables_of_services(helm):
@@ -441,6 +459,8 @@ def test_who_looks_after_it_takes_what_there_is_use_for(helm, values, kinds):
         ({"serve.replica": "3"}, "replica"),
         ({"serve.scaling.by": "in-flight"}, "serve.scaling.prometheus"),
         ({"monitoring.runbookUrl": "a page"}, "runbookUrl"),
+        ({"extraVolumes[0].name": "home"}, "/extraVolumes/0/name"),
+        ({"extraVolumeMounts[0].name": "topics"}, "mountPath"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(helm, values, words):

@@ -11,6 +11,7 @@ from tests.deploy.files import (
     DEPLOY,
     ROOT,
     compose,
+    dockerfile,
     environment_of,
     ours,
     refusal,
@@ -106,7 +107,41 @@ def test_our_processes_write_to_their_volume_and_tmp_alone(name):
     assert service["read_only"]
     assert service["tmpfs"] == ["/tmp"]
     assert service["cap_drop"] == ["ALL"]
-    assert [one.partition(":")[2] for one in service["volumes"]] == ["/var/lib/clickwise"]
+    written = [one for one in service["volumes"] if not one.endswith(":ro")]
+    assert [one.partition(":")[2] for one in written] == ["/var/lib/clickwise"]
+
+
+@pytest.mark.parametrize("name", ours())
+def test_files_that_settings_name_are_found_by_each_process(name):
+    assert "./files:/etc/clickwise/files:ro" in SERVICES[name]["volumes"]
+
+
+def test_files_of_a_site_are_not_committed():
+    ignored = (DEPLOY / "files" / ".gitignore").read_text().splitlines()
+
+    assert {"*", "!.gitignore"} <= set(ignored)
+
+
+@pytest.mark.parametrize("name", [n for n, s in SERVICES.items() if "build" in s])
+def test_what_an_image_holds_can_be_said(name):
+    file = dockerfile()
+    line = {rest for stage in file.stages.values() for rest in stage.all("ARG")}
+    defaults = {key: value for key, _, value in (one.partition("=") for one in line)}
+    defaults |= file.arguments
+    given = {
+        key: re.fullmatch(r"\$\{(\w+):-(.*)\}", value).groups()
+        for key, value in SERVICES[name]["build"]["args"].items()
+    }
+
+    assert given == {key: (key, defaults[key]) for key in given}
+    assert {"EXTRAS", "STORES", "VARIANT"} <= set(given)
+    assert ("TORCH_INDEX" in given) == (target_of(SERVICES[name]) == "train")
+
+
+def test_each_image_of_ours_is_built():
+    built = {one["image"] for one in SERVICES.values() if "build" in one}
+
+    assert {one["image"] for one in SERVICES.values() if target_of(one)} == built
 
 
 def test_every_image_is_pinned():

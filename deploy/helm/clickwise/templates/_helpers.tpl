@@ -86,6 +86,9 @@ securityContext:
 {{- if .Values.kafkaCaSecret }}
 - {name: kafka-ca, mountPath: /etc/clickwise/kafka, readOnly: true}
 {{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* The volumes but home. */}}
@@ -98,6 +101,9 @@ securityContext:
 {{- end }}
 {{- if .Values.kafkaCaSecret }}
 - {name: kafka-ca, secret: {secretName: {{ .Values.kafkaCaSecret }}}}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
