@@ -19,7 +19,7 @@ STYLES = (
     *("extractive", "compressed", "paraphrased", "headline"),
     *("reordered", "joined", "synonym", "voice", "spelled"),
 )
-PARTS = ("tuning", "held out", "blind")
+PARTS = ("tuning", "held out", "blind", "other hand")
 KINDS = ("news", "video", "article", "ad", "course")
 PLACES = ("start", "middle", "end")
 
