@@ -238,12 +238,10 @@ def mlm(
     texts: Annotated[Path, typer.Argument(help="A text a line, labelled or not, or .jsonl.")],
     out: Annotated[Path, typer.Option(help="Folder for the tuned encoder.")],
     epochs: Epochs = 2,
-    rate: Annotated[
-        float,
-        typer.Option(
-            min=0.0, help="0: 2e-05. Three epochs of 5e-05 made an encoder that int8 refused."
-        ),
-    ] = 0.0,
+    rate: Annotated[float, typer.Option(min=0.0, help="0: 2e-05.")] = 0.0,
+    anchor: Annotated[
+        float, typer.Option(min=0.0, max=1_000.0, help="How firmly texts stay where they lay.")
+    ] = 1.0,
     tokens: Tokens = 64,
     seed: Seed = 1,
     precision: Precision = "auto",
@@ -255,8 +253,8 @@ def mlm(
     from clickwise.cli.tuning_unlabelled import mlm as run
 
     command = TuneCommand(
-        texts=texts, out=out, epochs=epochs, rate=rate, tokens=tokens, seed=seed,
-        precision=precision, json=json,
+        texts=texts, out=out, epochs=epochs, rate=rate, anchor=anchor, tokens=tokens,
+        seed=seed, precision=precision, json=json,
     )  # fmt: skip
     return run(settings_from(home=home), command)
 

@@ -42,6 +42,7 @@ class TuneCommand:
     smoothing: float = 0.1
     warmup: float = 0.1
     average: float = 0.997
+    anchor: float = 1.0
     batch: int = 32
     epochs: int = 4
     patience: int = 3

@@ -78,6 +78,7 @@ def mlm(settings: Settings, command: TuneCommand) -> int:
         course = MlmCourse(
             epochs=command.epochs,
             rate=command.rate or MlmCourse().rate,
+            anchor=command.anchor,
             seed=command.seed,
             bf16=course_of(command).bf16,
         )

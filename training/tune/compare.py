@@ -288,7 +288,9 @@ def _after_mlm(task: Task, course: Course, watch: Watch) -> _Made:
         task.base,
         task.train_rows,
         task.dev_rows,
-        MlmCourse(rate=_MLM_RATE, seed=course.seed, bf16=course.bf16, device=course.device),
+        MlmCourse(
+            rate=_MLM_RATE, anchor=0.0, seed=course.seed, bf16=course.bf16, device=course.device
+        ),
         fixed=task.fixed,
         watch=lambda _: None,
     )

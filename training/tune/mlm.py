@@ -39,13 +39,13 @@ _KEPT, _RANDOM = 0.1, 0.1  # of the chosen pieces: as they are; another; the res
 class MlmCourse:
     """`hidden`: share of a text's pieces. `head_epochs`: those of the new layer alone.
 
-    `rate` is the gentlest that was measured (docs/lab.md, "Words: tuning"): in three epochs it
-    lowered the held-out loss from 7.19 to 6.76, while 5e-5 made an encoder whose int8 form is
-    refused and which ranks worse. Fewer epochs move the encoder less than those three did.
+    `anchor`: the weight of how far texts stray from where they lay (`training.tune.anchors`); 0:
+    let them. Without it an encoder that `rate` moves for two epochs has an int8 form that is
+    refused (docs/lab.md, "Words: tuning").
     """
 
     epochs: int = 2
-    anchor: float = 0.0
+    anchor: float = 1.0
     head_epochs: int = 1
     rate: float = 2e-5
     head_rate: float = 2e-3
