@@ -6,7 +6,7 @@ fires always: whoever no longer hears of it knows that nobody would hear of the 
 
 from collections.abc import Sequence
 
-from deploy.prometheus.coming import grown, looked_for
+from deploy.prometheus.coming import RESTLESS, grown, looked_for, steady
 from deploy.prometheus.objectives import API
 from deploy.prometheus.rule import Alert, Group, Pace
 
@@ -14,14 +14,19 @@ DISK_LOW, DISK_FULL = 0.15, 0.05
 MODEL_DAYS = 7
 KAFKA_KEEPS = "7d"
 WATCHDOG = "ClickwiseWatchdog"  # other charts have a Watchdog of their own
-STREAM, ARCHIVE = "clickwise-stream", "clickwise-archive"
+SERVE, STREAM, ARCHIVE = "clickwise-serve", "clickwise-stream", "clickwise-archive"
 # Where one of them is not looked for any more, nothing else would say so. `clickwise-serve` has
 # its own alert; a trainer may run as a job that nobody scrapes.
 MUST_BE_THERE = (STREAM, ARCHIVE)
+_UP = 'up{job=~"clickwise-.+|alertmanager|prometheus"}'
+_LAG = "clickwise_lag_messages"
 _ANSWERS = 'sum(rate(clickwise_recommend_seconds_count{stage="total"}[W]))'
 _COMPLETE = "clickwise_archive_complete_timestamp_seconds"
 _FAILED = 'clickwise_published_total{outcome="failed"}'
 _PASSED = 'clickwise_gate_outcomes_total{outcome="passed"}'
+_FOLDED = 'clickwise_events_total{outcome=~"applied|duplicate|stale|redelivered"}'
+_DRAFTS = "clickwise_texts_total"
+_REFUSED_DRAFTS = 'clickwise_texts_total{outcome!="written"}'
 _REFUSED = 'clickwise_gate_outcomes_total{outcome!="passed"}'
 
 _WATCHING = (
@@ -52,7 +57,7 @@ def _service(pace: Pace) -> Sequence[Alert]:
     return (
         Alert(
             name="ServingDown",
-            value='sum(up{job="clickwise-serve"} or vector(0))',
+            value=steady(SERVE, pace("15m")),
             condition="< 1",
             lasts=pace("1m"),
             severity="page",
@@ -60,11 +65,11 @@ def _service(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="TargetDown",
-            value='up{job=~"clickwise-.+|alertmanager|prometheus"}',
-            condition="== 0",
+            value=_UP,
+            condition=f"== 0\nor changes({_UP}[{pace('15m')}]) >= {RESTLESS}",
             lasts=five,
             severity="ticket",
-            summary="{{ $labels.job }} at {{ $labels.instance }} does not answer",
+            summary="{{ $labels.job }} at {{ $labels.instance }} does not answer, or not for long",
         ),
         Alert(
             name="JobMissing",
@@ -143,17 +148,18 @@ def _stream(pace: Pace) -> Sequence[Alert]:
         Alert(
             name="StreamStopped",
             value=f'sum(rate(clickwise_events_total{{outcome="accepted"}}[{five}]))',
-            condition=(
-                "> 0\nunless sum(rate(clickwise_events_total"
-                f'{{outcome=~"applied|duplicate|stale|redelivered"}}[{five}])) > 0'
-            ),
+            # `grown`: the one event of a quiet night may be the first that its worker folds.
+            condition=f"> 0\nunless sum({grown(_FOLDED, five)}) > 0",
             lasts=pace("2m"),
             severity="page",
             summary="events are accepted and none is folded: lists stand still",
         ),
         Alert(
             name="ConsumerLag",
-            value="sum by (topic) (clickwise_lag_messages)",
+            # Of a worker that ends again and again its last figure is remembered.
+            value=(
+                f"sum by (topic) (max by (topic, partition) (last_over_time({_LAG}[{pace('2m')}])))"
+            ),
             condition=f"> {pace.lag_messages}",
             lasts=five,
             severity="ticket",
@@ -213,7 +219,7 @@ def _stream_down(pace: Pace) -> Sequence[Alert]:
     return (
         Alert(
             name="StreamDown",
-            value=f'sum(up{{job="{STREAM}"}} or vector(0))',
+            value=steady(STREAM, pace("15m")),
             condition="< 1",
             lasts=pace("2m"),
             severity="page",
@@ -252,7 +258,7 @@ def _models(pace: Pace) -> Sequence[Alert]:
         ),
         Alert(
             name="MixedVectors",
-            value=f"sum(increase(clickwise_mixed_vectors_total[{pace('5m')}]))",
+            value=f"sum({grown('clickwise_mixed_vectors_total', pace('5m'))})",
             condition="> 0",
             lasts="0s",
             severity="page",
@@ -262,24 +268,26 @@ def _models(pace: Pace) -> Sequence[Alert]:
 
 
 def _texts(pace: Pace) -> Sequence[Alert]:
+    hours = pace("6h")
     return (
         Alert(
             name="TextsBreakerOpen",
             value="max(clickwise_text_breaker_state)",
-            condition="== 2",
+            # Half-open too: a model that hangs holds each try for as long as its deadline.
+            condition=">= 1",
             lasts=pace("10m"),
             severity="ticket",
             summary="the language model fails: no new texts are written",
         ),
         Alert(
             name="TextsRefused",
+            # Hours, for items come in bursts; more than ten drafts, for one says nothing.
             value=(
-                f'(sum(rate(clickwise_texts_total{{outcome!="written"}}[{pace("1h")}]))'
-                " or vector(0))\n"
-                f"/ (sum(rate(clickwise_texts_total[{pace('1h')}])) > 0)"
+                f"((sum({grown(_REFUSED_DRAFTS, hours)}) or vector(0))"
+                f"\n/ (sum({grown(_DRAFTS, hours)}) > 0))"
             ),
-            condition="> 0.8",
-            lasts=pace("1h"),
+            condition=f"> 0.8\nand sum({grown(_DRAFTS, hours)}) > 10",
+            lasts=pace("30m"),
             severity="ticket",
             summary="the gate refuses more than 80 % of the drafts",
         ),

@@ -14,6 +14,8 @@ from deploy.prometheus.rule import quoted
 LIST = 'route="GET /v1/users/{id}/recommendations"'
 _TOTAL = 'clickwise_recommend_seconds_count{stage="total"}'
 _GATE = "clickwise_gate_outcomes_total"
+_DRAFTS = 'clickwise_texts_total{field="title"'
+_HANGS = "2 2 1"  # a minute of pause or two, a try that ends with its deadline, and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,30 @@ OF_CAUSES: Sequence[Story] = (
         {"ServingDown": 1},
     ),
     Story(
+        "the only server ends again and again, and answers in between",
+        {'up{job="clickwise-serve",instance="serve:8000"}': " ".join(["1 0"] * 20)},
+        30,
+        {"ServingDown": 1, "TargetDown": 1},
+    ),
+    Story(
+        "one of two servers ends again and again",
+        {
+            'up{job="clickwise-serve",instance="a"}': " ".join(["0 1"] * 20),
+            'up{job="clickwise-serve",instance="b"}': "1x40",
+        },
+        30,
+        {"TargetDown": 1},
+    ),
+    Story(
+        "the only server and the only worker were started anew twice in a quarter of an hour",
+        {
+            'up{job="clickwise-serve",instance="serve:8000"}': "1x20 0 1x4 0 1x20",
+            'up{job="clickwise-stream",instance="stream:9101"}': "1x20 0 1x4 0 1x20",
+        },
+        30,
+        {},
+    ),
+    Story(
         "one of two servers is away",
         {
             'up{job="clickwise-serve",instance="a"}': "1x10 0x20",
@@ -219,6 +245,17 @@ OF_CAUSES: Sequence[Story] = (
         },
         30,
         {"TargetDown": 1},
+    ),
+    Story(
+        "the only worker ends again and again on one batch; producers write to Kafka",
+        {
+            'up{job="clickwise-stream",instance="stream:9101"}': " ".join(["1 0 0"] * 14),
+            'clickwise_lag_messages{topic="clickwise.events",partition="0"}': (
+                " ".join(["9000 stale _"] * 14)
+            ),
+        },
+        30,
+        {"StreamDown": 1, "TargetDown": 1, "ConsumerLag": 1},
     ),
     Story(
         "neither workers nor an archiver were ever there",
@@ -351,6 +388,15 @@ OF_CAUSES: Sequence[Story] = (
         {},
     ),
     Story(
+        "the one event of a night is the first that a new worker folds",
+        {
+            'clickwise_events_total{type="click",outcome="accepted"}': "60x30 61x20",
+            'clickwise_events_total{type="click",outcome="applied"}': "_x30 1x20",
+        },
+        34,
+        {},
+    ),
+    Story(
         "no event comes at night",
         {
             'clickwise_events_total{type="click",outcome="accepted"}': "60x40",
@@ -372,6 +418,28 @@ OF_CAUSES: Sequence[Story] = (
         "a burst is worked off",
         {'clickwise_lag_messages{topic="clickwise.events",partition="0"}': "9000x3 0x40"},
         40,
+        {},
+    ),
+    Story(
+        "a partition went to another worker, which works off what its old one had not",
+        {
+            'clickwise_lag_messages{topic="clickwise.events",partition="0",instance="a"}': (
+                "9000x2 stale"
+            ),
+            'clickwise_lag_messages{topic="clickwise.events",partition="0",instance="b"}': (
+                "_x3 6000 0x40"
+            ),
+        },
+        6,
+        {},
+    ),
+    Story(
+        "two workers show the lag of one partition while it goes from one to the other",
+        {
+            'clickwise_lag_messages{topic="clickwise.events",partition="0",instance="a"}': "4000x9",
+            'clickwise_lag_messages{topic="clickwise.events",partition="0",instance="b"}': "4000x9",
+        },
+        9,
         {},
     ),
     Story(
@@ -594,6 +662,15 @@ OF_CAUSES: Sequence[Story] = (
         {"MixedVectors": 1},
     ),
     Story(
+        "a new process refused answers before it was looked at for the first time",
+        {
+            'clickwise_mixed_vectors_total{instance="a"}': "0x20",
+            'clickwise_mixed_vectors_total{instance="b"}': "_x10 3x10",
+        },
+        12,
+        {"MixedVectors": 1},
+    ),
+    Story(
         "no answer was of two models",
         {"clickwise_mixed_vectors_total": "0x20"},
         12,
@@ -604,6 +681,24 @@ OF_CAUSES: Sequence[Story] = (
         {"clickwise_text_breaker_state": "2x40"},
         40,
         {"TextsBreakerOpen": 1},
+    ),
+    Story(
+        "the language model hangs: each try lasts as long as its deadline",
+        {"clickwise_text_breaker_state": " ".join([_HANGS] * 14)},
+        30,
+        {"TextsBreakerOpen": 1},
+    ),
+    Story(
+        "the language model hangs, in the middle of a try",
+        {"clickwise_text_breaker_state": " ".join([_HANGS] * 14)},
+        32,
+        {"TextsBreakerOpen": 1},
+    ),
+    Story(
+        "the language model fails for some minutes, answers, and fails again",
+        {"clickwise_text_breaker_state": " ".join([_HANGS, _HANGS, "0 0 0"] * 5)},
+        40,
+        {},
     ),
     Story(
         "the language model is tried again and answers",
@@ -619,6 +714,33 @@ OF_CAUSES: Sequence[Story] = (
         },
         200,
         {"TextsRefused": 1},
+    ),
+    Story(
+        "the items of a day come within ten minutes, and all drafts of them are refused",
+        {f'{_DRAFTS},outcome="unfound"}}': "_x30 0+4x10 40x200"},
+        120,
+        {"TextsRefused": 1},
+    ),
+    Story(
+        "the first drafts of a site, all at once, are refused",
+        {f'{_DRAFTS},outcome="unfound"}}': "_x30 40x200"},
+        120,
+        {"TextsRefused": 1},
+    ),
+    Story(
+        "of a few drafts none is accepted",
+        {f'{_DRAFTS},outcome="unfound"}}': "_x30 5x200"},
+        120,
+        {},
+    ),
+    Story(
+        "most drafts were refused in the morning, and later ones are good",
+        {
+            f'{_DRAFTS},outcome="unfound"}}': "0+4x10 40x400",
+            f'{_DRAFTS},outcome="written"}}': "0x60 0+4x100 400x240",
+        },
+        120,
+        {},
     ),
     Story(
         "half of the drafts are refused",

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+RESTLESS = 6  # changes of `up` within the window: gone and back three times
+
 
 def grown(series: str, window: str) -> str:
     """By how much each counter grew within a window, those that came up in it included.
@@ -13,6 +15,15 @@ def grown(series: str, window: str) -> str:
         f"(max_over_time({series}[{window}]) unless {series} offset {window})"
         f"\n  or increase({series}[{window}])"
     )
+
+
+def steady(job: str, window: str) -> str:
+    """How many processes of a job answer and did not go and come back three times in a window.
+
+    One that ends again and again answers in between: `up` alone is never 0 for long.
+    """
+    up = f'up{{job="{job}"}}'
+    return f"(count({up} == 1 and changes({up}[{window}]) < {RESTLESS}) or vector(0))"
 
 
 def looked_for(jobs: Sequence[str]) -> str:

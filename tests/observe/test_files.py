@@ -15,6 +15,7 @@ from deploy import generate
 from deploy.grafana.dashboards import DASHBOARDS, PAGES
 from deploy.prometheus.alerts import MUST_BE_THERE, WATCHDOG, cause_groups
 from deploy.prometheus.cases import STORIES
+from deploy.prometheus.coming import RESTLESS
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import ADDRESS, RUNBOOK, Alert, Pace
 
@@ -107,13 +108,44 @@ def test_with_increase_alone_first_losses_are_told_wrong(promtool, tmp_path):
     generate.write(tmp_path)
     rules = tmp_path / "prometheus/rules/alerts.yml"
     text, changed = re.subn(r"\(max_over_time\(.*\n +or (?=increase)", "", rules.read_text())
-    assert changed == 5
+    assert changed == 10
     rules.write_text(text)
 
     code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
 
     assert code == 1
-    for name in ("ArchiveLost", "EntriesDropped", "PublishFails", "GateRefuses"):
+    for name in (
+        "ArchiveLost", "EntriesDropped", "PublishFails", "GateRefuses", "MixedVectors",
+        "StreamStopped", "TextsRefused",
+    ):  # fmt: skip
+        assert name in said
+
+
+def test_with_open_alone_a_model_that_hangs_is_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    half_open = "max(clickwise_text_breaker_state) >= 1"
+    assert half_open in rules.read_text()
+    rules.write_text(rules.read_text().replace(half_open, half_open.replace(">= 1", "== 2")))
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    assert "TextsBreakerOpen" in said
+
+
+def test_without_a_look_at_who_comes_and_goes_its_stories_are_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text = rules.read_text()
+    assert f">= {RESTLESS}" in text
+    assert f"< {RESTLESS}" in text
+    rules.write_text(text.replace(f">= {RESTLESS}", ">= 1e9").replace(f"< {RESTLESS}", "< 1e9"))
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in ("ServingDown", "StreamDown", "TargetDown"):
         assert name in said
 
 
