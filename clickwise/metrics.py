@@ -410,6 +410,14 @@ def prepare(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
+def forget(pid: int) -> None:
+    """Take what an ended process showed of its own present (a service that is away, the model in
+    use) out of the shared folder; what it counted stays. Called by whoever saw it end.
+    """
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # untyped upstream
+
+
 def count(counter: Counter, number: int) -> None:
     """Count in whatever process, also in the one that called `prepare`: its own metrics were made
     before there was a folder, and nobody reads them. Of counters without labels.

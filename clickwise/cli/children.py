@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from clickwise import logs
+from clickwise import logs, metrics
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -56,6 +56,7 @@ class Child:
         while self._process is not None:
             started = time.monotonic()
             code = self._process.wait()
+            metrics.forget(self._process.pid)
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > GOOD_RUN_SECONDS:

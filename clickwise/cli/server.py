@@ -147,6 +147,8 @@ def _serve(settings: Settings) -> int:
                 if old.inner.is_alive():
                     old.inner.kill()
                     old.inner.join()
+                if old.inner.pid is not None:
+                    metrics.forget(old.inner.pid)
 
     server = Server(
         "clickwise.cli.asgi:app",
