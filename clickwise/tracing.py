@@ -66,16 +66,28 @@ def start(settings: Settings, *, service: str) -> None:
     Raises:
         ConfigurationError: the extra `trace` is not installed.
     """
+    check(settings)
+    if settings.trace_endpoint:
+        from clickwise.traced import CollectorTracer
+
+        use(CollectorTracer(settings, service=service))
+
+
+def check(settings: Settings) -> None:
+    """Refuse a collector that nothing here could speak with.
+
+    Raises:
+        ConfigurationError: the extra `trace` is not installed.
+    """
     if not settings.trace_endpoint:
         return
     try:
-        from clickwise.traced import CollectorTracer
+        import clickwise.traced  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(
             "CLICKWISE_TRACE_ENDPOINT is set, and OpenTelemetry is missing;"
             f" {installing.with_extra('trace')}"
         ) from error
-    use(CollectorTracer(settings, service=service))
 
 
 def use(tracer: Tracer | None) -> None:

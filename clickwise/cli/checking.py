@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from rich.text import Text
 
-from clickwise.cli import access_checks, checks
+from clickwise.cli import access_checks, checks, content_checks
 from clickwise.cli.exits import Exit
 from clickwise.cli.options import settings_from
 from clickwise.cli.output import console, plain, print_json
@@ -27,6 +27,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 Check = Callable[[Settings], Iterable[checks.Seen]]
+ALL: Mapping[str, Check] = checks.ALL | content_checks.ALL | access_checks.ALL
+ADVICE = checks.ADVICE | content_checks.ADVICE | access_checks.ADVICE
 
 
 def check(overrides: Mapping[str, object], *, json: bool) -> int:
@@ -67,16 +69,16 @@ def findings_for(
         yield Finding("settings", "fail", str(error), "correct it in the environment")
         return
     yield Finding("settings", "ok", "all known and within their bounds")
-    for name, look in {**checks.ALL, **access_checks.ALL, **(more or {})}.items():
+    for name, look in {**ALL, **(more or {})}.items():
         try:
             for seen in look(settings):
                 yield Finding(name, seen.level, seen.text, seen.advice)
         except SchemaError:
             yield Finding(name, "ok", checks.MADE_LATER)
         except ClickwiseError as error:
-            yield Finding(
-                name, "fail", str(error), (checks.ADVICE | access_checks.ADVICE).get(name, "")
-            )
+            yield Finding(name, "fail", str(error), ADVICE.get(name, ""))
+        except OSError as error:  # of a file or folder that the settings name
+            yield Finding(name, "fail", f"{error.filename}: {error.strerror}", ADVICE.get(name, ""))
 
 
 def _show(findings: Iterable[Finding]) -> None:

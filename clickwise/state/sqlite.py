@@ -34,11 +34,19 @@ _PRIMARY = 0xFF  # of an extended error code
 def open_sqlite(url: URL, *, timeout_seconds: float) -> Engine:
     """An engine on the file that `url` names; its folder is made, the file at first use. It holds
     what people did, so it is its owner's alone; a file that is there already stays as it is.
+
+    Raises:
+        ConfigurationError: there is no file in the URL, or its folder cannot be made.
     """
     if not url.database or url.database == ":memory:":
         raise ConfigurationError("SQLite needs a file: sqlite:///PATH")
     path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database {path} cannot be made: {path.parent}: {error.strerror}"
+        ) from error
     engine = create_engine(
         url,
         poolclass=NullPool,

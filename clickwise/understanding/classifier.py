@@ -75,6 +75,28 @@ def load_classifier(folder: Path, encoder: TextEncoder) -> TunedTopics:
         ConfigurationError: there is none, or it reads another encoder's vectors.
         BundleError: it is damaged.
     """
+    card, weight_CD, bias_C, digest = _read(folder)
+    if card.encoder != encoder.version:
+        raise ConfigurationError(
+            f"the classifier in {folder} reads vectors of {card.encoder}, and the encoder is"
+            f" {encoder.version}: the two are of different tunings; `clickwise tune classify ..."
+            f" --out {folder}` writes both anew"
+        )
+    return TunedTopics(card, weight_CD, bias_C, f"tuned-1+{digest}+{encoder.version}")
+
+
+def check_classifier(folder: Path) -> int:
+    """How many topics the classifier in `folder` knows.
+
+    Raises:
+        ConfigurationError: there is none.
+        BundleError: it is damaged.
+    """
+    return len(_read(folder)[0].classes)
+
+
+def _read(folder: Path) -> tuple[ClassifierCard, Float32Array, Float32Array, str]:
+    """Card, weights (C, D), biases (C,), and twelve hex digits that change with them."""
     try:
         raw = (folder / CARD).read_bytes()
         weights = (folder / WEIGHTS).read_bytes()
@@ -89,14 +111,7 @@ def load_classifier(folder: Path, encoder: TextEncoder) -> TunedTopics:
     expected = (len(card.classes), card.dimension)
     if card.format != 1 or weight_CD.shape != expected or bias_C.shape != expected[:1]:
         raise BundleError(f"the classifier in {folder} is not what its card says")
-    if card.encoder != encoder.version:
-        raise ConfigurationError(
-            f"the classifier in {folder} reads vectors of {card.encoder}, and the encoder is"
-            f" {encoder.version}: the two are of different tunings; `clickwise tune classify ..."
-            f" --out {folder}` writes both anew"
-        )
-    digest = hashlib.sha256(raw + weights).hexdigest()[:12]
-    return TunedTopics(card, weight_CD, bias_C, f"tuned-1+{digest}+{encoder.version}")
+    return card, weight_CD, bias_C, hashlib.sha256(raw + weights).hexdigest()[:12]
 
 
 def write_classifier(

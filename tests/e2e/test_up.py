@@ -256,6 +256,47 @@ class TestRefusals:
         assert "CLICKWISE_TLS_CERTIFICATE" in text
         assert "No such file" in text
 
+    @pytest.mark.parametrize(
+        ("check", "setting", "without"),
+        [
+            ("topics", {"TAXONOMY": "{folder}/no.toml"}, None),
+            ("pictures", {"IMAGE_ENCODER": "{folder}/no"}, None),
+            ("pictures", {"IMAGE_ENCODER": "vectors:0"}, None),
+            ("texts", {"TEXTS": "url", "TEXTS_URL": "http://x/v1", "TEXTS_MODEL": "m"}, "openai"),
+            ("traces", {"TRACE_ENDPOINT": "http://127.0.0.1:1/v1/traces"}, "opentelemetry"),
+            ("issuer", {"OIDC_ISSUER": "https://x", "OIDC_AUDIENCE": "a",
+                        "OIDC_CA_FILE": "{folder}/no.pem"}, None),
+            ("encoder", {"ENCODER_MODEL": "{folder}/no"}, None),
+            ("encoder", {"ENCODER_MODEL": "hashing:x"}, None),
+            ("database", {"DATABASE_URL": "sqlite:///{folder}/file/clickwise.sqlite"}, None),
+            ("disk", {"HOME": "{folder}/file/home"}, None),
+        ],
+    )  # fmt: skip
+    def test_what_can_never_work_is_refused_before_anything_starts_and_check_says_so(
+        self, tmp_path, check, setting, without
+    ):
+        (tmp_path / "file").touch()
+        environment = {"CLICKWISE_HOME": str(tmp_path / "home")} | {
+            f"CLICKWISE_{name}": value.format(folder=tmp_path) for name, value in setting.items()
+        }
+        if without is not None:  # a package that is not installed
+            (tmp_path / "packages").mkdir()
+            missing = f"raise ModuleNotFoundError('no {without}', name='{without}')\n"
+            (tmp_path / "packages" / f"{without}.py").write_text(missing)
+            path = os.pathsep.join([str(tmp_path / "packages"), os.environ.get("PYTHONPATH", "")])
+            environment["PYTHONPATH"] = path
+
+        checked, told = _command("check", "--json", "--port", "0", environment=environment)
+        code, text = _command("up", "--port", "0", environment=environment)
+
+        failed = [one for one in json.loads(told)["findings"] if one["level"] == "fail"]
+        assert (checked, code) == (1, 2), told + text
+        assert check in [one["name"] for one in failed]
+        if check not in ("database", "disk"):  # those are told apart: nothing is made by looking
+            assert [one["text"] for one in failed if one["text"] in text]
+        assert "starting the server" not in text
+        assert "Traceback" not in text
+
 
 class TestDoors:
     def test_with_keys_only_those_who_have_one_come_in(self, tmp_path):
