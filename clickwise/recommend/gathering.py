@@ -18,7 +18,7 @@ from clickwise.recommend.lists import Lists
 from clickwise.recommend.taste import Taste
 from clickwise.state.port import State
 from clickwise.types import ItemKey
-from clickwise.vectors.port import ItemTable, Where
+from clickwise.vectors.port import Float32Array, ItemTable, Where
 
 ROUND = 256  # more items asked for at a time when the sources bring too few
 WIDER = 2_000  # the same when many were seen long ago or delivered already
@@ -77,8 +77,10 @@ class Gatherer:
         recents = [recent.item for recent in taste.recents]
         table, recent_table = self._lookup(left, recents, lists, course)
         table = _shown(table, where, left_out)
-        left_out["gone"] = len(left) - len(table) - left_out["hidden"] - left_out["expired"]
-        left_out["gone"] -= left_out["filtered"]
+        unshown = left_out["hidden"] + left_out["expired"] + left_out["filtered"]
+        # Of those that a store which is away does not tell of, nobody knows whether they are.
+        away = "vectors" in course.degraded
+        left_out["gone"] = 0 if away else len(left) - len(table) - unshown
         number = len(table)
         needed = request.offset + request.limit + 1
         while len(table) < needed:
@@ -87,6 +89,18 @@ class Gatherer:
                 break
             table = ItemTable.joined(table, more)
         return Found(pool, table, recent_table, left_out, ranked=number)
+
+    def wanted(self, barred: Barred, where: Where) -> dict[str, int]:
+        """Of a round of the items that a request wants, whoever the reader is, how many are not for
+        this one, by reason; empty: there are none that may be shown.
+
+        Raises:
+            UnavailableError: the index does not answer.
+        """
+        (hits,) = self._catalog.index.search(
+            _even(self._catalog.index.dimension), limit=ROUND, where=where
+        )
+        return sources.allowed(hits.keys_N, barred)[1] if len(hits.keys_N) else {}
 
     def _personal(self, pool: Pool, taste: Taste, where: Where, course: Course) -> None:
         """Near each interest, similar to the newest item, and what its readers went on to."""
@@ -134,7 +148,7 @@ class Gatherer:
         index = self._catalog.index
         query_QD = taste.interests_KD[:1]
         if not len(query_QD) or not query_QD.any():
-            query_QD = np.full((1, index.dimension), index.dimension**-0.5, np.float32)
+            query_QD = _even(index.dimension)
         known = set(pool.sources)
         open_where = dataclasses.replace(
             where, without=barred.without() | frozenset(ItemKey(key) for key in known)
@@ -178,6 +192,11 @@ class Gatherer:
         while begin and known[begin - 1] in wanted:
             begin -= 1
         return both.part(0, begin), both.part(begin, len(known))
+
+
+def _even(dimension: int) -> Float32Array:
+    """A query (1, D) that prefers nothing."""
+    return np.full((1, dimension), dimension**-0.5, np.float32)
 
 
 def _shown(table: ItemTable, where: Where, left_out: dict[str, int]) -> ItemTable:

@@ -139,7 +139,9 @@ class Recommender:
             personalized=taste.known,
             generated=self._clock.now(),
             degraded=tuple(course.degraded),
-            empty_reason=None if items else self._empty_reason(request, left_out, course),
+            empty_reason=None
+            if items
+            else self._empty_reason(request, found, barred, where, course),
             next_cursor=encode_cursor(barred.delivered, shown) if more and items else None,
             left_out=left_out if request.explain else None,
         )
@@ -200,22 +202,28 @@ class Recommender:
         )
 
     def _empty_reason(
-        self, request: RecommendRequest, left_out: dict[str, int], course: Course
+        self, request: RecommendRequest, found: Found, barred: Barred, where: Where, course: Course
     ) -> str:
         """One word for why there is nothing."""
+        filters = bool(where.kinds or where.languages or where.topics)
+        reasons: dict[str, int] = found.left_out
         try:
             count = self._catalog.index.count()
+            if filters or not any(reasons.values()):  # of what is wanted, not of what was found
+                reasons = self._gatherer.wanted(barred, where)
         except UnavailableError:
             count = -1
         if count == 0:
             cause = "no_items"
-        elif course.degraded:
+        elif course.degraded or count < 0:
             cause = "unavailable"
         elif request.offset or request.cursor:
             cause = "past_the_end"
+        elif filters and not reasons:
+            cause = "all_filtered"
         else:
-            cause = max(left_out, key=lambda name: left_out[name])
-            cause = f"all_{cause}" if left_out[cause] else "no_candidates"
+            cause = max(reasons, key=lambda name: reasons[name], default="")
+            cause = f"all_{cause}" if reasons.get(cause) else "no_candidates"
         metrics.empty_answers.labels(cause).inc()
         return cause
 

@@ -41,6 +41,41 @@ def test_one_user_and_one_item(site):
 
 
 @pytest.mark.case(1)
+@pytest.mark.parametrize(
+    ("user", "seen", "filtered"),
+    [("anna", 3, 0), ("carl", 2, 1), ("nobody", 0, 0)],
+)
+def test_a_filter_that_nothing_passes_is_the_reason_whatever_others_went_on_to(
+    site, user, seen, filtered
+):
+    three_topics(site)
+    for item in ("sport0", "sport1", "sport0", "sport1", "sport2"):
+        site.did("anna", item)
+        site.did("bert", item)
+    for item in ("sport0", "sport1"):
+        site.did("carl", item)
+    site.settle()
+
+    answer = site.ask(user, topics=("chess",), explain=True)
+
+    assert answer.items == ()
+    assert answer.empty_reason == "all_filtered"
+    assert (answer.left_out["seen"], answer.left_out["filtered"]) == (seen, filtered)
+
+
+@pytest.mark.case(1)
+def test_the_reason_is_of_what_the_request_wants(site):
+    three_topics(site, each=2)
+    site.did("anna", "sport0")
+    site.did("anna", "sport1")
+
+    assert site.ask("anna", topics=("sport",)).empty_reason == "all_seen"
+    money = site.ask("anna", topics=("money",), exclude=("money0", "money1"))
+    assert money.empty_reason == "all_excluded"
+    assert site.ask("anna", topics=("money",), offset=5).empty_reason == "past_the_end"
+
+
+@pytest.mark.case(1)
 def test_events_without_items_are_kept(site):
     assert site.did("anna", "nowhere") == "applied"
 
@@ -361,6 +396,21 @@ def test_late_events_give_the_same_list(tmp_path):
     assert ordered.listed("anna") == late.listed("anna")
     ordered.state.close()
     late.state.close()
+
+
+@pytest.mark.case(18)
+def test_what_a_store_that_is_away_does_not_tell_of_is_not_counted_as_deleted(site):
+    three_topics(site)
+    for user in ("anna", "bert"):
+        site.did(user, "sport0")
+        site.did("bert", "film0")
+    site.put({"id": "film0", "title": "a film", "hidden": True})
+    assert site.ask("anna", explain=True).left_out["hidden"] == 1
+
+    site.index.lookup = unavailable
+
+    left_out = site.ask("anna", explain=True).left_out
+    assert (left_out["hidden"], left_out["gone"]) == (0, 0)
 
 
 @pytest.mark.case(18)
