@@ -41,6 +41,11 @@ class Secured:
         plain = socket.create_connection(("127.0.0.1", self.site.port), DEADLINE)
         return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
+    def showing(self) -> set[int]:
+        """Ids of the processes whose present state its figures hold."""
+        files = (self.site.home / "metrics").glob("gauge_live*_*.db")
+        return {int(path.stem.rpartition("_")[2]) for path in files}
+
     def serial(self) -> object:
         """The number of the certificate that it shows."""
         with self.connect(self.context()) as connection:
@@ -121,6 +126,7 @@ def answered(secured: Secured, headers: bytes) -> bytes:
 
 def test_a_new_certificate_is_shown_without_a_restart(secured: Secured) -> None:
     before = secured.serial()
+    showing = secured.showing()
     process = secured.site.program.pid
     other = secured.authority.issue("other")
 
@@ -147,3 +153,8 @@ def test_a_new_certificate_is_shown_without_a_restart(secured: Secured) -> None:
     assert lost <= 1  # what came in the moment that the one worker stopped
     assert secured.site.program.running
     assert secured.site.program.pid == process
+    wait_until(
+        lambda: secured.showing() - showing and len(secured.showing()) == len(showing),
+        seconds=DEADLINE,
+        what="the new worker's figures in the place of those of the old one",
+    )
