@@ -21,7 +21,7 @@ def end_before_stop(end: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        loop.call_later(PAUSE_SECONDS, os.kill, os.getpid(), signal.SIGINT)  # whatever `end` does
         end()
-        loop.call_later(PAUSE_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     loop.add_signal_handler(signal.SIGTERM, stop)

@@ -23,6 +23,7 @@ from clickwise.errors import (
 )
 
 _LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+_READ_ONLY = "25006"  # a standby, or a database that takes no writes for a while
 _NO_SCHEMA = frozenset({"42P01", "42703", "3F000"})  # undefined table, column, schema
 # What libpq says of TLS; it has no codes for that.
 _TLS = (
@@ -43,6 +44,8 @@ def translate(error: DBAPIError) -> ClickwiseError:
     fault: ClickwiseError
     if code in _LOST_RACES:
         fault = ConflictError(f"the transaction lost against another one ({code}); run it again")
+    elif code == _READ_ONLY:
+        fault = UnavailableError(f"the database takes no writes now ({code})")
     elif code in _NO_SCHEMA or _is_missing_table(error):
         fault = SchemaError(
             "the database's schema is not in place or not this program's: migrate it first"

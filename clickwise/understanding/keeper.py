@@ -10,6 +10,7 @@ understood once it is found by them: until then its row says `UNTOLD` in place o
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -202,6 +203,8 @@ class UnderstandingKeeper:
             metrics.errors.labels(error.kind, "understanding").inc()
             _log.error("topics_not_served", kind=error.kind, reason=str(error))
             self._put_off.rest()
+            with suppress(ClickwiseError):  # another process may be able to
+                self.lease.release()
             return None
         metrics.retold_items.inc(len(changes))
         return changes

@@ -15,6 +15,7 @@ from clickwise.errors import ClickwiseError, ConfigurationError, OverloadedError
 from clickwise.leases import Lease
 from clickwise.state.port import State
 from clickwise.state.text_port import ALL, Decision
+from clickwise.writing.breaker import BreakerState
 from clickwise.writing.calls import Calls
 from clickwise.writing.choosing import Chooser, Pair, Terms
 from clickwise.writing.drafting import (
@@ -97,8 +98,10 @@ class TextKeeper:
         metrics.text_breaker.set(self._calls.breaker.state)
         wait = self._calls.breaker.wait_seconds
         if wait:
+            self.lease.release()  # another process may reach a model that this one does not
             return min(wait, LONGEST_WAIT_SECONDS)
         if not self._is_ours():
+            metrics.text_breaker.set(BreakerState.CLOSED)  # it tries nothing, and says nothing
             return IDLE_SECONDS
         pair = self._next()
         if pair is None:
@@ -106,6 +109,9 @@ class TextKeeper:
         if self._waits_for_language(pair):
             self._queue.append(pair)  # it is understood in a moment
             return IDLE_SECONDS
+        if self._has_changed(pair):
+            self._chosen_until = 0.0
+            return 0.0
         failures = None  # before the first call about this pair
         try:
             if self._suspects.has(pair.place):
@@ -162,6 +168,13 @@ class TextKeeper:
             self._waits_since = now
         return now < self._waits_since + LANGUAGE_WAIT_SECONDS
 
+    def _has_changed(self, pair: Pair) -> bool:
+        """Whether what would be written of the item could not be stored: it was written anew since
+        it was chosen, by its feed or by whoever understood it.
+        """
+        row = self._state.item(pair.candidate.item)
+        return row is None or row.change != pair.candidate.change
+
     def _next(self) -> Pair | None:
         now = self._clock.monotonic()
         if not self._queue or now >= self._chosen_until:
@@ -185,6 +198,7 @@ class TextKeeper:
             while field := self._undecided(pair, source, [one.field for one in written]):
                 others = self._recorder.others(pair.candidate.key, field)
                 written.append(write_field(self._calls, self._judge, brief, field, others=others))
+                self.lease.held()  # it goes on; what is begun is finished, whoever holds it
         if written:
             self._suspects.clear(pair.place)
         self._recorder.record(pair, source, written, guessed=guessed)

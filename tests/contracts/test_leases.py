@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from clickwise.errors import UnavailableError
 from clickwise.state.lease_port import FREE
 from clickwise.state.sql import SqlState, open_state
 
@@ -21,6 +24,18 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlState]:
     state.migrate()
     yield state
     state.close()
+
+
+def test_a_database_that_takes_no_writes_for_now_is_waited_for(postgres_url: str) -> None:
+    with closing(open_state(postgres_url, timeout_seconds=5.0, pool_size=1)) as state:
+        state.migrate()
+        read_only = f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=" + quote(
+            "-c default_transaction_read_only=on"
+        )
+    with closing(open_state(read_only, timeout_seconds=5.0, pool_size=1)) as state:
+        assert state.leases.mark("texts") == FREE
+        with pytest.raises(UnavailableError, match="takes no writes"):
+            state.leases.replace("texts", {FREE}, 7)
 
 
 def test_nobody_does_it_at_first(state: SqlState) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from clickwise import leases
 from clickwise.errors import UnavailableError
-from clickwise.leases import LEASE_SECONDS, RENEW_SECONDS, Lease
+from clickwise.leases import LEASE_SECONDS, RENEW_SECONDS, STALLED_SECONDS, Lease
 from clickwise.state.lease_port import FREE
 from tests.site import ManualClock
 
@@ -136,6 +136,70 @@ def test_what_was_stored_without_a_word_is_its_own(rows, clock, renewal):
     rows.mute = False
 
     assert one.held()
+
+
+def test_a_renewal_without_an_answer_and_one_that_failed_lose_nothing(rows, clock):
+    one = Lease(rows, "texts", clock)
+    one.held()
+    for fault in ("mute", "away"):
+        clock.advance(seconds=RENEW_SECONDS)
+        setattr(rows, fault, True)
+        with pytest.raises(UnavailableError):
+            one.held()
+        setattr(rows, fault, False)
+
+    assert live(clock, 3 * RENEW_SECONDS, one) == [[True]] * round(3 * RENEW_SECONDS)
+
+
+def test_what_was_seen_late_counts_from_when_it_was_seen(rows, clock):
+    one, two = Lease(rows, "texts", clock), Lease(rows, "texts", clock)
+    one.held()
+    mark = rows.mark
+
+    def slow(work):
+        clock.advance(seconds=4)
+        one.held()  # renewed while the other one's look is under way
+        clock.advance(seconds=4)
+        return mark(work)
+
+    clock.advance(seconds=RENEW_SECONDS)
+    rows.mark = slow
+    assert not two.held()
+    rows.mark = mark
+
+    rows.away = True  # for the holder alone
+    has_one = []
+    for _ in range(round(LEASE_SECONDS)):
+        clock.advance(seconds=1)
+        with suppress(UnavailableError):
+            has_one.append(one.held())
+        rows.away = False
+        assert not (two.held() and one._mark != FREE)  # what it believes
+        rows.away = True
+    rows.away = False
+
+
+def test_the_thread_beside_takes_nothing_by_itself(rows, clock):
+    lease = Lease(rows, "texts", clock)
+
+    lease.renew()
+    clock.advance(seconds=RENEW_SECONDS)
+    lease.renew()
+
+    assert rows.marks == {}
+
+
+def test_who_has_not_asked_for_it_in_long_is_followed(rows, clock):
+    one, two = Lease(rows, "texts", clock), Lease(rows, "texts", clock)
+    one.held()
+    seen = []
+    for _ in range(round(STALLED_SECONDS + LEASE_SECONDS + 2 * RENEW_SECONDS)):
+        clock.advance(seconds=1)
+        one.renew()  # the thread beside one that hangs
+        seen.append(two.held())
+
+    assert not any(seen[: round(STALLED_SECONDS)])
+    assert seen[-1]
 
 
 def test_what_another_took_is_not_given_back_for_it(rows, clock):

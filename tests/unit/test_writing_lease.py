@@ -1,12 +1,14 @@
 """Several processes over one database write, and understand, as often as one."""
 
 import pytest
+from prometheus_client import REGISTRY
 
 from clickwise.leases import LEASE_SECONDS, RENEW_SECONDS
 from clickwise.testing.encoder import HashingEncoder
 from clickwise.understanding.keeper import UnderstandingKeeper
 from clickwise.understanding.topics import NoTaxonomy
 from clickwise.understanding.understander import Understander
+from clickwise.writing.breaker import LONGEST_PAUSE_SECONDS, BreakerState
 from tests.writing import Kept
 
 ITEMS = 4
@@ -33,10 +35,11 @@ def fill(kept):
 
 
 def work(*running, seconds=60):
-    """Let them step in turns while time passes."""
+    """Let them step in turns, each with its thread beside it, while time passes."""
     for _ in range(seconds):
         for one in running:
             one.keeper.step()
+            one.keeper.lease.renew()
         running[0].clock.advance(seconds=1)
 
 
@@ -93,6 +96,39 @@ def test_who_may_spend_nothing_leaves_it_to_others(processes):
 
     assert calls(one) == 0
     assert two.of("i0")
+
+
+def test_who_cannot_reach_the_model_leaves_it_to_another(processes):
+    one, two = processes(2)
+    one.writer.mode = "error"
+    work(one, seconds=1)
+    fill(one)
+
+    work(one, two, seconds=120)
+
+    assert two.of(f"i{ITEMS - 1}")
+    one.clock.advance(seconds=LONGEST_PAUSE_SECONDS)  # it may try again, and has nothing to try
+    two.keeper.step()
+    one.keeper.step()
+    assert one.breaker.state is BreakerState.HALF_OPEN
+    assert REGISTRY.get_sample_value("clickwise_text_breaker_state") == 0
+
+
+def test_an_item_that_changes_while_it_waits_is_written_about_once(processes):
+    (kept,) = processes(1)
+    kept.put("alone")
+    work(kept, seconds=5)
+    once = calls(kept)
+    kept.language = None
+    kept.put("a", language=None)
+    work(kept, seconds=2)  # chosen, and waits to be understood
+
+    kept.put("a", language=None, inferred_language="en")
+    kept.language = "en"
+    work(kept, seconds=5)
+
+    assert calls(kept) == 2 * once
+    assert kept.of("a")
 
 
 def test_texts_of_what_went_are_withdrawn_while_another_one_writes(processes):

@@ -90,4 +90,5 @@ def load(
     take_shares(network.encoder, content["shares"])
     for name in Held.__dataclass_fields__:
         setattr(held, name, content[name])
+    held.averages = {name: one.to(network.device) for name, one in held.averages.items()}
     return True
