@@ -205,27 +205,36 @@ class Recommender:
         self, request: RecommendRequest, found: Found, barred: Barred, where: Where, course: Course
     ) -> str:
         """One word for why there is nothing."""
-        filters = bool(where.kinds or where.languages or where.topics)
-        reasons: dict[str, int] = found.left_out
         try:
-            count = self._catalog.index.count()
-            if filters or not any(reasons.values()):  # of what is wanted, not of what was found
-                reasons = self._gatherer.wanted(barred, where)
+            if self._catalog.index.count() == 0:
+                cause = "no_items"
+            elif course.degraded:
+                cause = "unavailable"
+            elif request.offset or request.cursor:
+                cause = "past_the_end"
+            else:
+                cause = self._left_nothing(found, barred, where, course)
         except UnavailableError:
-            count = -1
-        if count == 0:
-            cause = "no_items"
-        elif course.degraded or count < 0:
             cause = "unavailable"
-        elif request.offset or request.cursor:
-            cause = "past_the_end"
-        elif filters and not reasons:
-            cause = "all_filtered"
-        else:
-            cause = max(reasons, key=lambda name: reasons[name], default="")
-            cause = f"all_{cause}" if reasons.get(cause) else "no_candidates"
         metrics.empty_answers.labels(cause).inc()
         return cause
+
+    def _left_nothing(self, found: Found, barred: Barred, where: Where, course: Course) -> str:
+        """What most items that a request wants were left out for.
+
+        Raises:
+            UnavailableError: the index does not answer.
+        """
+        filters = bool(where.kinds or where.languages or where.topics)
+        reasons: dict[str, int] = found.left_out
+        if filters or not any(reasons.values()):  # what was found says nothing of what is wanted
+            if course.late():
+                return "no_candidates"
+            reasons = self._gatherer.wanted(barred, where)
+            if filters and not reasons:
+                return "all_filtered"
+        cause = max(reasons, key=lambda name: reasons[name], default="")
+        return f"all_{cause}" if reasons.get(cause) else "no_candidates"
 
 
 def _where(request: RecommendRequest, now: float) -> Where:

@@ -75,6 +75,56 @@ def test_the_reason_is_of_what_the_request_wants(site):
     assert site.ask("anna", topics=("money",), offset=5).empty_reason == "past_the_end"
 
 
+class Searches:
+    """The index's searches, counted; each takes so many seconds."""
+
+    def __init__(self, site, seconds=0.0):
+        self._search, self._clock, self._seconds = site.index.search, site.clock, seconds
+        self.number = 0
+        site.index.search = self
+
+    def __call__(self, *args, **fields):
+        self.number += 1
+        self._clock.advance(seconds=self._seconds)
+        return self._search(*args, **fields)
+
+
+@pytest.mark.case(1)
+@pytest.mark.parametrize(
+    ("fields", "seconds", "reason", "number"),
+    [
+        ({"topics": ("chess",)}, 0.0, "all_filtered", 2),
+        ({"topics": ("chess",)}, 1.0, "no_candidates", 1),  # its deadline is past by then
+        ({"topics": ("chess",), "offset": 5}, 0.0, "past_the_end", 1),
+        ({"topics": ("chess",), "cursor": "AQ"}, 0.0, "past_the_end", 1),
+    ],
+)
+def test_the_index_is_asked_for_the_reason_alone_where_that_is_told_and_in_time(
+    site, fields, seconds, reason, number
+):
+    three_topics(site, each=2)
+    site.ask("anna")
+    searches = Searches(site, seconds)
+
+    answer = site.ask("anna", **fields)
+
+    assert (answer.items, answer.degraded) == ((), ())
+    assert (answer.empty_reason, searches.number) == (reason, number)
+
+
+@pytest.mark.case(18)
+def test_the_index_is_not_asked_for_the_reason_of_a_list_that_fell_back(site):
+    three_topics(site, each=2)
+    site.ask("anna")
+    searches = Searches(site)
+    site.index.lookup = unavailable
+
+    answer = site.ask("anna", topics=("chess",))
+
+    assert answer.degraded
+    assert (answer.empty_reason, searches.number) == ("unavailable", 1)
+
+
 @pytest.mark.case(1)
 def test_events_without_items_are_kept(site):
     assert site.did("anna", "nowhere") == "applied"
