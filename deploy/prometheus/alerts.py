@@ -61,7 +61,7 @@ def _service(pace: Pace) -> Sequence[Alert]:
             condition="< 1",
             lasts=pace("1m"),
             severity="page",
-            summary="no server answers: readers get no recommendations",
+            summary="no server answers, or none for long: readers get no recommendations",
         ),
         Alert(
             name="TargetDown",
@@ -223,7 +223,7 @@ def _stream_down(pace: Pace) -> Sequence[Alert]:
             condition="< 1",
             lasts=pace("2m"),
             severity="page",
-            summary="no stream worker answers: lists stand still",
+            summary="no stream worker answers, or none for long: lists stand still",
         ),
     )
 

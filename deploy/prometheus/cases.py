@@ -174,6 +174,30 @@ OF_CAUSES: Sequence[Story] = (
         {},
     ),
     Story(
+        "the only server and the only worker were started anew three times in ten minutes",
+        {
+            'up{job="clickwise-serve",instance="serve:8000"}': "1x20 0 1 1 0 1 1 0 1x20",
+            'up{job="clickwise-stream",instance="stream:9101"}': "1x20 0 1 1 0 1 1 0 1x20",
+        },
+        34,
+        {"TargetDown": 2},
+    ),
+    Story(
+        "the only server and the only worker end again and again, a minute of each three",
+        {
+            'up{job="clickwise-serve",instance="serve:8000"}': " ".join(["1 1 0"] * 14),
+            'up{job="clickwise-stream",instance="stream:9101"}': " ".join(["1 1 0"] * 14),
+        },
+        30,
+        {"ServingDown": 1, "StreamDown": 1, "TargetDown": 2},
+    ),
+    Story(
+        "the only server was away again and again, and is not any more",
+        {'up{job="clickwise-serve",instance="serve:8000"}': " ".join(["1 0"] * 8) + " 1x20"},
+        24,
+        {"TargetDown": 1},
+    ),
+    Story(
         "one of two servers is away",
         {
             'up{job="clickwise-serve",instance="a"}': "1x10 0x20",

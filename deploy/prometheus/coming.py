@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 RESTLESS = 6  # changes of `up` within the window: gone and back three times
+SELDOM = 0.75  # the share of the window below which who is restless counts as away
 
 
 def grown(series: str, window: str) -> str:
@@ -18,12 +19,14 @@ def grown(series: str, window: str) -> str:
 
 
 def steady(job: str, window: str) -> str:
-    """How many processes of a job answer and did not go and come back three times in a window.
+    """How many processes of a job answer, and are not away again and again for much of a window.
 
-    One that ends again and again answers in between: `up` alone is never 0 for long.
+    One that ends again and again answers in between: `up` alone is never 0 for long. One that
+    somebody started anew three times answered nearly always.
     """
     up = f'up{{job="{job}"}}'
-    return f"(count({up} == 1 and changes({up}[{window}]) < {RESTLESS}) or vector(0))"
+    ends = f"changes({up}[{window}]) >= {RESTLESS} and avg_over_time({up}[{window}]) < {SELDOM}"
+    return f"(count({up} == 1 unless ({ends})) or vector(0))"
 
 
 def looked_for(jobs: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from deploy import generate
 from deploy.grafana.dashboards import DASHBOARDS, PAGES
 from deploy.prometheus.alerts import MUST_BE_THERE, WATCHDOG, cause_groups
 from deploy.prometheus.cases import STORIES
-from deploy.prometheus.coming import RESTLESS
+from deploy.prometheus.coming import RESTLESS, SELDOM
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import ADDRESS, RUNBOOK, Alert, Pace
 
@@ -138,14 +138,27 @@ def test_without_a_look_at_who_comes_and_goes_its_stories_are_told_wrong(promtoo
     generate.write(tmp_path)
     rules = tmp_path / "prometheus/rules/alerts.yml"
     text = rules.read_text()
-    assert f">= {RESTLESS}" in text
-    assert f"< {RESTLESS}" in text
-    rules.write_text(text.replace(f">= {RESTLESS}", ">= 1e9").replace(f"< {RESTLESS}", "< 1e9"))
+    assert text.count(f">= {RESTLESS}") == 3
+    rules.write_text(text.replace(f">= {RESTLESS}", ">= 1e9"))
 
     code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
 
     assert code == 1
     for name in ("ServingDown", "StreamDown", "TargetDown"):
+        assert name in said
+
+
+def test_by_restlessness_alone_who_was_started_anew_is_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text = rules.read_text()
+    assert text.count(f"< {SELDOM}") == 2
+    rules.write_text(text.replace(f"< {SELDOM}", "< 2"))
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in ("ServingDown", "StreamDown"):
         assert name in said
 
 
