@@ -380,6 +380,13 @@ texts_held = Gauge(
     multiprocess_mode="livemax",
 )
 
+started = Gauge(
+    "clickwise_start_timestamp_seconds",
+    "Since when counters count: the start of a process, or of the first one of a server.",
+    multiprocess_mode="min",
+)
+started.set_to_current_time()
+
 
 def show_models(before: Mapping[str, str], after: Mapping[str, str]) -> None:
     """Show which model each role has, and those that had one before no longer."""

@@ -96,6 +96,10 @@ ROWS = (
                 "What it stands on", "1 while it answers every process", "short",
                 ("min by (dependency) (clickwise_dependency_up)", "{{dependency}}"),
             ),
+            lines(
+                "Time since the start", "Of each process; it falls with a new start", "s",
+                ("time() - clickwise_start_timestamp_seconds", "{{job}} {{instance}}"),
+            ),
         ),
     ),
 )  # fmt: skip

@@ -4,11 +4,13 @@ A story is a set of series, one value a minute (`0+60x90`: from 0, 60 more each 
 which alerts fire at its end. What is not named must be silent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.prometheus.alerts import MUST_BE_THERE
+from deploy.prometheus.coming import START
 from deploy.prometheus.rule import quoted
 
 LIST = 'route="GET /v1/users/{id}/recommendations"'
@@ -29,10 +31,22 @@ class Story:
 
     @property
     def whole(self) -> dict[str, str]:
-        """Its series, with processes that answer of those jobs that it says nothing of."""
+        """Its series, with processes that answer of those jobs that it says nothing of. Who counts
+        began a day before, where it does not say when.
+        """
         ups = [f'up{{job="{job}"' for job in ("clickwise-serve", *MUST_BE_THERE)]
         told = "\n".join(self.series)
-        return {f"{up}}}": "1x400" for up in ups if up not in told} | dict(self.series)
+        return (
+            {f"{up}}}": "1x600" for up in ups if up not in told}
+            | {started(name): "-86400x600" for name in self.series if "_total" in name}
+            | dict(self.series)
+        )
+
+
+def started(series: str) -> str:
+    """The series of when the process began that shows this one."""
+    of = ",".join(re.findall(r'\b(?:job|instance)="[^"]*"', series))
+    return f"{START}{{{of}}}" if of else START
 
 
 OF_OBJECTIVES: Sequence[Story] = (
@@ -598,6 +612,7 @@ OF_CAUSES: Sequence[Story] = (
         "an archiver that had lost was away for two hours, and lost less this time",
         {
             'up{job="clickwise-archive"}': "1x70 0x120 1x40",
+            START: "-86400x70 stale _x120 11460x40",
             'clickwise_archive_lost_total{stream="events"}': "500x70 stale _x120 300x40",
         },
         210,
@@ -605,7 +620,10 @@ OF_CAUSES: Sequence[Story] = (
     ),
     Story(
         "an archiver that had lost was started anew at once, and lost less this time",
-        {'clickwise_archive_lost_total{stream="events"}': "500x70 stale _x5 300x40"},
+        {
+            START: "-86400x70 stale _x5 4560x40",
+            'clickwise_archive_lost_total{stream="events"}': "500x70 stale _x5 300x40",
+        },
         90,
         {"ArchiveLost": 1},
     ),
@@ -690,9 +708,72 @@ OF_CAUSES: Sequence[Story] = (
         {
             'clickwise_mixed_vectors_total{instance="a"}': "0x20",
             'clickwise_mixed_vectors_total{instance="b"}': "_x10 3x10",
+            f'{START}{{instance="b"}}': "_x10 590x10",
         },
         12,
         {"MixedVectors": 1},
+    ),
+    Story(
+        "an answer is refused by an old process, which had refused some before",
+        {"clickwise_mixed_vectors_total": "3x40 4x3"},
+        42,
+        {"MixedVectors": 1},
+    ),
+    Story(
+        "Prometheus was away for an hour, and nothing was counted meanwhile",
+        {
+            START: "-86400x20 _x60 -86400x30",
+            "clickwise_mixed_vectors_total": "3x20 _x60 3x30",
+            'clickwise_dropped_total{queue="exposures"}': "30x20 _x60 30x30",
+            'clickwise_published_total{topic="exposures",outcome="failed"}': "5x20 _x60 5x30",
+        },
+        84,
+        {},
+    ),
+    Story(
+        "the same, some minutes later",
+        {
+            START: "-86400x20 _x60 -86400x30",
+            "clickwise_mixed_vectors_total": "3x20 _x60 3x30",
+            'clickwise_dropped_total{queue="exposures"}': "30x20 _x60 30x30",
+            'clickwise_published_total{topic="exposures",outcome="failed"}': "5x20 _x60 5x30",
+        },
+        88,
+        {},
+    ),
+    Story(
+        "a process looks back on refused answers when Prometheus first looks at it",
+        {START: "_x20 -86400x30", "clickwise_mixed_vectors_total": "_x20 3x30"},
+        22,
+        {},
+    ),
+    Story(
+        "Prometheus was away for two hours, and nothing was lost meanwhile",
+        {
+            START: "-86400x20 _x120 -86400x90",
+            'clickwise_archive_lost_total{stream="events"}': "500x20 _x120 500x90",
+        },
+        150,
+        {},
+    ),
+    Story(
+        "Prometheus was away for two hours, and soon after the first messages were lost",
+        {
+            START: "-86400x20 _x120 -86400x90",
+            'clickwise_archive_lost_total{stream="events"}': "_x145 500x90",
+        },
+        150,
+        {"ArchiveLost": 1},
+    ),
+    Story(
+        "events are accepted and nobody folds them, as before Prometheus was away",
+        {
+            START: "-86400x20 _x60 -86400x30",
+            'clickwise_events_total{type="click",outcome="accepted"}': "0+60x110",
+            'clickwise_events_total{type="click",outcome="applied"}': "600x20 _x60 600x30",
+        },
+        84,
+        {"StreamStopped": 1},
     ),
     Story(
         "no answer was of two models",
@@ -750,6 +831,15 @@ OF_CAUSES: Sequence[Story] = (
         {f'{_DRAFTS},outcome="unfound"}}': "_x30 40x200"},
         120,
         {"TextsRefused": 1},
+    ),
+    Story(
+        "forty drafts were refused once; long after, Prometheus was away for two hours",
+        {
+            START: "-86400x60 _x120 -86400x400",
+            f'{_DRAFTS},outcome="unfound"}}': "40x60 _x120 40x400",
+        },
+        530,
+        {},
     ),
     Story(
         "of a few drafts none is accepted",

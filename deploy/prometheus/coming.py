@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from deploy.prometheus.rule import in_seconds
+
+START = "clickwise_start_timestamp_seconds"
 RESTLESS = 6  # changes of `up` within the window: gone and back three times
 SELDOM = 0.75  # the share of the window below which who is restless counts as away
 
@@ -9,11 +12,18 @@ SELDOM = 0.75  # the share of the window below which who is restless counts as a
 def grown(series: str, window: str) -> str:
     """By how much each counter grew within a window, those that came up in it included.
 
-    A counter with labels is born with its first event, at 1 or at 500: `increase` sees nothing
-    of that. Where there was none a window ago, all that it shows now is new.
+    A counter with labels is born with its first event, at 1 or at 500, and one without may have
+    grown before the first scrape: `increase` sees nothing of either. Where there was none a window
+    ago, all that it shows now is new if its process is as young, or was seen without it. Else
+    nobody looked: Prometheus was away, and a counter that comes up again is none that grew.
     """
+    seen = f"count_over_time({series}[{window}])"
+    process = f"max by (job, instance) (count_over_time({START}[{window}]))"
+    young = f"max_over_time({START}[{window}]) > time() - {in_seconds(window)}"
     return (
-        f"(max_over_time({series}[{window}]) unless {series} offset {window})"
+        f"(max_over_time({series}[{window}]) unless {series} offset {window}"
+        f"\n    and ({seen} < on (job, instance) group_left () {process}"
+        f"\n      or {seen} and on (job, instance) {young}))"
         f"\n  or increase({series}[{window}])"
     )
 

@@ -16,6 +16,11 @@ ADDRESS = "{{ $externalLabels.runbook }}"
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
+def in_seconds(duration: str) -> int:
+    """How long a duration such as `5m` is."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How fast time is taken to pass, and the bounds that a small site would never reach."""
@@ -27,8 +32,7 @@ class Pace:
         """A duration such as `5m` at this pace: whole seconds, two at least."""
         if self.speed == 1:
             return duration
-        seconds = int(duration[:-1]) * _SECONDS[duration[-1]]
-        return f"{max(2, seconds // self.speed)}s"
+        return f"{max(2, in_seconds(duration) // self.speed)}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

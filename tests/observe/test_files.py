@@ -15,7 +15,7 @@ from deploy import generate
 from deploy.grafana.dashboards import DASHBOARDS, PAGES
 from deploy.prometheus.alerts import MUST_BE_THERE, WATCHDOG, cause_groups
 from deploy.prometheus.cases import STORIES
-from deploy.prometheus.coming import RESTLESS, SELDOM
+from deploy.prometheus.coming import RESTLESS, SELDOM, START
 from deploy.prometheus.objectives import objective_groups
 from deploy.prometheus.rule import ADDRESS, RUNBOOK, Alert, Pace
 
@@ -107,7 +107,9 @@ def test_without_an_alert_its_story_is_told_wrong(promtool, tmp_path):
 def test_with_increase_alone_first_losses_are_told_wrong(promtool, tmp_path):
     generate.write(tmp_path)
     rules = tmp_path / "prometheus/rules/alerts.yml"
-    text, changed = re.subn(r"\(max_over_time\(.*\n +or (?=increase)", "", rules.read_text())
+    text, changed = re.subn(
+        r"\(max_over_time\(\S+ unless (?:.*\n)+? +or (?=increase)", "", rules.read_text()
+    )
     assert changed == 10
     rules.write_text(text)
 
@@ -118,6 +120,40 @@ def test_with_increase_alone_first_losses_are_told_wrong(promtool, tmp_path):
         "ArchiveLost", "EntriesDropped", "PublishFails", "GateRefuses", "MixedVectors",
         "StreamStopped", "TextsRefused",
     ):  # fmt: skip
+        assert name in said
+
+
+def test_without_a_look_at_who_was_there_gaps_of_prometheus_are_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text, changed = re.subn(
+        r"\n +and \(count_over_time\(.*\n +or count_over_time\(.*\)(?=\)\n)", "", rules.read_text()
+    )
+    assert changed == 10
+    rules.write_text(text)
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in (
+        "ArchiveLost", "EntriesDropped", "PublishFails", "MixedVectors", "StreamStopped",
+        "TextsRefused",
+    ):  # fmt: skip
+        assert name in said
+
+
+def test_without_a_young_process_what_it_counted_at_once_is_told_wrong(promtool, tmp_path):
+    generate.write(tmp_path)
+    rules = tmp_path / "prometheus/rules/alerts.yml"
+    text, changed = re.subn(rf"(?<=max_over_time\({START})(.*) > time\(\)", r"\1 > 1e9 + time()",
+                            rules.read_text())  # fmt: skip
+    assert changed == 10
+    rules.write_text(text)
+
+    code, said = run(promtool, "test", "rules", str(tmp_path / "prometheus/tests/alerts.yml"))
+
+    assert code == 1
+    for name in ("ArchiveLost", "MixedVectors"):
         assert name in said
 
 

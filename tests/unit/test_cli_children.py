@@ -1,6 +1,8 @@
 """What stays of a child process that ended, and what does not."""
 
 import os
+import re
+import time
 
 from clickwise import metrics
 from clickwise.cli.children import Child
@@ -16,8 +18,9 @@ first = not Path({mark!r}).exists()
 metrics.dependency_up.labels("database").set(0 if first else 1)
 metrics.model_info.labels("m-old" if first else "m-new").set(1)
 metrics.profiles_expired.inc(2)
-Path({mark!r}).touch()
-if not first:
+if first:
+    Path({mark!r}).write_text(str(time.time()))
+else:
     Path({again!r}).touch()
     time.sleep(600)
 """
@@ -35,6 +38,7 @@ def test_the_present_of_a_child_that_ended_is_forgotten_and_what_it_counted_stay
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     child = Child("once_lost", [], environment={**os.environ, "PYTHONPATH": path})
 
+    began = time.time()
     child.start()
     try:
         wait_until(again.exists, seconds=60.0, what="the second child has shown all of its figures")
@@ -46,3 +50,5 @@ def test_the_present_of_a_child_that_ended_is_forgotten_and_what_it_counted_stay
     assert 'clickwise_dependency_up{dependency="database"} 1.0' in shown
     assert 'clickwise_model_info{version="m-new"} 1.0' in shown
     assert "m-old" not in shown
+    (start,) = re.findall(r"^clickwise_start_timestamp_seconds (\S+)$", shown, re.MULTILINE)
+    assert began <= float(start) <= float((tmp_path / "was here").read_text())
