@@ -65,6 +65,10 @@ ROWS = (
                  "topics told anew"),
             ),
             quantiles("Time of an item", "Not a reader's", "clickwise_understanding_seconds"),
+            lines(
+                "Processes that work", "By work; 1 of all that share a database", "short",
+                ("sum by (work) (clickwise_lease_held)", "{{work}}"),
+            ),
         ),
     ),
 )  # fmt: skip
