@@ -94,7 +94,9 @@ class EventHandler:
         self._keep_bodies = keep_bodies
         self._activity = activity
         self._influence = influence
-        self.merges = MergeHandler(state=state, releases=releases, keep_bodies=keep_bodies)
+        self.merges = MergeHandler(
+            state=state, releases=releases, clock=clock, keep_bodies=keep_bodies
+        )
 
     def apply(self, batch: Sequence[Arrival]) -> Applied:
         """Apply a batch, in order; again from the start when somebody else wrote first.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clickwise import codec, metrics
+from clickwise.clock import Clock
 from clickwise.merges import Merge
 from clickwise.profile import Profile, from_stored, stored_body, united
 from clickwise.releases import Releases
@@ -51,10 +52,13 @@ class Merged:
 class MergeHandler:
     """Moves guests' profiles into users'."""
 
-    def __init__(self, *, state: State, releases: Releases, keep_bodies: bool) -> None:
+    def __init__(
+        self, *, state: State, releases: Releases, clock: Clock, keep_bodies: bool
+    ) -> None:
         """`keep_bodies`: this database is the log (embedded)."""
         self._state = state
         self._releases = releases
+        self._clock = clock
         self._keep_bodies = keep_bodies
 
     def apply(self, arrival: MergeArrival) -> Merged:
@@ -112,7 +116,6 @@ class MergeHandler:
             return False
         version, body, events = self._joined(stored[guest], stored.get(user), user)
         put = ProfileWrite(user=user, expected=version, body=body)
-        write.note_moved(guest, events)
         # In one order for all, so that two transactions do not wait for each other.
         if guest < user:
             write.drop_profile(guest, expected=stored[guest].version)
@@ -120,6 +123,8 @@ class MergeHandler:
         else:
             write.put_profiles([put])
             write.drop_profile(guest, expected=stored[guest].version)
+        # Last, since each statement before may have waited: lists until then knew nothing of it.
+        write.note_moved(guest, events, applied=self._clock.now())
         return True
 
     def _joined(

@@ -87,13 +87,13 @@ class Grounds:
             profile = from_stored(stored.body)[0]
             history = users_then(profile.history, shown.user, shown.time, moves)
             return self._release.rebuilt(dataclasses.replace(profile, history=history.copy()))
-        move = next((one for one in moves if one.guest == shown.user), None)
-        if move is None or not shown.profile_version:  # after a merge a guest is nobody known
+        moves = [one for one in moves if one.guest == shown.user]
+        if not moves or not shown.profile_version:  # after a merge a guest is nobody known
             return empty
-        stored, _ = self._state.profile(move.user)
+        stored, _ = self._state.profile(moves[0].user)
         if stored is None:
             return empty
-        history = guests_then(from_stored(stored.body)[0].history, shown.time, move)
+        history = guests_then(from_stored(stored.body)[0].history, shown.time, moves)
         return self._release.rebuilt(dataclasses.replace(empty, history=history.copy()))
 
     def _item(

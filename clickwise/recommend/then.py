@@ -18,17 +18,20 @@ from clickwise.types import EventKey, UserId
 def users_then(history: History, user: UserId, time: datetime, moves: Sequence[Move]) -> History:
     """Of a user's history what a list of theirs, made at `time`, could rest on.
 
-    `moves` are merges of theirs: those after the list brought events that it did not know.
+    `moves` are of merges of theirs: those applied after the list brought events that it did not
+    know, whenever they were asked for.
     """
-    later = [key for one in moves if one.user == user and one.at > time for key in one.events]
+    later = [key for one in moves if one.user == user and one.applied > time for key in one.events]
     kept = _until(history, time)
     return kept[~_among(kept, later)]
 
 
-def guests_then(history: History, time: datetime, move: Move) -> History:
-    """Of the user's history what the guest's list could rest on, before `move` made them one."""
+def guests_then(history: History, time: datetime, moves: Sequence[Move]) -> History:
+    """Of the user's history what the guest's list could rest on, before `moves`, which are of that
+    guest alone, made them one.
+    """
     kept = _until(history, time)
-    return kept[_among(kept, move.events)]
+    return kept[_among(kept, [key for one in moves for key in one.events])]
 
 
 def _until(history: History, time: datetime) -> History:

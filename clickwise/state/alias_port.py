@@ -10,7 +10,7 @@ from clickwise.types import EventKey, UserId
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """The guest is the user, by the merge of that id."""
+    """The guest is the user, by the merge of that id, asked for `at` that time."""
 
     guest: UserId
     user: UserId
@@ -20,15 +20,16 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a merge took from the guest's profile to the user's.
+    """What a merge took from the guest's profile to the user's, once it was applied.
 
-    `events`: keys of the events that the guest's profile kept; none where an earlier program
-    merged, or where the merge is noted and not done yet.
+    `applied`: when, by the clock of who did it; until then the user's lists knew nothing of it,
+    whatever `at` the alias has: a merge may wait in the log. `events`: keys of the events that the
+    guest's profile kept.
     """
 
     guest: UserId
     user: UserId
-    at: datetime
+    applied: datetime
     events: tuple[EventKey, ...]
 
 
@@ -52,7 +53,9 @@ class Aliases(Protocol):
         ...
 
     def moves(self, user: UserId) -> list[Move]:
-        """Of the merges of an id, as the guest or as the user."""
+        """Of the merges of an id, as the guest or as the user; none of those that moved nothing,
+        are not applied yet, or were by an earlier program.
+        """
         ...
 
     def all(self, *, after: str, limit: int) -> list[Alias]:

@@ -1,6 +1,7 @@
 """Guests and their users on SQLAlchemy Core: `SqlAliases`, beside `SqlState`."""
 
 from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from clickwise.state.alias_port import Alias, Move, refusal
 from clickwise.state.bulk import Bulk, chunks
 from clickwise.state.connections import Connections
 from clickwise.state.faults import translate
-from clickwise.state.tables import aliases
+from clickwise.state.tables import aliases, instant, microseconds
 from clickwise.types import EventKey, UserId
 
 Run = Callable[[Executable, dict[str, Any]], Iterable[Row[*tuple[Any, ...]]]]
@@ -43,18 +44,16 @@ _all: Select[*tuple[Any, ...]] = (
     .order_by(aliases.c.guest)
     .limit(bindparam("limit"))
 )
-_moves: Select[*tuple[Any, ...]] = select(
-    aliases.c.guest, aliases.c.user, aliases.c.at, aliases.c.events
-).where(or_(aliases.c.guest == bindparam("of_user"), aliases.c.user == bindparam("of_user")))
-_moved: Select[*tuple[Any, ...]] = select(aliases.c.events).where(
+_moves: Select[*tuple[Any, ...]] = select(aliases.c.guest, aliases.c.user, aliases.c.moved).where(
+    or_(aliases.c.guest == bindparam("of_user"), aliases.c.user == bindparam("of_user"))
+)
+_moved: Select[*tuple[Any, ...]] = select(aliases.c.moved).where(
     aliases.c.guest == bindparam("of_guest")
 )
 _note_moved = (
-    update(aliases)
-    .where(aliases.c.guest == bindparam("of_guest"))
-    .values(events=bindparam("moved"))
+    update(aliases).where(aliases.c.guest == bindparam("of_guest")).values(moved=bindparam("moved"))
 )
-_KEYS = np.dtype("<i8")
+_MOVED = np.dtype([("event", "<i8"), ("applied", "<i8")])  # a key; microseconds since 1970
 
 
 class SqlAliases:
@@ -119,13 +118,23 @@ class SqlAliases:
     def moves(self, user: UserId) -> list[Move]:
         """See Aliases."""
         rows = self._connections.rows(_moves, {"of_user": user})
-        return [Move(guest, owner, at, _keys(events)) for guest, owner, at, events in rows]
+        return [
+            Move(guest, owner, applied, tuple(events))
+            for guest, owner, moved in rows
+            for applied, events in _by_moment(moved).items()
+        ]
 
-    def note_moved(self, guest: UserId, events: Collection[EventKey], run: Run) -> None:
-        """Note them beside those that are noted already, within a transaction."""
+    def note_moved(
+        self, guest: UserId, events: Collection[EventKey], applied: datetime, run: Run
+    ) -> None:
+        """Note them beside those that are noted already, which stay as they are, within a
+        transaction.
+        """
         for (before,) in run(_moved, {"of_guest": guest}):
-            keys = dict.fromkeys([*_keys(before), *events])
-            moved = np.array(list(keys), _KEYS).tobytes()
+            noted = _noted(before)
+            known = set(noted["event"].tolist())
+            new = [(key, microseconds(applied)) for key in events if key not in known]
+            moved = noted.tobytes() + np.array(new, _MOVED).tobytes()
             run(_note_moved, {"of_guest": guest, "moved": moved})
 
     def all(self, *, after: str, limit: int) -> list[Alias]:
@@ -146,5 +155,12 @@ class SqlAliases:
         return parted
 
 
-def _keys(events: bytes | None) -> tuple[EventKey, ...]:
-    return tuple(EventKey(key) for key in np.frombuffer(events or b"", _KEYS).tolist())
+def _noted(moved: bytes | None) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    return np.frombuffer(moved or b"", _MOVED)
+
+
+def _by_moment(moved: bytes | None) -> dict[datetime, list[EventKey]]:
+    found: dict[datetime, list[EventKey]] = {}
+    for key, applied in _noted(moved).tolist():
+        found.setdefault(instant(applied), []).append(EventKey(key))
+    return found

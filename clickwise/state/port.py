@@ -223,8 +223,10 @@ class Write(Protocol):
         """
         ...
 
-    def note_moved(self, guest: UserId, events: Collection[EventKey]) -> None:
-        """Note that a merge takes these events from the guest, who is paired."""
+    def note_moved(self, guest: UserId, events: Collection[EventKey], *, applied: datetime) -> None:
+        """Note that a merge, `applied` now, takes these events from the guest, who is paired. Of
+        those that are noted already the first moment stands.
+        """
         ...
 
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:

@@ -31,6 +31,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(moment: datetime) -> int:
+    """Since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def instant(number: int) -> datetime:
+    """That many microseconds after 1970."""
+    return _EPOCH + number * _MICROSECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept as whole microseconds since 1970."""
 
@@ -40,12 +50,12 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """To the database."""
         del dialect
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the database."""
         del dialect
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return None if value is None else instant(value)
 
 
 def _words() -> TypeEngine[str]:
@@ -316,8 +326,9 @@ forgotten = Table(
     Column("at", Instant, nullable=False),
 )
 
-# Guests who turned out to be users, whose their events are from then on. `events`: keys of those
-# that the merge took from the guest's profile, 8 bytes each, little-endian; missing: not known.
+# Guests who turned out to be users, whose their events are from then on. `moved`: the events that
+# the merge took from the guest's profile, each its key and when it was applied (microseconds since
+# 1970), 8 bytes each, little-endian; missing: not known, or not yet.
 aliases = Table(
     "aliases",
     metadata,
@@ -325,7 +336,7 @@ aliases = Table(
     Column("user", _words(), nullable=False),
     Column("merge", _words(), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("events", LargeBinary),
+    Column("moved", LargeBinary),
     Index("aliases_user", "user"),
     Index("aliases_merge", "merge", unique=True),
 )

@@ -152,9 +152,9 @@ class SqlWrite:
         _, why = self._aliases.paired(alias, self._run)
         return why
 
-    def note_moved(self, guest: UserId, events: Collection[EventKey]) -> None:
+    def note_moved(self, guest: UserId, events: Collection[EventKey], *, applied: datetime) -> None:
         """See Write."""
-        self._aliases.note_moved(guest, events, self._run)
+        self._aliases.note_moved(guest, events, applied, self._run)
 
     def offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """See Write."""

@@ -202,16 +202,20 @@ def test_a_guest_is_one_user_and_no_user(state: SqlState) -> None:
 
 def test_what_a_merge_moved_is_known_under_both_ids_and_goes_with_them(state: SqlState) -> None:
     keys = [event_key("e1"), event_key("e2"), event_key("e3")]
+    later = NOW + timedelta(hours=1, microseconds=1)
     with state.write() as write:
         write.pair(alias("g", "ann"))
         write.pair(alias("other", "bob"))
-        write.note_moved(UserId("g"), keys[:2])
-        write.note_moved(UserId("g"), keys[1:])
-        write.note_moved(UserId("nobody"), keys)
+        write.note_moved(UserId("g"), keys[:2], applied=NOW)
+        write.note_moved(UserId("g"), keys[1:], applied=later)
+        write.note_moved(UserId("nobody"), keys, applied=NOW)
 
-    noted = Move(UserId("g"), UserId("ann"), NOW, tuple(keys))
-    assert state.aliases.moves(UserId("g")) == state.aliases.moves(UserId("ann")) == [noted]
-    assert [one.events for one in state.aliases.moves(BOB)] == [()]
+    noted = [
+        Move(UserId("g"), UserId("ann"), NOW, tuple(keys[:2])),
+        Move(UserId("g"), UserId("ann"), later, tuple(keys[2:])),
+    ]
+    assert state.aliases.moves(UserId("g")) == state.aliases.moves(UserId("ann")) == noted
+    assert state.aliases.moves(BOB) == []
     assert state.aliases.pair(alias("g", "ann")) == alias("g", "ann")
     state.aliases.part([UserId("g")])
     assert state.aliases.moves(UserId("ann")) == []

@@ -134,13 +134,17 @@ def test_guests_and_forgotten_items_get_what_is_left_of_the_grounds(site):
     assert first.score == known.items[0].score
 
 
-def merged(site, guest, user, *, keep_bodies):
-    """The guest becomes the user, on an embedded site, or where Kafka is the log."""
+def merged(site, guest, user, *, keep_bodies, asked=None):
+    """The guest becomes the user, on an embedded site, or where Kafka is the log; the merge was
+    `asked` for now, or then.
+    """
     handler = EventHandler(
         state=site.state, releases=site.releases, clock=site.clock, keep_bodies=keep_bodies
     )
     now = site.clock.now()
-    merge = Merge(id=EventId(f"merge-{guest}"), user=UserId(guest), into=UserId(user), time=now)
+    merge = Merge(
+        id=EventId(f"merge-{guest}"), user=UserId(guest), into=UserId(user), time=asked or now
+    )
     place = None if keep_bodies else Partition("workers", "events", 0)
     assert handler.merges.apply(MergeArrival(merge, now, place, 7)).outcome == "applied"
     site.clock.advance(seconds=1)
@@ -211,13 +215,31 @@ def test_a_users_list_from_before_a_merge_tells_nothing_of_the_guest(site):
     assert why(site, after).events_kept == 2
 
 
+@pytest.mark.parametrize("keep_bodies", [True, False], ids=["embedded", "kafka"])
+def test_a_merge_that_waited_is_known_to_the_users_lists_once_it_is_applied(site, keep_bodies):
+    site.did("anna", "money0")
+    site.did("g1", "sport0")
+    site.clock.advance(seconds=1)
+    asked = site.clock.now()
+    site.clock.advance(seconds=60)
+    meanwhile, guests = shown(site, "anna"), shown(site, "g1")
+    site.clock.advance(seconds=60)
+
+    merged(site, "g1", "anna", keep_bodies=keep_bodies, asked=asked)
+    after = shown(site, "anna")
+
+    assert told(why(site, meanwhile)) == ({"money0"}, {"money"})
+    assert told(why(site, guests)) == ({"sport0"}, {"sport"})
+    assert (why(site, meanwhile).events_kept, why(site, after).events_kept) == (1, 2)
+
+
 def test_where_an_earlier_program_merged_a_guests_list_has_what_is_left(site):
     site.did("anna", "money0")
     site.did("g1", "sport0")
     exposure = shown(site, "g1")
     merged(site, "g1", "anna", keep_bodies=True)
     with site.state.write() as write:
-        write._run(update(aliases).values(events=None), {})
+        write._run(update(aliases).values(moved=None), {})
 
     grounds = why(site, exposure)
 

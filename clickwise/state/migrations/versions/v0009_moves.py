@@ -1,4 +1,4 @@
-"""Which of a user's events a merge took from a guest."""
+"""Which of a user's events a merge took from a guest, and when."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column; of earlier merges nobody knows."""
-    op.add_column("aliases", sa.Column("events", sa.LargeBinary, nullable=True))
+    op.add_column("aliases", sa.Column("moved", sa.LargeBinary, nullable=True))
 
 
 def downgrade() -> None:
     """Drop it: lists from before a merge cannot be explained by events any more."""
-    op.drop_column("aliases", "events")
+    op.drop_column("aliases", "moved")
