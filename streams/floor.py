@@ -17,6 +17,7 @@ import msgspec
 
 from clickwise.settings import load
 from streams.app import Flows
+from streams.deadline import Deadline
 from streams.records import Record
 from streams.supervision import run_flows
 
@@ -69,7 +70,8 @@ def main() -> int:
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     counting, nothing = Counting(plan.events), Nothing()
     flows = Flows(events=counting, items=nothing, activity=nothing, applied=None)
-    code = run_flows(load(os.environ), lambda: flows)
+    with Deadline() as deadline:
+        code = run_flows(load(os.environ), lambda: flows, deadline)
     result = Floor(events_per_second=counting.per_second)
     sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result) + b"\n")
     return code

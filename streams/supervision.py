@@ -5,17 +5,19 @@ taken over, its recovery task is cancelled from within, without a word, and the 
 for ever. So the flow of messages is watched: where it stands still although Kafka answers, or lets
 messages wait that nobody has in hand (`standstill`), the process starts anew.
 
-Once it is to stop, by a signal or by Faust's own fault, the process ends within `STOP_SECONDS` in
-any case (`deadline`).
+Once it is to stop, by a signal or by Faust's own fault, the application is over within
+`STOP_SECONDS`, or the process ends (`deadline`).
 """
 
 import asyncio
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable, Coroutine
 
 import uvloop
+from mode.threads import WorkerThread
 
 from clickwise import logs
 from clickwise.errors import ClickwiseError
@@ -33,20 +35,27 @@ LOOK_SECONDS = 5.0
 _log = logs.get(__name__)
 
 
-def run_flows(settings: Settings, make_flows: Callable[[], Flows]) -> int:
+def run_flows(settings: Settings, make_flows: Callable[[], Flows], deadline: Deadline) -> int:
     """Run an application in this thread until a signal or a fault ends it; its exit code.
 
     `make_flows` is called in the application's event loop. Takes over the process: a few seconds
-    after the signal it is over, whether this has returned and its caller is done or not.
+    after the signal `deadline`, which begins then, ends it, unless the caller has cancelled it.
     """
     for name in ("faust", "mode", "aiokafka"):  # they tell of each of their services and groups
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     # Faust makes a second loop, in the consumer's thread: the policy serves both.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_supervise(settings, make_flows))
+    code = asyncio.run(_supervise(settings, make_flows, deadline))
+    # Where stopping failed the consumer's thread may go on; the interpreter would wait for it.
+    for thread in threading.enumerate():
+        if isinstance(thread, WorkerThread):
+            thread.join()
+    return code
 
 
-async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int:
+async def _supervise(
+    settings: Settings, make_flows: Callable[[], Flows], deadline: Deadline
+) -> int:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
@@ -69,7 +78,7 @@ async def _supervise(settings: Settings, make_flows: Callable[[], Flows]) -> int
     if reason is None and not told_to_stop.is_set():
         start_anew("nothing is applied although messages wait and Kafka answers")
     code = 0 if reason is None else EX_SOFTWARE
-    deadline = Deadline(seconds=STOP_SECONDS, code=code, doing="ending Faust's tasks")
+    deadline.begin("ending Faust's tasks", seconds=STOP_SECONDS, code=code)
     if reason is None:
         _log.info("stopping")
     else:
@@ -89,7 +98,7 @@ async def _stop(app: FaustApp, flows: Flows, deadline: Deadline) -> None:
         if not kafka.is_outage(error):
             end_process("stopping failed")
         _log.warning("Kafka went away while stopping", error=repr(error))
-    deadline.doing = "closing what is open"
+    deadline.doing = "waiting for threads"
 
 
 async def _first_of(*coroutines: Coroutine[None, None, object]) -> None:

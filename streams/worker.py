@@ -22,7 +22,8 @@ from clickwise.tls import trusting
 from clickwise.topics import DEAD_LETTERS, EVENTS, ITEM_ACTIVITY, RECOMMENDATIONS
 from streams import kafka, topics_admin
 from streams.app import Flows
-from streams.exits import EX_CONFIG, EX_UNAVAILABLE
+from streams.deadline import Deadline
+from streams.exits import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE
 from streams.flows import ActivityFlow, EventFlow, ItemChanges, ItemFlow, SetAside
 from streams.handlers import ActivityHandler, EventHandler
 from streams.handover import Handover
@@ -34,6 +35,8 @@ from streams.supervision import run_flows
 from streams.waiting import Probe, wait_for_services
 
 __all__ = ["EX_CONFIG", "EX_UNAVAILABLE", "Parts", "PartsFactory", "Recommend", "run"]
+
+CLOSE_SECONDS = 10.0
 
 _log = logs.get(__name__)
 
@@ -83,10 +86,12 @@ def run(settings: Settings, make_parts: PartsFactory, *, clock: Clock | None = N
     # What exists now lives as long as the process: collections need not look at it.
     gc.collect()
     gc.freeze()
-    try:
-        code = _run_agents(settings, parts, clock or SystemClock())
-    finally:
-        parts.close()
+    with Deadline() as deadline:
+        try:
+            code = _run_agents(settings, parts, clock or SystemClock(), deadline)
+            deadline.begin("closing the stores", seconds=CLOSE_SECONDS, code=EX_SOFTWARE)
+        finally:
+            parts.close()
     _log.info("stopped", code=code)
     return code
 
@@ -154,13 +159,14 @@ async def _ping_qdrant(settings: Settings) -> None:
         raise UnavailableError(f"Qdrant at {settings.qdrant_url}: status {answer.status_code}")
 
 
-def _run_agents(settings: Settings, parts: Parts, clock: Clock) -> int:
+def _run_agents(settings: Settings, parts: Parts, clock: Clock, deadline: Deadline) -> int:
     threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
     try:
-        return run_flows(settings, lambda: _flows(settings, parts, clock, threads))
+        return run_flows(settings, lambda: _flows(settings, parts, clock, threads), deadline)
     finally:
+        # What they use is closed next, and the interpreter would wait for them, unwatched.
         for thread in threads.values():
-            thread.shutdown(wait=False, cancel_futures=True)
+            thread.shutdown(cancel_futures=True)
 
 
 def _flows(

@@ -203,6 +203,30 @@ def test_sigterm_ends_a_worker_with_0_and_what_it_took_is_not_lost(
     assert "ended without waiting" not in worker.output
 
 
+def test_what_a_caller_does_after_an_end_in_order_is_not_cut_off(start_worker: StartWorker) -> None:
+    worker = start_worker("one", CLICKWISE_TEST_AFTER="3")
+    worker.wait_for("partitions assigned")
+
+    assert worker.terminate() == 3
+    assert '"event": "stopped"' in worker.output
+    assert "done afterwards" in worker.output
+    assert "ended without waiting" not in worker.output
+
+
+def test_stores_that_never_close_end_a_worker_with_70_and_not_as_a_clean_stop(
+    start_worker: StartWorker,
+) -> None:
+    worker = start_worker("one", CLICKWISE_TEST_CLOSE="never")
+    worker.wait_for("partitions assigned")
+
+    worker.send(signal.SIGTERM)
+
+    assert worker.wait(seconds=60.0) == EX_SOFTWARE
+    assert "ended without waiting any longer" in worker.output
+    assert "closing the stores" in worker.output
+    assert '"event": "stopped"' not in worker.output
+
+
 def test_an_unexpected_fault_ends_the_process_and_the_next_one_applies_the_batch(
     stream_settings: Settings, start_worker: StartWorker, state: State
 ) -> None:

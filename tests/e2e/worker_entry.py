@@ -14,6 +14,8 @@ Settings come from the environment, as for `clickwise stream`. What tests add:
   as there is such a file.
 - CLICKWISE_TEST_CRASH=crashes lets Faust crash once it runs; with CLICKWISE_TEST_CRASH=cancels its
   start is cancelled from within.
+- CLICKWISE_TEST_CLOSE=never lets closing its stores never end. CLICKWISE_TEST_AFTER=CODE has it do
+  something after an end in order that lasts longer than any deadline, and ends with that code.
 - CLICKWISE_TEST_COMMAND=1 runs `clickwise stream` itself, with the parts that it has.
 - CLICKWISE_TEST_SCHEMA=VERSION makes it a newer program, whose database has that schema already.
 - CLICKWISE_TEST_LISTS=1 publishes an empty list for each user whose profile changed. With
@@ -24,6 +26,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -197,6 +200,17 @@ def be_newer(version: str) -> None:
     schema.migrate = lambda *_, **__: None
 
 
+def stand_still() -> None:
+    Event().wait()
+
+
+def outlive_deadlines() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "clickwise-deadline":
+            thread.join()
+    logs.get(__name__).info("done afterwards")
+
+
 HANDLERS: dict[str, type[EventHandler]] = {
     "after-commit": DyingHandler,
     "raise": FailingHandler,
@@ -237,7 +251,7 @@ def make_parts(settings: Settings) -> worker.Parts:
         activity=activity,
         items=NoItems(),
         recommend=recommender(state) if "CLICKWISE_TEST_LISTS" in os.environ else None,
-        close=state.close,
+        close=stand_still if "CLICKWISE_TEST_CLOSE" in os.environ else state.close,
     )
 
 
@@ -279,4 +293,8 @@ if __name__ == "__main__":
         sys.exit(run(["stream"]))
     chosen = load(os.environ)
     logs.configure(level=chosen.log_level, output=chosen.log_format)
-    sys.exit(worker.run(chosen, make_parts))
+    ended = worker.run(chosen, make_parts)
+    if "CLICKWISE_TEST_AFTER" in os.environ and not ended:
+        outlive_deadlines()
+        sys.exit(int(os.environ["CLICKWISE_TEST_AFTER"]))
+    sys.exit(ended)
