@@ -152,7 +152,7 @@ def test_a_merge_outlives_a_killed_worker_and_the_log_read_again_gives_the_same_
         assert kept_of(anew["CLICKWISE_DATABASE_URL"], GUEST) is None
 
 
-def test_with_kafka_a_guests_list_is_explained_after_the_merge_by_the_guests_events_alone(
+def test_with_kafka_guest_and_user_are_each_told_of_their_own_events_until_the_merge_is_applied(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     topics_admin.create_topics(load(environment))
@@ -172,14 +172,25 @@ def test_with_kafka_a_guests_list_is_explained_after_the_merge_by_the_guests_eve
         )
         before = explained(site, path)
 
+        worker.terminate()
         merged = httpx.post(f"{site.address}/v1/users/{USER}/merge", json={"guest": GUEST})
         assert merged.status_code == 202
-        wait_until(lambda: kept_of(url, GUEST) is None, seconds=60, what="merged")
+        # The user's list while the merge waits in the log.
+        meanwhile = f"/v1/recommendations/{site.list_of(USER)['request_id']}/why"
+        with Program([*COMMAND, "stream"], environment=environment, log=tmp_path / "next.log"):
+            wait_until(lambda: kept_of(url, GUEST) is None, seconds=60, what="merged")
+            wait_until(
+                lambda: httpx.get(f"{site.address}{meanwhile}").status_code == 200,
+                seconds=60,
+                what="exposure logged",
+            )
 
-        assert before[0] == 3
-        assert before[1]
-        assert before[1] <= {"n0", "n1", "n2"}
-        assert explained(site, path) == before
+            assert before[0] == 3
+            assert before[1]
+            assert before[1] <= {"n0", "n1", "n2"}
+            assert explained(site, path) == before
+            assert explained(site, meanwhile)[0] == 3
+            assert explained(site, meanwhile)[1] <= {"n3", "n4", "n5"}
 
 
 def explained(site: RunningSite, path: str) -> tuple[int, set[str]]:
