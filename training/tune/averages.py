@@ -1,7 +1,7 @@
 """The weights of the last steps as one: a running mean of what learns.
 
-The last steps of a tuning circle around a place that is better than where any of them is (Polyak
-and Juditsky, "Acceleration of stochastic approximation by averaging", 1992).
+The last steps of a tuning circle around a place that is often better than where any of them is
+(Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992).
 """
 
 from collections.abc import Iterator

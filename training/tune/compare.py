@@ -35,6 +35,7 @@ ATTACK = 0.03
 ATTACK_STEPS = 3  # FreeLB's
 # Beside all six matrices of a layer, with a rank that learns about as much as beside two.
 _WIDE_RANK = 5
+_NONE_MADE = f"none of {', '.join(MEMBERS)}, nor a way with a seed such as lora@2, was made"
 _MLM_RATE = 5e-5  # bolder than of `tune mlm`: no int8 form is made of it, and classes alone count
 
 
@@ -253,10 +254,7 @@ def _probed(task: Task, course: Course) -> _Made:
 def _ensemble(members: Mapping[str, Voice], done: Mapping[str, ComparedRow]) -> _Made:
     """All members that were made: to choose among them by a small dev part would fit its chance."""
     if not members:
-        raise ConfigurationError(
-            f"none of {', '.join(MEMBERS)}, nor a way with a seed such as lora@2, was made:"
-            " there is nothing to average"
-        )
+        raise ConfigurationError(f"{_NONE_MADE}: there is nothing to average")
     return _Made(
         Voice(
             dev_NC=averaged([one.dev_NC for one in members.values()]),
@@ -271,10 +269,7 @@ def _ensemble(members: Mapping[str, Voice], done: Mapping[str, ComparedRow]) -> 
 def _distilled(task: Task, course: Course, members: Mapping[str, Voice], watch: Watch) -> _Made:
     thought = [one.train_NC for one in members.values() if one.train_NC is not None]
     if not thought:
-        raise ConfigurationError(
-            f"none of {', '.join(MEMBERS)}, nor a way with a seed such as lora@2, was made:"
-            " there is nobody to learn from"
-        )
+        raise ConfigurationError(f"{_NONE_MADE}: there is nobody to learn from")
     teacher_NC = averaged(thought)
     lessons = task.lessons(lessons_from(teacher_NC, task.lessons().targets_NC))
     own = replace(course, method=Method.LORA)
